@@ -1,0 +1,269 @@
+"""Routes applied to a unit of native pairs: sentences through hops, and back into passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bt_augment.pairs.answers import locate, relocate
+from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
+from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema
+from bt_augment.translation.route import Route
+from bt_augment.translation.segmentation import Layout, needs_spaces
+from bt_augment.translation.translator import Decoding, Hypothesis, Translator
+
+Hop = tuple[str, str]
+NativeRow = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What routes made of a unit.
+
+    Attributes:
+        batch: made rows beside the native rows they came from, ordered by native row, then
+            route, then candidate.
+        tokens: target tokens decoded, over all hops.
+        not_applicable: route → native rows that are not in its first language.
+    """
+
+    batch: CandidateBatch
+    tokens: int
+    not_applicable: Mapping[str, int]
+
+
+class BackTranslator:
+    """Applies routes to units. Routes that begin alike share the hops they have in common."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        translators: Mapping[Hop, Translator],
+        decoding: Decoding,
+    ) -> None:
+        """Take the routes, one loaded translator per hop, and the search settings."""
+        self._routes = list(routes)
+        self._translators = translators
+        self._decoding = decoding
+
+    def apply(self, natives: pa.RecordBatch, unit: int) -> Made:
+        """Return what all routes make of a unit.
+
+        Args:
+            natives: rows of ``native_schema``.
+            unit: number of the unit; salts the seed of sampling.
+        """
+        rows: list[NativeRow] = natives.to_pylist()
+        work = _Unit(rows, self._translators, self._decoding, unit)
+        plans = [
+            (route, [r for r in range(len(rows)) if applies(route, rows[r])])
+            for route in self._routes
+        ]
+        for route, indices in plans:
+            work.translate(route, indices)
+        wanted = [set(indices) for _, indices in plans]
+        made: list[tuple[int, _MadeRow]] = [
+            (index, row)
+            for index in range(len(rows))
+            for (route, _), chosen in zip(plans, wanted, strict=True)
+            if index in chosen
+            for row in work.candidates(route, index)
+        ]
+        sources = natives.take(pa.array([index for index, _ in made], type=pa.int64()))
+        batch = CandidateBatch(
+            rows=batch_from_rows((row.values for _, row in made), made_schema()),
+            sources=sources,
+            evidence=_evidence([row for _, row in made], self._decoding.with_logprob),
+        )
+        missing = {str(route): len(rows) - len(indices) for route, indices in plans}
+        return Made(batch, work.tokens, missing)
+
+
+def applies(route: Route, row: Mapping[str, Any]) -> bool:
+    """Tell whether question and passage are both in the route's first language."""
+    return bool(row["question_lang"] == row["passage_lang"] == route.tags[0])
+
+
+@dataclass(frozen=True)
+class _MadeRow:
+    values: dict[str, Any]
+    logprob: float
+    truncated: int
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One text after a route: its last form, the pivot where there is one, what the engine said."""
+
+    text: str
+    pivot: str | None
+    windows: list[tuple[int, int]]
+    logprob: float
+    truncated: int
+
+
+class _Unit:
+    """The state of one unit: each sentence is translated once per chain of languages."""
+
+    def __init__(
+        self,
+        rows: list[NativeRow],
+        translators: Mapping[Hop, Translator],
+        decoding: Decoding,
+        unit: int,
+    ) -> None:
+        self._rows = rows
+        self._translators = translators
+        self._decoding = decoding
+        self._unit = unit
+        self.tokens = 0
+        self._layouts: dict[tuple[str, str], Layout] = {}
+        # (languages so far, candidate) → sentence in the first language → its chain of hypotheses
+        self._chains: dict[tuple[tuple[str, ...], int], dict[str, tuple[Hypothesis, ...]]] = {}
+        self._texts: dict[tuple[Route, str, int], _Text] = {}
+
+    def translate(self, route: Route, indices: Sequence[int]) -> None:
+        """Translate every sentence of the rows through all hops of the route."""
+        tag = route.tags[0]
+        texts = dict.fromkeys(
+            self._rows[i][field] for i in indices for field in ("passage", "question")
+        )
+        sentences = list(
+            dict.fromkeys(s for text in texts for s in self._layout(text, tag).sentences)
+        )
+        for number in range(1, len(route.hops) + 1):
+            self._translate_hop(route.tags[: number + 1], sentences)
+
+    def _translate_hop(self, tags: tuple[str, ...], sentences: list[str]) -> None:
+        first = len(tags) == 2
+        count = self._decoding.candidates
+        known = [self._chains.setdefault((tags, k), {}) for k in range(count)]
+        todo = [s for s in sentences if s not in known[0]]
+        if first:
+            found = self._run(tags, todo, self._decoding)
+            for sentence, hypotheses in zip(todo, found, strict=True):
+                for k in range(count):
+                    known[k][sentence] = (hypotheses[k],)
+            return
+        before = [self._chains[tags[:-1], k] for k in range(count)]
+        # Candidates fan out at the first hop; later hops carry each of them on.
+        single = replace(self._decoding, candidates=1)
+        texts = list(dict.fromkeys(before[k][s][-1].text for k in range(count) for s in todo))
+        found_texts = self._run(tags, [t for t in texts if t], single)
+        best = dict(zip([t for t in texts if t], (h[0] for h in found_texts), strict=True))
+        best[""] = Hypothesis("")
+        for k in range(count):
+            for s in todo:
+                chain = before[k][s]
+                known[k][s] = (*chain, best[chain[-1].text])
+
+    def _run(
+        self, tags: tuple[str, ...], sentences: list[str], decoding: Decoding
+    ) -> list[list[Hypothesis]]:
+        translator = self._translators[tags[-2], tags[-1]]
+        salt = self._unit * 64 + len(tags)
+        found = translator.translate(sentences, decoding, salt=salt)
+        self.tokens += sum(h.tokens for hypotheses in found for h in hypotheses)
+        return found
+
+    def candidates(self, route: Route, index: int) -> Iterator[_MadeRow]:
+        """Yield the made rows of one native row."""
+        native = self._rows[index]
+        models = [self._translators[hop].model.label for hop in route.hops]
+        for k in range(self._decoding.candidates):
+            question = self._text(route, native["question"], k)
+            passage = self._text(route, native["passage"], k)
+            yield _MadeRow(
+                values={
+                    "id": f"{native['id']}/{route}/{k}",
+                    "source_id": native["id"],
+                    "group_id": native["group_id"],
+                    "question": question.text,
+                    "passage": passage.text,
+                    "question_lang": route.tags[-1],
+                    "passage_lang": route.tags[-1],
+                    "title": native["title"],
+                    "answers": list(self._answers(route, native, passage)),
+                    "method": route.method,
+                    "route": list(route.tags),
+                    "pivot_question": question.pivot,
+                    "pivot_passage": passage.pivot,
+                    "models": models,
+                },
+                logprob=min(question.logprob, passage.logprob),
+                truncated=question.truncated + passage.truncated,
+            )
+
+    def _text(self, route: Route, text: str, k: int) -> _Text:
+        key = (route, text, k)
+        if key not in self._texts:
+            layout = self._layout(text, route.tags[0])
+            chains = [self._chains[route.tags, k][s] for s in layout.sentences]
+            fill = partial(self._fill, layout, route.tags[0])
+            final = [chain[-1].text for chain in chains]
+            spaced = needs_spaces(route.tags[0], route.tags[-1])
+            self._texts[key] = _Text(
+                text=fill(route.tags[-1], final),
+                pivot=fill(route.tags[-2], [c[-2].text for c in chains])
+                if len(route.tags) > 2
+                else None,
+                windows=layout.windows(final, spaced=spaced),
+                logprob=_mean_logprob(chains),
+                truncated=sum(h.truncated for chain in chains for h in chain),
+            )
+        return self._texts[key]
+
+    @staticmethod
+    def _fill(layout: Layout, source: str, target: str, sentences: list[str]) -> str:
+        return layout.fill(sentences, spaced=needs_spaces(source, target))
+
+    def _layout(self, text: str, tag: str) -> Layout:
+        if (text, tag) not in self._layouts:
+            self._layouts[text, tag] = Layout.of(text, tag)
+        return self._layouts[text, tag]
+
+    def _answers(self, route: Route, native: NativeRow, passage: _Text) -> Iterator[dict[str, Any]]:
+        """Yield each answer with its place in the made passage.
+
+        The sentence that held an answer is known, so the search looks there.
+        """
+        layout = self._layout(native["passage"], route.tags[0])
+        windows = layout.windows(layout.sentences)
+        for answer in native["answers"] or []:
+            text, start = answer["text"], answer["start"]
+            if route.method != ROUND_TRIP or start == NOT_LOCATED:
+                yield {"text": text, "start": locate(text, passage.text, None)}
+                continue
+            window = _window(start, start + len(text), windows, passage.windows)
+            found, at, _ = relocate(text, passage.text, window)
+            yield {"text": found if at != NOT_LOCATED else text, "start": at}
+
+
+def _window(
+    start: int, end: int, before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """Return the span of the made sentences whose originals held characters start to end."""
+    touched = [i for i, (s, e) in enumerate(before) if s < end and start < e]
+    return (after[touched[0]][0], after[touched[-1]][1]) if touched else None
+
+
+def _mean_logprob(chains: Sequence[tuple[Hypothesis, ...]]) -> float:
+    """Return the lowest over hops of the mean token log-probability of a text."""
+    means = []
+    for hop in zip(*chains, strict=True):
+        total = sum(h.tokens for h in hop)
+        if total:
+            means.append(sum(h.logprob * h.tokens for h in hop) / total)
+    return min(means, default=0.0)
+
+
+def _evidence(rows: Sequence[_MadeRow], with_logprob: bool) -> dict[str, ScoreArray]:
+    evidence = {"truncated": np.array([row.truncated for row in rows], dtype=np.float32)}
+    if with_logprob:
+        evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
+    return evidence

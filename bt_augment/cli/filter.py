@@ -1,0 +1,52 @@
+"""``bt-augment filter``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.summary import print_summary, summary_json
+
+
+@click.command("filter")
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The new run folder.",
+)
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML recipe whose filters section decides, in place of the run's own.",
+)
+@set_option
+@click.option("--overwrite", is_flag=True, help="Remove what another run left in --out.")
+@common_options
+def command(
+    run: Path,
+    out: Path,
+    recipe_file: Path | None,
+    assignments: tuple[str, ...],
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Judge the pairs of run DIR anew, from their stored scores.
+
+    Starts from the thresholds the run was made with, or from --recipe.
+    """
+    from bt_augment.generation import refilter
+    from bt_augment.generation.refiltering import stored_recipe
+
+    recipe = stored_recipe(run, recipe_file, assignments)
+    with progress_for(quiet=quiet) as progress:
+        summary = refilter(run, out, recipe, overwrite=overwrite, progress=progress)
+    if as_json:
+        print_json(summary_json(summary))
+    elif not quiet:
+        print_summary(summary)

@@ -1,0 +1,139 @@
+"""``bt-augment generate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.summary import print_summary, summary_json
+from bt_augment.errors import RecipeError
+
+
+@click.command("generate")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--route",
+    "routes",
+    multiple=True,
+    metavar="ROUTE",
+    help="Languages joined by colons: en:pt:en, en:pt, pt:en:es. Repeatable.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The run folder to write.",
+)
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    help="auto (default), squad, jsonl, csv, parquet, arrow, beir or hub.",
+)
+@click.option(
+    "--lang",
+    metavar="TAG",
+    help="Language of rows that name none. Default: the language the routes begin with.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME|SRC:TGT=NAME",
+    help="Translation model, for all hops or one. Default: bundled:mini. Repeatable.",
+)
+@click.option("--candidates", type=click.IntRange(min=1), help="Candidates per pair and route.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML recipe; options here win over it.",
+)
+@set_option
+@click.option("--limit", type=click.IntRange(min=1), help="Read so many pairs at most.")
+@click.option("--unit-rows", type=click.IntRange(min=1), help="Pairs per unit and shard.")
+@click.option("--workers", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--no-native", is_flag=True, help="Leave the native rows out of train.")
+@click.option("--overwrite", is_flag=True, help="Remove what another run left in --out.")
+@click.option(
+    "--decontaminate",
+    multiple=True,
+    metavar="BENCHMARK=DIR",
+    help="Reject rows that overlap this benchmark's text. Repeatable.",
+)
+@common_options
+def command(
+    inputs: tuple[str, ...],
+    routes: tuple[str, ...],
+    out: Path,
+    format_: str | None,
+    lang: str | None,
+    models: tuple[str, ...],
+    candidates: int | None,
+    recipe_file: Path | None,
+    assignments: tuple[str, ...],
+    limit: int | None,
+    unit_rows: int | None,
+    workers: int | None,
+    device: Any,
+    engine: str,
+    no_native: bool,
+    overwrite: bool,
+    decontaminate: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Translate QA pairs along routes, filter them, and write Arrow shards.
+
+    Interrupted, it goes on where it stopped when the same command is run again.
+    """
+    from bt_augment.generation import Generation, generate
+    from bt_augment.recipe import load_recipe
+
+    overrides: dict[str, Any] = {
+        "routes": list(routes) or None,
+        "input.format": format_,
+        "input.lang": lang,
+        "input.limit": limit,
+        "translation.models": list(models) or None,
+        "translation.decoding.candidates": candidates,
+        "output.unit_rows": unit_rows,
+        "output.native": False if no_native else None,
+        "decontaminate": _folders(decontaminate) or None,
+    }
+    recipe = load_recipe(
+        recipe_file, {k: v for k, v in overrides.items() if v is not None}, assignments
+    )
+    request = Generation(
+        inputs=inputs,
+        out=out,
+        recipe=recipe,
+        workers=workers,
+        device=device,
+        overwrite=overwrite,
+        environment=os.environ,
+    )
+    with progress_for(quiet=quiet) as progress:
+        summary = generate(request, progress)
+    if as_json:
+        print_json(summary_json(summary))
+    elif not quiet:
+        print_summary(summary)
+
+
+def _folders(texts: tuple[str, ...]) -> dict[str, str]:
+    folders = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise RecipeError(f"--decontaminate {text!r}: write BENCHMARK=DIR")
+        folders[name] = folder
+    return folders

@@ -1,0 +1,72 @@
+"""The ``bt-augment`` command. Each sub-command is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from bt_augment.errors import BtAugmentError
+
+INTERRUPTED = 130
+USER_ERROR = 2
+
+_COMMANDS = {
+    "generate": "Translate QA pairs along routes, filter them, write Arrow shards.",
+    "filter": "Judge a run anew by other thresholds; translates nothing.",
+    "inspect": "Show pairs of a run, with scores and verdicts.",
+    "verify": "Check a run: files unchanged, books balanced.",
+    "models": "List, describe and convert translation models.",
+    "doctor": "Check the installation.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows the names and one-line helps; imports a command only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"bt_augment.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bt-augment", prog_name="bt-augment")
+def app() -> None:
+    """Make back-translated question-answer pairs for multilingual retrieval."""
+
+
+def main() -> NoReturn:
+    """Run the command line; exit with 0, 2 (a user's error), 130 (interrupted) or 1 (a bug)."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        app(prog_name="bt-augment", standalone_mode=False)
+    except BtAugmentError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as exit_request:
+        sys.exit(exit_request.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "interrupted: finished units are kept; run the same command again to go on", err=True
+        )
+        sys.stdout.flush()
+        # Translation threads cannot be interrupted, and leaving by the front door waits for them.
+        os._exit(INTERRUPTED)
+    sys.exit(0)

@@ -1,0 +1,58 @@
+"""What a run gave, in a few lines or as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from bt_augment.generation import Summary
+
+_TOP_REASONS = 8
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """Return the summary for machines."""
+    return {
+        "out": str(summary.out),
+        "units": summary.units,
+        "resumed_units": summary.resumed,
+        **summary.totals.model_dump(),
+        "quarantined_by_cause": summary.ingested.quarantined,
+        "left_out_by_reason": summary.ingested.left_out,
+        "notes": summary.ingested.notes,
+        "languages": summary.ingested.languages,
+    }
+
+
+def print_summary(summary: Summary) -> None:
+    """Print the counts, the commonest reject reasons, and how to open the folder."""
+    totals = summary.totals
+    made = max(1, totals.candidates)
+    if summary.resumed == summary.units:
+        click.echo("already complete:")
+    elif summary.resumed:
+        click.echo(f"resumed after {summary.resumed} finished units")
+    click.echo(
+        f"read {totals.read:,}: {totals.native:,} pairs, {totals.quarantined:,} quarantined, "
+        f"{totals.left_out:,} left out"
+    )
+    for cause, count in summary.ingested.quarantined.items():
+        click.echo(f"    quarantined {cause}: {count:,}")
+    for note, count in summary.ingested.notes.items():
+        click.echo(f"    {note}: {count:,}")
+    click.echo(
+        f"made {totals.candidates:,}: {totals.accepted:,} accepted "
+        f"({totals.accepted / made:.0%}), {totals.rejected:,} rejected"
+    )
+    for route, counts in totals.routes.items():
+        click.echo(f"    {route}: {counts['accepted']:,} accepted, {counts['rejected']:,} rejected")
+    if totals.native_rejected:
+        click.echo(f"{totals.native_rejected:,} native pairs overlap a benchmark: rejected")
+    if totals.reasons:
+        click.echo("rejected because (a pair may have several reasons):")
+        for reason, count in list(totals.reasons.items())[:_TOP_REASONS]:
+            click.echo(f"    {reason}: {count:,}")
+    click.echo(f"wrote {summary.out}; open it with:")
+    click.echo(f'    from datasets import load_from_disk; load_from_disk("{summary.out}")["train"]')

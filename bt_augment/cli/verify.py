@@ -1,0 +1,37 @@
+"""``bt-augment verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bt_augment.cli.common import common_options, print_json
+from bt_augment.errors import RunFolderError
+
+
+@click.command("verify")
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@common_options
+def command(run: Path, quiet: bool, as_json: bool) -> None:
+    """Check that run DIR is whole: every file as it was written, every count adding up."""
+    from bt_augment.shards.verification import verify
+
+    result = verify(run)
+    if as_json:
+        print_json(
+            {
+                "sound": not result.problems,
+                "shards": result.shards,
+                "rows": result.rows,
+                "problems": result.problems,
+            }
+        )
+    if result.problems:
+        listed = "\n".join(f"  {problem}" for problem in result.problems)
+        raise RunFolderError(
+            f"{run}: is damaged:\n{listed}\nRestore it from a copy, or make it again with "
+            "--overwrite"
+        )
+    if not (quiet or as_json):
+        click.echo(f"{run}: sound; {result.shards} shards, {result.rows:,} rows, books balanced")

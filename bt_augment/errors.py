@@ -1,0 +1,59 @@
+"""Typed errors that a user can act on.
+
+Every error a user can cause derives from :class:`BtAugmentError`; the command line prints its
+message, without a traceback, and exits with 2. A message names the place (file, line, field or
+key) and says what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BtAugmentError(Exception):
+    """Base of all errors that a user can act on."""
+
+
+class InputError(BtAugmentError):
+    """The input as a whole cannot be used: missing, empty, or of unknown format."""
+
+
+class LanguageError(BtAugmentError):
+    """A language tag is not valid, or not known to a model family."""
+
+
+class RouteError(BtAugmentError):
+    """A route cannot be parsed."""
+
+
+class ModelError(BtAugmentError):
+    """A translation model is unknown, cannot be converted, or is damaged."""
+
+
+class RecipeError(BtAugmentError):
+    """A recipe has an unknown key or a value out of range."""
+
+
+class RunFolderError(BtAugmentError):
+    """A run folder cannot be used: locked, of another run, damaged or incomplete."""
+
+
+class StorageError(BtAugmentError):
+    """The disk refused: full, read-only, or the folder disappeared."""
+
+
+class MissingDependencyError(BtAugmentError):
+    """An optional dependency is needed; the message names the pip command."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'bt-augment[{extra}]'"
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest of ``known``, or an empty string."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,56 @@
+"""Copy-through: sentences of a translation that were never translated."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import regex
+
+from bt_augment.translation.segmentation import split_sentences
+
+_RUN = 4  # words in a row; names and phrases shared by two languages are mostly shorter
+_MIN_WORDS = 3  # ordinary words a sentence must have to be judged
+
+
+@lru_cache(maxsize=1)
+def _words() -> regex.Pattern[str]:
+    unspaced = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    return regex.compile(rf"(?V1)[{unspaced}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{unspaced}]]+")
+
+
+def copied_share(before: str, after: str, lang: str) -> float:
+    """Return the highest share, over sentences of ``after``, of words copied from ``before``.
+
+    Copied are words in a run of four that ``before`` has too. Only ordinary words count: names
+    (capitals) and numbers are rightly the same in two languages.
+
+    Args:
+        before: the text that was translated.
+        after: its translation.
+        lang: BCP-47 tag of ``after``.
+    """
+    known = _runs(before)
+    if known.isdisjoint(_runs(after)):
+        return 0.0
+    return max((_share(sentence, known) for sentence in split_sentences(after, lang)), default=0.0)
+
+
+def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
+    words = _words().findall(sentence)
+    folded = [word.casefold() for word in words]
+    copied = [False] * len(words)
+    for start in range(len(words) - _RUN + 1):
+        if tuple(folded[start : start + _RUN]) in known:
+            copied[start : start + _RUN] = [True] * _RUN
+    ordinary = [
+        done
+        for index, (word, done) in enumerate(zip(words, copied, strict=True))
+        if not word.isnumeric() and (index == 0 or not word[0].isupper())
+    ]
+    return sum(ordinary) / len(ordinary) if len(ordinary) >= _MIN_WORDS else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = _words().findall(text.casefold())
+    return frozenset(zip(*(words[offset:] for offset in range(_RUN)), strict=False))

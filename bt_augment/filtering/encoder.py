@@ -1,0 +1,76 @@
+"""A sentence encoder for the optional filters that compare texts by their embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.filtering.columns import distinct
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DEFAULT_ENCODER = "intfloat/multilingual-e5-small"
+_BATCH_SIZE = 64
+
+
+class Encoder:
+    """Any SentenceTransformer by name or folder, loaded when first used."""
+
+    def __init__(self, name: str, purpose: str) -> None:
+        """Check that the library is there, and remember what to load.
+
+        Args:
+            name: name on the Hugging Face hub, or a folder.
+            purpose: what needs the encoder, for the error message.
+
+        Raises:
+            MissingDependencyError: sentence-transformers is not installed.
+        """
+        if find_spec("sentence_transformers") is None:
+            raise MissingDependencyError("sentence-transformers", "embedding", purpose)
+        self._name = name
+        self._purpose = purpose
+        self._model: SentenceTransformer | None = None
+
+    def encode(
+        self, texts: Sequence[str], kind: Literal["query", "document"]
+    ) -> npt.NDArray[np.float32]:
+        """Return unit vectors of ``texts``, shape (texts, dimensions); equal texts are encoded once.
+
+        The model's own prompt for queries or documents is used, where it has one.
+
+        Raises:
+            ModelError: the encoder cannot be loaded.
+        """
+        unique, inverse = distinct([text.strip() for text in texts])
+        model = self._load()
+        encode = model.encode_query if kind == "query" else model.encode_document
+        vectors = encode(
+            unique,
+            batch_size=_BATCH_SIZE,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)[inverse]
+
+    def _load(self) -> SentenceTransformer:
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer
+
+            is_folder = Path(self._name).is_dir()
+            try:
+                self._model = SentenceTransformer(self._name, local_files_only=is_folder)
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                raise ModelError(
+                    f"{self._purpose} cannot load the encoder {self._name!r}: {error}. Give the "
+                    "name or folder of a SentenceTransformer in the score's option 'model'"
+                ) from error
+        return self._model

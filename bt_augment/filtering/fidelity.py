@@ -1,0 +1,172 @@
+"""Family ``fidelity``: whether the made text still says what the native text says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from functools import lru_cache, partial
+
+import numpy as np
+
+from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
+from bt_augment.filtering.columns import score_distinct
+from bt_augment.filtering.copying import copied_share
+from bt_augment.filtering.sentence_alignment import relative_length, unmatched_sentences
+from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
+from bt_augment.translation.segmentation import split_sentences
+
+_ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
+_TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
+_TEXTS = ("question", "passage")
+
+# Written without marks at the end of a sentence: sentences cannot be counted.
+_NO_SENTENCE_MARKS = frozenset({"th", "lo", "km", "my", "bo", "dz"})
+
+
+class FidelityFilter(Filter):
+    """Meaning kept, as far as texts and the engine's own probabilities show it."""
+
+    scores = (
+        Score(
+            "fidelity.chrf",
+            "chrF2, 0 to 100",
+            "Likeness of the round trip to the native text, question or passage, the worse one "
+            "(Popović 2015; sacrebleu's chrF2). Above the ceiling both are copies: nothing added.",
+            min=35.0,
+            max=97.0,
+            methods=_ROUND_TRIP_ONLY,
+        ),
+        Score(
+            "fidelity.passage_chrf",
+            "chrF2, 0 to 100",
+            "Likeness of the round-trip passage to the native one; a long text is never wholly "
+            "reworded, so the floor is higher than a question's.",
+            min=50.0,
+            methods=_ROUND_TRIP_ONLY,
+        ),
+        Score(
+            "fidelity.copy",
+            "share, 0 to 1",
+            "Highest share, over the sentences of a hop's result, of ordinary words that the hop "
+            "copied instead of translating (runs of four words).",
+            max=0.5,
+            methods=_TRANSLATED,
+        ),
+        Score(
+            "fidelity.sentences",
+            "sentences",
+            "Sentences dropped, added, or cut to a stump, by aligning sentence lengths (Gale and "
+            "Church 1993). Null, and passed, for languages without sentence marks.",
+            max=0.0,
+            methods=_TRANSLATED,
+            reject_null=False,
+        ),
+        Score(
+            "fidelity.logprob",
+            "nats per token",
+            "Lowest mean token log-probability over hops and texts, from the engine.",
+            min=-1.5,
+            methods=_TRANSLATED,
+            enabled=False,
+        ),
+        Score(
+            "fidelity.dual_cross_entropy",
+            "nats per token",
+            "Disagreement of the two directions' models plus their mean cross-entropy "
+            "(Junczys-Dowmunt 2018), highest over hops and texts, from the engine.",
+            max=4.0,
+            methods=_TRANSLATED,
+            enabled=False,
+        ),
+    )
+
+    def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
+        """Return the wanted scores; the engine's own are null where it gave none."""
+        measures: dict[str, Callable[[], ScoreArray]] = {
+            "fidelity.chrf": lambda: np.minimum(*(_chrf(batch, text) for text in _TEXTS)),
+            "fidelity.passage_chrf": partial(_chrf, batch, "passage"),
+            "fidelity.copy": lambda: np.maximum(*(_copied(batch, text) for text in _TEXTS)),
+            "fidelity.sentences": lambda: np.add(*(_unmatched(batch, text) for text in _TEXTS)),
+            "fidelity.logprob": partial(_evidence, batch, "logprob"),
+            "fidelity.dual_cross_entropy": partial(_evidence, batch, "dual_cross_entropy"),
+        }
+        return {name: measures[name]() for name in measures if name in wanted}
+
+
+def _evidence(batch: CandidateBatch, key: str) -> ScoreArray:
+    missing: ScoreArray = np.full(len(batch), np.nan, dtype=np.float32)
+    return batch.evidence.get(key, missing).astype(np.float32)
+
+
+def _chrf(batch: CandidateBatch, text: str) -> ScoreArray:
+    pairs = list(zip(batch.source(text), batch.made(text), batch.made("method"), strict=True))
+    return score_distinct(pairs, lambda pair: _round_trip_chrf(*pair))
+
+
+def _round_trip_chrf(source: str, made: str, method: str) -> float:
+    return chrf(source, made) if method == ROUND_TRIP else float("nan")
+
+
+@lru_cache(maxsize=4096)
+def chrf(reference: str, hypothesis: str) -> float:
+    """Return chrF2 of ``hypothesis``, 0 to 100, by sacrebleu's defaults (Popović 2015)."""
+    if reference == hypothesis:
+        return 100.0
+    return float(_metric()(hypothesis, reference))
+
+
+@lru_cache(maxsize=1)
+def _metric() -> Callable[[str, str], float]:
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF()
+    return lambda hypothesis, reference: metric.sentence_score(hypothesis, [reference]).score
+
+
+def _copied(batch: CandidateBatch, text: str) -> ScoreArray:
+    hops = list(
+        zip(
+            batch.source(text),
+            batch.made(f"pivot_{text}"),
+            batch.made(text),
+            map(tuple, batch.made("route")),
+            strict=True,
+        )
+    )
+    return score_distinct(hops, lambda hop: _most_copied(*hop))
+
+
+def _most_copied(source: str, pivot: str | None, made: str, route: tuple[str, ...]) -> float:
+    """Return the copied share of the worst hop that both ends are known of."""
+    if len(route) < 2:
+        return float("nan")
+    if len(route) == 2 or pivot is None:
+        return copied_share(source, made, route[-1])
+    # Of a longer route only the last intermediate text is kept, which may be of the source's
+    # own language.
+    first = copied_share(source, pivot, route[-2]) if route[-2] != route[0] else 0.0
+    return max(first, copied_share(pivot, made, route[-1]))
+
+
+def _unmatched(batch: CandidateBatch, text: str) -> ScoreArray:
+    pairs = list(
+        zip(
+            batch.source(text),
+            batch.source(f"{text}_lang"),
+            batch.made(text),
+            batch.made(f"{text}_lang"),
+            strict=True,
+        )
+    )
+    return score_distinct(pairs, lambda pair: _unmatched_sentences(*pair))
+
+
+def _unmatched_sentences(source: str, source_lang: str, made: str, made_lang: str) -> float:
+    if {source_lang.split("-")[0], made_lang.split("-")[0]} & _NO_SENTENCE_MARKS:
+        return float("nan")
+    return float(unmatched_sentences(_lengths(source, source_lang), _lengths(made, made_lang)))
+
+
+def _lengths(text: str, lang: str) -> list[float]:
+    relative = relative_length(lang)
+    sentences = (sentence.strip() for sentence in split_sentences(text, lang))
+    return [len(s) / relative for s in sentences if any(map(str.isalnum, s))]

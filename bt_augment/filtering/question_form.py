@@ -1,0 +1,97 @@
+"""Whether a question is still a question, and asks for the same kind of thing."""
+
+from __future__ import annotations
+
+import re
+
+_MARKS = re.compile(r"[?？؟՞፧⁇\u037e]")
+_GREEK_MARKS = re.compile(r"[?;\u037e]")
+
+# Questions of these languages often go without a mark.
+_MARK_OPTIONAL = frozenset({"th", "lo", "km", "my", "ja", "bo", "dz"})
+
+_THING = "thing"  # "what" and "which" may ask for anything: "what year", "which person"
+
+# The first pattern that fits a place in the text decides its kind.
+_KINDS = {
+    "en": (
+        (r"who|whom|whose", {"person"}),
+        (r"where", {"place"}),
+        (r"when", {"time"}),
+        (r"why", {"reason"}),
+        (r"how (?:many|much)", {"quantity"}),
+        (
+            r"how (?:long|old|far|often|high|tall|big|large|deep|fast|heavy|wide|late|early|soon"
+            r"|old|hot|cold|thick|strong|close|near|frequently|long)",
+            {"quantity", "manner"},
+        ),
+        (r"how", {"manner"}),
+        (r"what|which", {_THING}),
+    ),
+    "pt": (
+        (r"quem", {"person"}),
+        (r"onde|aonde", {"place"}),
+        (r"quando", {"time"}),
+        (r"por ?qu[eê]", {"reason"}),
+        (r"quant[oa]s?", {"quantity", "manner"}),
+        (r"como", {"manner"}),
+        (r"quão", {"quantity", "manner"}),
+        (r"o qu[eê]|qu[eê]|qual|quais", {_THING}),
+    ),
+}
+_PATTERNS = {
+    lang: re.compile(
+        "|".join(rf"(?P<k{i}>(?<!\w)(?:{p})(?!\w))" for i, (p, _) in enumerate(kinds)),
+        re.IGNORECASE,
+    )
+    for lang, kinds in _KINDS.items()
+}
+_AUXILIARY = re.compile(
+    r"\s*(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|has|have|had|may"
+    r"|might|must)\b",
+    re.IGNORECASE,
+)
+
+KEPT, OTHER_KIND, NOT_A_QUESTION = 1.0, 0.5, 0.0
+
+
+def question_form(source: str, source_lang: str, made: str, made_lang: str) -> float:
+    """Return 1 if the question's form is kept, 0.5 if it asks for something else, 0 if it is none.
+
+    A native question that does not look like one (a keyword query) asks nothing of ``made``.
+    Question words are known for English and Portuguese, question marks for all languages.
+    """
+    source_lang, made_lang = source_lang.split("-")[0], made_lang.split("-")[0]
+    if source == made:
+        return KEPT
+    marked = bool(_marks(source_lang).search(source))
+    asked = _kinds(source, source_lang)
+    still_marked = bool(_marks(made_lang).search(made))
+    still_asked = _kinds(made, made_lang)
+    if marked and not still_marked and made_lang not in _MARK_OPTIONAL:
+        return NOT_A_QUESTION
+    if asked is None or still_asked is None:
+        return KEPT  # no list of question words for one of the two
+    if not marked and not still_marked and asked and not still_asked:
+        return KEPT if made_lang == "en" and _AUXILIARY.match(made) else NOT_A_QUESTION
+    return KEPT if _compatible(asked, still_asked) else OTHER_KIND
+
+
+def _marks(lang: str) -> re.Pattern[str]:
+    return _GREEK_MARKS if lang == "el" else _MARKS
+
+
+def _kinds(text: str, lang: str) -> list[set[str]] | None:
+    """Return the kinds of the question words of ``text``, in order."""
+    pattern = _PATTERNS.get(lang)
+    if pattern is None:
+        return None
+    kinds = _KINDS[lang]
+    return [kinds[int((m.lastgroup or "k0")[1:])][1] for m in pattern.finditer(text)]
+
+
+def _compatible(asked: list[set[str]], still_asked: list[set[str]]) -> bool:
+    if not asked or not still_asked:
+        return not asked
+    before, after = set().union(*asked), set().union(*still_asked)
+    return _THING in before or _THING in after or bool(before & after)

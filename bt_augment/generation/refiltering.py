@@ -1,0 +1,211 @@
+"""A run judged anew, from its stored scores: nothing is translated."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.filtering.cascade import judge
+from bt_augment.filtering.registry import score_names
+from bt_augment.generation.ingestion import Ingested
+from bt_augment.generation.pipeline import Summary
+from bt_augment.generation.progress import Progress, Silent
+from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, split_rows
+from bt_augment.pairs.schema import NATIVE, row_schema
+from bt_augment.recipe import Recipe, load_recipe
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.card import write_card
+from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest, total, write_manifest
+from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
+from bt_augment.shards.store import (
+    REJECTED,
+    SPLITS,
+    TRAIN,
+    finish,
+    read_shard,
+    shard_path,
+    write_shard,
+)
+from bt_augment.shards.verification import check_shard
+
+
+def refilter(
+    source: Path,
+    out: Path,
+    recipe: Recipe,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Write a new run folder with the verdicts of other thresholds.
+
+    Memory holds one unit. Native rows keep their verdict.
+
+    Args:
+        source: a finished run folder; it is not changed.
+        out: the new run folder.
+        recipe: its ``filters`` section decides.
+        overwrite: remove what another run left in ``out``.
+        progress: told of each unit.
+
+    Raises:
+        RunFolderError: ``source`` is damaged, or ``out`` holds something else.
+        RecipeError: a score is enabled that the run did not compute.
+    """
+    told = progress or Silent()
+    if out.resolve() == source.resolve():
+        raise RunFolderError(f"{out}: is the run itself; choose another --out")
+    manifest = read_manifest(source)
+    run = read_run(source)
+    _check_computed(run, recipe)
+    folder = RunFolder(out)
+    identity = {
+        **run,
+        "recipe": {**run["recipe"], "filters": recipe.resolved()["filters"]},
+        "filtered_from": [entry.sha256 for unit in manifest.units for entry in unit.files.values()],
+    }
+    with folder.claimed():
+        folder.begin(identity, overwrite=overwrite)
+        told.start("filter", manifest.totals.native)
+        if not folder.finished:
+            with storage_errors(out):
+                if (source / QUARANTINE).is_file():
+                    shutil.copyfile(source / QUARANTINE, out / QUARANTINE)
+            _judge_units(source, folder, manifest, recipe, told)
+            folder.discard_work()
+        result = read_manifest(out)
+    return Summary(
+        out, result.totals, Ingested.model_validate(result.ingested), 0, len(result.units)
+    )
+
+
+def stored_recipe(
+    folder: Path, recipe_file: Path | None = None, assignments: Sequence[str] = ()
+) -> Recipe:
+    """Return the recipe of a run with other thresholds.
+
+    Args:
+        folder: a run folder.
+        recipe_file: a YAML recipe whose ``filters`` replace the run's own.
+        assignments: ``KEY=VALUE``, as ``--set`` takes them.
+
+    Raises:
+        RunFolderError: the folder is no run.
+        RecipeError: the recipe or an assignment is not valid.
+    """
+    stored = read_run(folder)["recipe"]
+    overrides = {key: stored[key] for key in ("routes", "decontaminate")}
+    if recipe_file is None:
+        overrides["filters"] = stored["filters"]
+    return load_recipe(recipe_file, overrides, assignments)
+
+
+def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
+    filters = run["recipe"]["filters"]
+    for name in sorted(recipe.enabled):
+        family, score = name.split(".", 1)
+        if not filters.get(family, {}).get(score, {}).get("enabled"):
+            raise RecipeError(
+                f"filters.{name}: this run did not compute that score, so nothing can be decided "
+                f"by it. Generate again with --set filters.{name}.enabled=true"
+            )
+
+
+def _judge_units(
+    source: Path, folder: RunFolder, manifest: Manifest, recipe: Recipe, progress: Progress
+) -> None:
+    journal = folder.journal()
+    units = len(manifest.units)
+    done = sum(unit.rows for unit in journal.units)
+    for unit in manifest.units[len(journal.units) :]:
+        tables = {split: _read(source, unit, split) for split in SPLITS}
+        judged = _judge(tables[TRAIN], tables[REJECTED], recipe)
+        journal.append(
+            unit.model_copy(
+                update={
+                    "accepted": judged.accepted,
+                    "rejected": unit.candidates - judged.accepted,
+                    "native_rejected": judged.native_rejected,
+                    "reasons": dict(judged.reasons),
+                    "routes": {route: dict(counts) for route, counts in judged.routes.items()},
+                    "files": {
+                        split: write_shard(folder.path, shard_path(split, unit.unit, units), rows)
+                        for split, rows in ((TRAIN, judged.train), (REJECTED, judged.rejected))
+                    },
+                }
+            )
+        )
+        done += unit.rows
+        progress.advance("filter", done)
+    totals = total(
+        journal.units,
+        quarantined=manifest.totals.quarantined,
+        left_out=manifest.totals.left_out,
+    )
+    shards = {split: [u.files[split] for u in journal.units] for split in SPLITS}
+    finish(folder.path, row_schema(score_names()), shards)
+    write_card(folder.path, totals)
+    write_manifest(
+        folder.path, Manifest(totals=totals, ingested=manifest.ingested, units=journal.units)
+    )
+
+
+def _read(source: Path, unit: UnitEntry, split: str) -> pa.RecordBatch:
+    entry = unit.files[split]
+    problem = check_shard(source, entry)
+    if problem:
+        raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
+    table = read_shard(source / entry.path)
+    schema = row_schema(score_names())
+    if table.schema != schema:
+        raise RunFolderError(
+            f"{source / entry.path}: was written by another version of bt-augment, with other "
+            "columns or scores; generate the run again"
+        )
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)
+
+
+def _judge(train: pa.RecordBatch, rejected: pa.RecordBatch, recipe: Recipe) -> JudgedUnit:
+    rows = pa.concat_batches([train, rejected])
+    is_native = pc.equal(rows.column("method"), NATIVE)
+    natives = rows.filter(is_native)
+    made = rows.filter(pc.invert(is_native))
+    made = made.take(pa.array(_order(natives, made, recipe), type=pa.int64()))
+    struct = made.column("scores")
+    scores = {
+        name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
+        for i, name in enumerate(score_names())
+    }
+    reasons = judge(scores, made.column("method").to_pylist(), recipe.thresholds)
+    verdicts = pa.array(reasons, type=pa.list_(pa.string()))
+    index = made.schema.get_field_index(REASON_COLUMN)
+    return split_rows(natives, made.set_column(index, REASON_COLUMN, verdicts))
+
+
+def _order(natives: pa.RecordBatch, made: pa.RecordBatch, recipe: Recipe) -> list[int]:
+    """Return the order in which the rows were made: by source, route and candidate."""
+    sources = [*natives.column("id").to_pylist(), *made.column("source_id").to_pylist()]
+    position = {name: i for i, name in reversed(list(enumerate(sources)))}
+    routes = {str(route): i for i, route in enumerate(recipe.routes)}
+    keys = [
+        (
+            position[source],
+            routes.get(":".join(tags), len(routes)),
+            int(name.rsplit("/", 1)[-1]),
+        )
+        for source, tags, name in zip(
+            made.column("source_id").to_pylist(),
+            made.column("route").to_pylist(),
+            made.column("id").to_pylist(),
+            strict=True,
+        )
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)

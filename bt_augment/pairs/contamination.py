@@ -1,0 +1,208 @@
+"""Overlap of text with benchmarks: questions as a whole, passages by n-grams.
+
+Tokens of 13 words follow Brown et al. 2020 (GPT-3, appendix C). Text in a script without spaces
+is cut into characters; its n-grams are as long as 13 words are in that script.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import regex
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.readers.base import InputSettings, Quarantined, Row
+from bt_augment.pairs.readers.json_lines import JsonLinesReader
+from bt_augment.pairs.readers.squad import SquadReader
+
+Hashes = npt.NDArray[np.uint64]
+
+NGRAM_WORDS = 13
+NGRAM_HAN = 20  # characters: a word of Chinese or Japanese has about 1.6
+NGRAM_THAI = 50  # characters, marks included: a word of Thai, Lao, Khmer or Burmese has about 4
+
+_HAN = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_THAI = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_NOT_TEXT = regex.compile(r"[\p{P}\p{S}\p{Z}\p{C}]+")
+_TOKEN = regex.compile(rf"(?V1)[{_HAN}{_THAI}]|[\S--[{_HAN}{_THAI}]]+")
+_ONE_HAN = regex.compile(rf"[{_HAN}]")
+_ONE_THAI = regex.compile(rf"[{_THAI}]")
+# ASCII punctuation, symbols and control characters, as _NOT_TEXT has them.
+_ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+# Odd multipliers of the multilinear hash of an n-gram; fixed, so that a hash is the same anywhere.
+_MULTIPLIERS: Hashes = np.random.Generator(np.random.PCG64(13)).integers(
+    0, 2**64 - 1, size=NGRAM_THAI, dtype=np.uint64
+) | np.uint64(1)
+
+_QUERY_TEXT = ("text", "query", "question")
+_PASSAGE_TEXT = ("text", "passage", "documentation")
+
+
+def normalize(text: str) -> str:
+    """Return ``text`` in compatibility form, case folded, without punctuation and extra space."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII).split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_NOT_TEXT.sub(" ", folded).split())
+
+
+class BenchmarkText:
+    """What the questions and passages of benchmarks say, as sorted 64-bit hashes.
+
+    Args:
+        questions: the benchmarks' questions.
+        passages: the benchmarks' passages.
+    """
+
+    def __init__(self, questions: Iterable[str], passages: Iterable[str]) -> None:
+        self._questions = _unique(_hash_of(normalize(text)) for text in questions)
+        self._ngrams = _merged(_ngrams(text) for text in passages)
+
+    @classmethod
+    def from_folders(cls, folders: Mapping[str, Path]) -> BenchmarkText:
+        """Return the text of benchmark folders.
+
+        Read are, compressed or not: ``<lang>.json`` in the SQuAD layout (XQuAD-R, MLQA-R), and
+        ``queries*.jsonl`` with ``corpus*.jsonl`` (BEIR, xtyle).
+
+        Args:
+            folders: the folder, or one SQuAD file, of each benchmark by its name.
+
+        Raises:
+            InputError: a folder holds no such file, or a file cannot be read to its end: text
+                that was not seen cannot be ruled out.
+        """
+        files = [file for name, path in folders.items() for file in _files(name, path)]
+        return cls(
+            (text for file in files for text in _texts(file, "question")),
+            (text for file in files for text in _texts(file, "passage")),
+        )
+
+    def question_matches(self, text: str) -> bool:
+        """Return whether a question is one of the benchmarks', normalized."""
+        normalized = normalize(text)
+        if not normalized:  # only punctuation: no question that could be told from another
+            return False
+        return bool(_contains(self._questions, _unique([_hash_of(normalized)]))[0])
+
+    def passage_overlap(self, text: str) -> float:
+        """Return the share of a passage's n-grams that the benchmarks' passages hold, 0 to 1.
+
+        A passage shorter than one n-gram has 1 if it is, normalized, a whole passage of the
+        benchmarks, else 0.
+        """
+        ngrams = _ngrams(text)
+        if not ngrams.size or not self._ngrams.size:
+            return 0.0
+        return float(_contains(self._ngrams, ngrams).mean())
+
+
+def _contains(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
+    if not known.size:
+        return np.zeros(wanted.size, dtype=np.bool_)
+    at = np.searchsorted(known, wanted)
+    found: npt.NDArray[np.bool_] = known[np.minimum(at, known.size - 1)] == wanted
+    return found
+
+
+def _ngrams(text: str) -> Hashes:
+    """Return a hash for each n-gram of a text; for a shorter text, one of the whole."""
+    normalized = normalize(text)
+    if normalized.isascii():
+        tokens, length = normalized.split(), NGRAM_WORDS
+    else:
+        tokens = _TOKEN.findall(normalized)
+        length = _ngram_length(normalized, len(tokens))
+    if not tokens:
+        return np.empty(0, dtype=np.uint64)
+    if len(tokens) < length:
+        return np.array([_hash_of(normalized)], dtype=np.uint64)
+    hashes = np.array([_hash_of(token) for token in tokens], dtype=np.uint64)
+    windows = np.lib.stride_tricks.sliding_window_view(hashes, length)
+    sums: Hashes = (windows * _MULTIPLIERS[:length]).sum(axis=1, dtype=np.uint64)
+    return sums  # modulo 2^64, which is what uint64 does
+
+
+def _ngram_length(text: str, tokens: int) -> int:
+    if 2 * len(_ONE_HAN.findall(text)) > tokens:
+        return NGRAM_HAN
+    return NGRAM_THAI if 2 * len(_ONE_THAI.findall(text)) > tokens else NGRAM_WORDS
+
+
+@lru_cache(maxsize=1 << 16)
+def _hash_of(text: str) -> int:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "little")
+
+
+def _unique(hashes: Iterable[int]) -> Hashes:
+    return np.unique(np.fromiter(hashes, dtype=np.uint64))
+
+
+def _merged(parts: Iterable[Hashes], pending_limit: int = 1 << 22) -> Hashes:
+    """Return the sorted distinct hashes of all parts, merging before repeats fill the memory."""
+    merged = np.empty(0, dtype=np.uint64)
+    pending: list[Hashes] = []
+    count = 0
+    for part in parts:
+        pending.append(part)
+        count += part.size
+        if count > max(pending_limit, merged.size):
+            merged = np.unique(np.concatenate([merged, *pending]))
+            pending, count = [], 0
+    return np.unique(np.concatenate([merged, *pending]))
+
+
+def _files(name: str, path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"benchmark {name}: there is no folder {path}")
+    files = sorted(file for file in path.iterdir() if file.is_file() and _kind(file))
+    if not files:
+        raise InputError(
+            f"benchmark {name}: {path} holds neither <lang>.json in the SQuAD layout nor "
+            "queries*.jsonl with corpus*.jsonl"
+        )
+    return files
+
+
+def _kind(file: Path) -> str | None:
+    base: str = regex.sub(r"\.(gz|zst|bz2|xz)$", "", file.name)
+    if base.endswith(".jsonl") and base.startswith(("queries", "corpus")):
+        return base[:6]
+    return "squad" if base.endswith(".json") else None
+
+
+def _texts(file: Path, field: str) -> Iterator[str]:
+    """Yield the questions or the passages of one file."""
+    kind = _kind(file) or "squad"
+    if kind == "squad":
+        last: Any = None
+        for row in _checked_rows(SquadReader(str(file), InputSettings())):
+            text = row.values.get("question" if field == "question" else "context")
+            if isinstance(text, str) and (field == "question" or text != last):
+                last = text
+                yield text
+    elif (kind == "corpus") == (field == "passage"):
+        names = _PASSAGE_TEXT if field == "passage" else _QUERY_TEXT
+        for row in _checked_rows(JsonLinesReader(str(file), InputSettings())):
+            found = next((row.values[name] for name in names if name in row.values), None)
+            if not isinstance(found, str):
+                raise InputError(f"{row.place}: none of the fields {', '.join(names)} is text")
+            yield found
+
+
+def _checked_rows(reader: SquadReader | JsonLinesReader) -> Iterator[Row]:
+    for item in reader.read():
+        if isinstance(item, Quarantined):
+            raise InputError(f"benchmark file {item.place}: {item.message}")
+        yield item

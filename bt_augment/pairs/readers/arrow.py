@@ -1,0 +1,169 @@
+"""Arrow: Parquet, IPC files and streams, and folders of ``Dataset.save_to_disk``."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.columns import Columns
+from bt_augment.pairs.readers.compression import open_bytes, open_seekable, read_start
+
+PARQUET_MAGIC = b"PAR1"
+FILE_MAGIC = b"ARROW1"
+STREAM_MAGIC = b"\xff\xff\xff\xff"
+
+_BATCH_ROWS = 1024  # rows made Python values at a time
+
+
+class _BatchReader(Reader):
+    """Reads record batches; a row's place is its number, from 1."""
+
+    place_kind = "row"
+
+    @abstractmethod
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches in order."""
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield the rows in order, only the columns that may be needed."""
+        wanted = Columns(self.settings).top_level()
+        number = 0
+        for batch in self.batches():
+            kept = batch if wanted is None else batch.select(needed(batch.schema.names, wanted))
+            for offset in range(0, kept.num_rows, _BATCH_ROWS):
+                for item in _values(kept.slice(offset, _BATCH_ROWS)):
+                    number += 1
+                    self._at = number + 1
+                    place = self.place(number)
+                    if isinstance(item, UnicodeDecodeError):
+                        yield quarantined(
+                            place, "invalid_utf8", f"the row is not UTF-8: {item}", item.object
+                        )
+                    else:
+                        yield Row(place, item, self.auto_id(number))
+
+
+def needed(names: list[str], wanted: set[str]) -> list[str]:
+    """Return the columns to read; all of them where the question or passage is not among them.
+
+    The columns that are not read would else be missing from the message that says so.
+    """
+    kept = [name for name in names if name.strip().casefold() in wanted or name in wanted]
+    return kept or names
+
+
+def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        # Strings are checked only when they are made: find the rows that are to blame.
+        for index in range(batch.num_rows):
+            try:
+                yield batch.slice(index, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:
+                yield error
+
+
+class ParquetReader(_BatchReader):
+    """Reads a Parquet file, one row group's columns at a time."""
+
+    format = "parquet"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches in order."""
+        import pyarrow.parquet as pq
+
+        wanted = Columns(self.settings).top_level()
+        with open_seekable(self.path) as file:
+            parquet = pq.ParquetFile(file)
+            names = parquet.schema_arrow.names
+            # A name with a dot could be taken for a path into another column.
+            columns = None if wanted is None else needed(names, wanted)
+            if any("." in name for name in names):
+                columns = None
+            yield from parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns)
+
+
+class ArrowReader(_BatchReader):
+    """Reads an Arrow IPC file or stream."""
+
+    format = "arrow"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches in order."""
+        yield from _ipc_batches(self.path)
+
+
+class SavedDatasetReader(_BatchReader):
+    """Reads one split of a folder written by ``save_to_disk``."""
+
+    format = "arrow"
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches of the split's files in order.
+
+        Raises:
+            InputError: the folder lacks the split, or is not whole.
+        """
+        folder = self._split_folder()
+        state = folder / "state.json"
+        try:
+            names = [
+                entry["filename"] for entry in json.loads(state.read_text("utf-8"))["_data_files"]
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{state} cannot be read ({error}): the data set was not saved to its end"
+            ) from error
+        for name in names:
+            yield from _ipc_batches(folder / name)
+
+    def _split_folder(self) -> Path:
+        index = self.path / "dataset_dict.json"
+        if not index.is_file():
+            return self.path
+        try:
+            splits = list(json.loads(index.read_text("utf-8"))["splits"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{index} cannot be read: {error}") from error
+        return self.path / choose_split(self.source, splits, self.settings.split)
+
+
+def choose_split(source: str, splits: list[str], wanted: str | None) -> str:
+    """Return the split to read: the one wanted, else ``train``, else the only one.
+
+    Raises:
+        InputError: there is no such split, or none was named and the choice is not clear.
+    """
+    if wanted is None and "train" in splits:
+        return "train"
+    if wanted is None and len(splits) == 1:
+        return splits[0]
+    if wanted is None or wanted not in splits:
+        lacking = "has several splits, or none" if wanted is None else f"has no split {wanted!r}"
+        listed = ", ".join(splits) or "none"
+        raise InputError(f"{source} {lacking}; it has {listed}; name one with --set input.split=…")
+    return wanted
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if read_start(path, len(FILE_MAGIC)) == FILE_MAGIC:
+        with open_seekable(path) as file, pa.ipc.open_file(file) as reader:
+            yield (reader.get_batch(index) for index in range(reader.num_record_batches))
+    else:
+        with open_bytes(path) as file, pa.ipc.open_stream(file) as reader:
+            yield reader
+
+
+def _ipc_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with _opened(path) as batches:
+        yield from batches

@@ -1,0 +1,185 @@
+"""BEIR folders: ``queries.jsonl``, ``corpus.jsonl`` and ``qrels/<split>.tsv``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.readers.arrow import choose_split
+from bt_augment.pairs.readers.base import (
+    InputSettings,
+    Place,
+    Quarantined,
+    Reader,
+    Row,
+    quarantined,
+)
+from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.ids import temporary_database
+from bt_augment.pairs.readers.json_lines import JsonLinesReader
+
+COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
+_TABLES = ("queries", "corpus")
+_HAS_DIGIT = re.compile(r"\d")
+
+
+class _Judgement(NamedTuple):
+    line: int
+    query: str
+    document: str
+    relevant: bool
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return ``folder/name``, compressed or not, if it is there."""
+    candidates = (folder / f"{name}{suffix}" for suffix in COMPRESSED)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def is_beir(folder: Path) -> bool:
+    """Return whether a folder has the two text files of a BEIR data set."""
+    return all(find_file(folder, f"{table}.jsonl") for table in _TABLES)
+
+
+class BeirReader(Reader):
+    """Reads one row per relevant judgement, in the order of the qrels.
+
+    Only queries and documents that a judgement names are kept, in a temporary database on disk.
+    A row's columns are those of the query, and ``passage``, ``title`` and ``passage_lang`` of
+    the document; its place is the judgement's line in the qrels.
+    """
+
+    format = "beir"
+    place_kind = "line"
+
+    def __init__(self, source: str, settings: InputSettings) -> None:
+        # The layout is fixed: text is the query's in one file and the document's in the other.
+        fixed = replace(settings, question="question", passage="passage", id="id", title="title")
+        super().__init__(source, fixed)
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield broken lines of the queries and the corpus, then the judged pairs."""
+        qrels = self._qrels()
+        database = temporary_database()
+        try:
+            yield from self._load(database, qrels)
+            for item in _judgements(qrels):
+                self._at = item.line if isinstance(item, _Judgement) else item.place.value
+                if isinstance(item, Quarantined):
+                    yield item
+                elif item.relevant:
+                    yield self._pair(database, qrels, item)
+        finally:
+            database.close()
+
+    def head(self) -> list[Row]:
+        """Return the first judged pairs, with empty passages: the corpus is not read for this."""
+        self._qrels()
+        heads = JsonLinesReader(str(self._file("queries")), InputSettings()).head()
+        documents = JsonLinesReader(str(self._file("corpus")), InputSettings()).head()
+        first = documents[0].values if documents else {}
+        return [replace(row, values={**_columns(row.values, first), "id": ""}) for row in heads]
+
+    def _file(self, table: str) -> Path:
+        found = find_file(self.path, f"{table}.jsonl")
+        if found is None:
+            raise InputError(f"{self.source} has no {table}.jsonl, which a BEIR folder needs")
+        return found
+
+    def _qrels(self) -> Path:
+        folder = self.path / "qrels"
+        splits = {}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            name, _, suffix = path.name.partition(".tsv")
+            if suffix in COMPRESSED and name != path.name:
+                splits[name] = path
+        return splits[choose_split(f"{self.source}/qrels", list(splits), self.settings.split)]
+
+    def _load(self, database: sqlite3.Connection, qrels: Path) -> Iterator[Quarantined]:
+        for table in _TABLES:
+            database.execute(
+                f"CREATE TABLE {table} (id TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+            )
+        database.execute("BEGIN")
+        for item in _judgements(qrels):
+            if isinstance(item, _Judgement) and item.relevant:
+                database.execute("INSERT OR IGNORE INTO queries (id) VALUES (?)", (item.query,))
+                database.execute("INSERT OR IGNORE INTO corpus (id) VALUES (?)", (item.document,))
+        for table in _TABLES:
+            keep = f"UPDATE {table} SET value = ? WHERE id = ? AND value IS NULL"
+            for row in JsonLinesReader(str(self._file(table)), self.settings).read():
+                if isinstance(row, Quarantined):
+                    yield row
+                    continue
+                key = row.values.get("_id", row.values.get("id"))
+                if not isinstance(key, str | int) or isinstance(key, bool):
+                    yield row.quarantined("wrong_type", "the field _id is missing, or not text")
+                    continue
+                try:
+                    database.execute(keep, (json.dumps(row.values), str(key)))
+                except UnicodeEncodeError:
+                    yield row.quarantined("lone_surrogate", "_id holds half a surrogate pair")
+        database.execute("COMMIT")
+
+    def _pair(
+        self, database: sqlite3.Connection, qrels: Path, judgement: _Judgement
+    ) -> Row | Quarantined:
+        place = Place(str(qrels), "line", judgement.line)
+        raw = f"{judgement.query}\t{judgement.document}"
+        values = []
+        for table, key in (("queries", judgement.query), ("corpus", judgement.document)):
+            (text,) = database.execute(f"SELECT value FROM {table} WHERE id = ?", (key,)).fetchone()
+            if text is None:
+                cause = "unknown_query" if table == "queries" else "unknown_document"
+                message = f"{self._file(table)} has no readable line with _id {key!r}"
+                return quarantined(place, cause, message, raw)
+            values.append(json.loads(text))
+        columns = {**_columns(*values), "id": judgement.query}
+        return Row(place, columns, self.auto_id(judgement.line))
+
+
+def _columns(query: Any, document: Any) -> dict[str, Any]:
+    """Return the columns of a pair; the languages of the two texts are kept apart."""
+    columns = {name: value for name, value in query.items() if name not in ("_id", "text", "title")}
+    if "text" in query:
+        columns["question"] = query["text"]
+    if "text" in document:
+        columns["passage"] = document["text"]
+    columns["title"] = document.get("title")
+    for name in ("lang", "language"):
+        if name in columns:
+            columns.setdefault("question_lang", columns[name])
+        if name in document:
+            columns.setdefault("passage_lang", document[name])
+    return columns
+
+
+def _judgements(qrels: Path) -> Iterator[_Judgement | Quarantined]:
+    """Yield the judgements: ``query, document, score``, or TREC's four columns."""
+    with open_text(qrels) as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            fields = text.split("\t") if "\t" in text else text.split()
+            if not text.strip() or (number == 1 and not _HAS_DIGIT.search(fields[-1])):
+                continue  # a blank line, or the header
+            if len(fields) == 4:
+                del fields[1]
+            try:
+                text.encode()
+                query, document, score = (field.strip() for field in fields)
+                relevant = float(score) > 0
+            except ValueError:
+                yield quarantined(
+                    Place(str(qrels), "line", number),
+                    "ragged_row",
+                    "the line is not query, document, score",
+                    line,
+                )
+            else:
+                yield _Judgement(number, query, document, relevant)

@@ -1,0 +1,143 @@
+"""Finding a record's fields among the columns of a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bt_augment.errors import InputError, did_you_mean
+from bt_augment.pairs.readers.base import InputSettings
+
+ABSENT = object()  # no such column; a column that is there and null gives None
+
+# The usual names, in the order in which they are tried. The paths are the layouts of DPR and
+# FiD (ctxs, positive_ctxs), Tevatron (positive_passages) and FlagEmbedding (pos).
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "question": ("question", "query", "anchor"),
+    "passage": (
+        "passage",
+        "context",
+        "text",
+        "positive",
+        "document",
+        "ctxs.0.text",
+        "positive_ctxs.0.text",
+        "positive_passages.0.text",
+        "pos.0",
+    ),
+    "answers": ("answers", "answer"),
+    "id": ("id", "_id", "qid", "query_id", "question_id"),
+    "title": ("title", "ctxs.0.title", "positive_ctxs.0.title", "positive_passages.0.title"),
+    "group": ("group_id",),
+    "question_lang": ("question_lang", "lang", "language"),
+    "passage_lang": ("passage_lang", "lang", "language"),
+}
+
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+def lookup(values: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a column name or dotted path, or :data:`ABSENT`.
+
+    A column whose name itself holds dots is found before the path is taken apart.
+    """
+    if path in values:
+        return values[path]
+    if "." not in path and "[" not in path:
+        return ABSENT
+    value: Any = values
+    for part in _INDEX.sub(r".\1", path).split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes) and part.isdigit():
+            if int(part) >= len(value):
+                return ABSENT
+            value = value[int(part)]
+        else:
+            return ABSENT
+    return value
+
+
+class Columns:
+    """The columns of one input: those that the settings name, and the usual ones.
+
+    A named column is taken as it is. Of the usual ones the first that is not null is taken,
+    whatever its capitals.
+    """
+
+    def __init__(self, settings: InputSettings) -> None:
+        self._named = {field: getattr(settings, field) for field in ALIASES}
+
+    def names(self, field: str) -> tuple[str, ...]:
+        """Return the column names or paths tried for ``field``."""
+        named = self._named[field]
+        if named is None:
+            return ALIASES[field]
+        return (named,) if named else ()
+
+    def get(self, values: Mapping[str, Any], field: str) -> Any:
+        """Return the value of ``field`` in a row, or :data:`ABSENT`."""
+        found = self._first(values, field)
+        if found is ABSENT and self._named[field] is None:
+            folded = {name.strip().casefold(): value for name, value in values.items()}
+            if folded.keys() != values.keys():
+                found = self._first(folded, field)
+        return found
+
+    def top_level(self) -> set[str] | None:
+        """Return the names of all columns that may be read; None where they cannot be told.
+
+        A named column with a dot may be a path or a plain name, so nothing can be left out.
+        """
+        if any("." in (named or "") or "[" in (named or "") for named in self._named.values()):
+            return None
+        return {name.split(".")[0] for field in ALIASES for name in self.names(field)}
+
+    def check(self, source: str, heads: Sequence[Mapping[str, Any]], lang: str | None) -> None:
+        """Refuse an input whose first rows lack a column without which nothing can be read.
+
+        Raises:
+            InputError: no row of ``heads`` has a question, a passage or a language, or a column
+                that the settings name.
+        """
+        if not heads:
+            return
+        present = list(dict.fromkeys(str(name) for values in heads for name in values))
+        for field, named in self._named.items():
+            if named and all(lookup(values, named) is ABSENT for values in heads):
+                raise InputError(
+                    f"{source} has no column {named!r} (input.{field})"
+                    f"{did_you_mean(named, present)}; {_listed(present)}"
+                )
+        for field in ("question", "passage"):
+            if all(self.get(values, field) is ABSENT for values in heads):
+                raise InputError(
+                    f"{source} has no column for the {field}; {_listed(present)}; "
+                    f"name it with --set input.{field}=COLUMN"
+                )
+        if lang is not None:
+            return
+        for field in ("question_lang", "passage_lang"):
+            if all(self.get(values, field) is ABSENT for values in heads):
+                raise InputError(
+                    f"{source} does not say which language its "
+                    f"{field.removesuffix('_lang')}s are in; say it with --lang, such as "
+                    f"--lang en, or name a column with --set input.{field}=COLUMN"
+                )
+
+    def _first(self, values: Mapping[str, Any], field: str) -> Any:
+        null: Any = ABSENT
+        for name in self.names(field):
+            value = lookup(values, name)
+            if value is None:
+                null = None
+            elif value is not ABSENT:
+                return value
+        return null
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - 20} more" if len(listed) > 20 else ""
+    return f"its columns are {', '.join(listed[:20])}{more}"

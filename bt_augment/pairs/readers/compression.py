@@ -1,0 +1,83 @@
+"""Opening files as they are: compressed or not, found by their first bytes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+UTF8_BOM = b"\xef\xbb\xbf"
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
+
+
+def compression(path: Path) -> str | None:
+    """Return ``gzip``, ``zstd``, ``bz2``, ``xz``, or None for a file that is not compressed."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open ``path`` for reading its decompressed bytes; a cut file raises where it ends."""
+    with ExitStack() as opened:
+        stream: Any = opened.enter_context(path.open("rb"))
+        match compression(path):
+            case "gzip":
+                stream = opened.enter_context(gzip.GzipFile(fileobj=stream))
+            case "bz2":
+                stream = opened.enter_context(bz2.BZ2File(stream))
+            case "xz":
+                stream = opened.enter_context(lzma.LZMAFile(stream))
+            case "zstd":
+                # Arrow's, as zstandard's stream reader takes a cut file for a whole one.
+                raw = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
+                stream = io.BufferedReader(opened.enter_context(raw), 1 << 16)
+        yield stream
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[BinaryIO]:
+    """Open ``path`` as :func:`open_bytes` does, past a UTF-8 byte order mark."""
+    with open_bytes(path) as stream:
+        buffered = io.BufferedReader(cast(io.RawIOBase, stream), 1 << 18)
+        if buffered.peek(3)[:3] == UTF8_BOM:
+            buffered.read(3)
+        yield cast(BinaryIO, buffered)
+        buffered.detach()
+
+
+@contextmanager
+def open_seekable(path: Path) -> Iterator[BinaryIO]:
+    """Open ``path`` for random access; a compressed file is unpacked to a temporary one."""
+    if compression(path) is None:
+        with path.open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as unpacked, open_bytes(path) as stream:
+        shutil.copyfileobj(stream, unpacked, 1 << 20)
+        unpacked.seek(0)
+        yield cast(BinaryIO, unpacked)
+
+
+def read_start(path: Path, size: int) -> bytes:
+    """Return up to ``size`` decompressed bytes from the start; fewer where the file is cut."""
+    start = bytearray()
+    with open_bytes(path) as stream:
+        try:
+            while len(start) < size and (chunk := stream.read(min(4096, size - len(start)))):
+                start += chunk
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            if not start:
+                raise EOFError(str(error)) from error
+    return bytes(start)

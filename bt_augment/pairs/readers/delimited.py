@@ -1,0 +1,135 @@
+"""CSV and TSV with a header, whatever the delimiter."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.readers.base import InputSettings, Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.columns import ABSENT, Columns
+from bt_augment.pairs.readers.compression import open_text, read_start
+
+DELIMITERS = (",", "\t", ";", "|")
+_SNIFF_BYTES = 1 << 16
+_FIELD_LIMIT = 1 << 30  # characters; the csv module's own limit is 128 KiB
+
+# A record may hold line breaks inside quotes. Past this many lines the quote was never closed.
+_MAX_RECORD_LINES = 10_000
+
+
+class _UnclosedQuoteError(Exception):
+    """A quote that no later line closes."""
+
+
+class DelimitedReader(Reader):
+    """Reads CSV: quoted fields may hold delimiters, quotes (doubled) and line breaks."""
+
+    format = "csv"
+    place_kind = "line"
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield the records in file order; a record's place is its first line."""
+        delimiter = sniff_delimiter(read_start(self.path, _SNIFF_BYTES), self.settings)
+        csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+        with open_text(self.path) as raw:
+            text = io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="")
+            records = self._records(text, delimiter or ",")
+            header: list[str] | None = None
+            for number, fields, source in records:
+                if header is None:
+                    if isinstance(fields, str):
+                        raise InputError(f"{self.source}, line {number}: the header: {fields}")
+                    header = [name.strip() for name in fields]
+                    continue
+                yield self._row(number, fields, header, source)
+            text.detach()
+
+    def _row(
+        self, number: int, fields: list[str] | str, header: list[str], source: str
+    ) -> Row | Quarantined:
+        place = self.place(number)
+        if isinstance(fields, str):
+            return quarantined(place, "broken_csv", fields, source)
+        if len(fields) != len(header):
+            message = f"{len(fields)} fields where the header has {len(header)}"
+            return quarantined(place, "ragged_row", message, source)
+        values = dict(zip(header, fields, strict=True))
+        return Row(place, values, self.auto_id(number), source)
+
+    def _records(
+        self, text: io.TextIOWrapper, delimiter: str
+    ) -> Iterator[tuple[int, list[str] | str, str]]:
+        """Yield each record's first line number, its fields or what is wrong, and its text.
+
+        After a broken record, reading goes on with the line after its first.
+        """
+        waiting: deque[str] = deque()
+        number = 1
+        width: int | None = None
+        while True:
+            taken: list[str] = []
+            self._at = number
+            fields: list[str] | str
+            try:
+                fields = next(
+                    csv.reader(
+                        _feed(text, waiting, taken), "excel", delimiter=delimiter, strict=True
+                    ),
+                    [],
+                )
+            except _UnclosedQuoteError:
+                fields = "a quote is never closed"
+            except csv.Error as error:
+                fields = f"the line is not CSV: {error}"
+            if not taken:
+                return
+            plain = taken[0].rstrip("\r\n").split(delimiter)
+            if (
+                delimiter == "\t"
+                and width == len(plain)
+                and (isinstance(fields, str) or len(fields) != width)
+            ):
+                fields = plain  # tab-separated files often hold quotes that quote nothing
+                waiting.extendleft(reversed(taken[1:]))
+                del taken[1:]
+            elif isinstance(fields, str):
+                waiting.extendleft(reversed(taken[1:]))
+                del taken[1:]
+            if fields:
+                width = len(fields) if width is None else width
+                yield number, fields, "".join(taken).rstrip("\r\n")
+            number += len(taken)
+
+
+def _feed(text: io.TextIOWrapper, waiting: deque[str], taken: list[str]) -> Iterator[str]:
+    while len(taken) < _MAX_RECORD_LINES:
+        line = waiting.popleft() if waiting else next(text, "")
+        if not line:
+            return
+        taken.append(line)
+        yield line
+    raise _UnclosedQuoteError
+
+
+def sniff_delimiter(start: bytes, settings: InputSettings) -> str | None:
+    """Return the delimiter under which a header has the columns of a pair, or None.
+
+    Where no header has them, the delimiter that the header holds most often.
+    """
+    lines = start.decode("utf-8-sig", "replace").splitlines(keepends=True)
+    columns = Columns(settings)
+    headers: dict[str, list[str]] = {}
+    for delimiter in DELIMITERS:
+        try:
+            header = next(csv.reader(lines, delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        values = dict.fromkeys((name.strip() for name in header), "x")
+        if all(columns.get(values, field) is not ABSENT for field in ("question", "passage")):
+            return delimiter
+        headers[delimiter] = header
+    most = max(headers, key=lambda delimiter: len(headers[delimiter]), default=None)
+    return most if most is not None and len(headers[most]) > 1 else None

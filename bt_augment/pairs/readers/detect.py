@@ -1,0 +1,163 @@
+"""Finding the format of an input by its content."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import ijson
+
+from bt_augment.errors import InputError, did_you_mean
+from bt_augment.pairs.readers.arrow import (
+    FILE_MAGIC,
+    PARQUET_MAGIC,
+    STREAM_MAGIC,
+    ArrowReader,
+    ParquetReader,
+    SavedDatasetReader,
+)
+from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Reader
+from bt_augment.pairs.readers.beir import BeirReader, is_beir
+from bt_augment.pairs.readers.compression import UTF8_BOM, read_start
+from bt_augment.pairs.readers.delimited import DelimitedReader, sniff_delimiter
+from bt_augment.pairs.readers.hub import HubReader, looks_like_name
+from bt_augment.pairs.readers.json_lines import JsonArrayReader, JsonLinesReader
+from bt_augment.pairs.readers.squad import SquadReader
+
+FORMATS = ("auto", "squad", "jsonl", "csv", "parquet", "arrow", "beir", "hub")
+
+_START_BYTES = 1 << 16
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LINES = 50  # lines looked at for one that is a JSON object
+_READERS: Mapping[str, type[Reader]] = {
+    "squad": SquadReader,
+    "jsonl": JsonLinesReader,
+    "csv": DelimitedReader,
+    "parquet": ParquetReader,
+    "arrow": ArrowReader,
+    "beir": BeirReader,
+    "hub": HubReader,
+}
+
+
+def find_reader(source: str, settings: InputSettings) -> Reader:
+    """Return the reader of an input, by its content or by ``settings.format``.
+
+    Raises:
+        InputError: the input is missing, empty, cannot be opened, or is of unknown format.
+    """
+    if settings.format not in FORMATS:
+        raise InputError(
+            f"unknown input format {settings.format!r}{did_you_mean(settings.format, FORMATS)}; "
+            f"one of {', '.join(FORMATS)}"
+        )
+    path = Path(source)
+    if settings.format == "hub":
+        return HubReader(source, settings)
+    if not path.exists():
+        if settings.format == "auto" and looks_like_name(source) and not path.parent.is_dir():
+            return HubReader(source, settings)
+        raise InputError(
+            f"{source} does not exist; for a data set of the Hugging Face hub say --format hub"
+        )
+    if path.is_dir():
+        return _folder_reader(source, path, settings)
+    start = _start(source, path)
+    if settings.format == "auto":
+        return _by_content(source, path, start, settings)(source, settings)
+    if settings.format == "jsonl" and start.lstrip().startswith(b"["):
+        return JsonArrayReader(source, settings)
+    _check_named(source, start, settings.format)
+    return _READERS[settings.format](source, settings)
+
+
+def _folder_reader(source: str, path: Path, settings: InputSettings) -> Reader:
+    if settings.format in ("auto", "beir") and (settings.format == "beir" or is_beir(path)):
+        return BeirReader(source, settings)
+    saved = any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    if settings.format in ("auto", "arrow") and saved:
+        return SavedDatasetReader(source, settings)
+    raise InputError(
+        f"{source} is a folder, but neither a BEIR folder (queries.jsonl, corpus.jsonl, qrels/) "
+        "nor a saved data set (dataset_dict.json or state.json); name the files in it instead"
+    )
+
+
+def _start(source: str, path: Path) -> bytes:
+    try:
+        start = read_start(path, _START_BYTES)
+    except READ_ERRORS as error:
+        raise InputError(f"{source} cannot be opened: {error}") from error
+    start = start.removeprefix(UTF8_BOM)
+    if not start.strip():
+        raise InputError(f"{source} is empty")
+    if start.startswith(_UTF16):
+        raise InputError(f"{source} is UTF-16; make it UTF-8: iconv -f UTF-16 -t UTF-8")
+    return start
+
+
+def _check_named(source: str, start: bytes, name: str) -> None:
+    """Refuse a file that cannot be of the format that the user names."""
+    binary = start.startswith((PARQUET_MAGIC, FILE_MAGIC, STREAM_MAGIC))
+    fits = {
+        "parquet": start.startswith(PARQUET_MAGIC),
+        "arrow": start.startswith((FILE_MAGIC, STREAM_MAGIC)),
+        "beir": False,
+    }
+    if not fits.get(name, not binary):
+        raise InputError(f"{source} is not of format {name}; leave --format out to have it found")
+
+
+def _by_content(source: str, path: Path, start: bytes, settings: InputSettings) -> type[Reader]:
+    if start.startswith(PARQUET_MAGIC):
+        return ParquetReader
+    if start.startswith((FILE_MAGIC, STREAM_MAGIC)):
+        return ArrowReader
+    stripped = start.lstrip()
+    if stripped[:1] == b"[" and stripped[1:].lstrip()[:1] in (b"{", b"]"):
+        return JsonArrayReader
+    if stripped[:1] == b"{" and _is_squad(stripped):
+        return SquadReader
+    suffixes = {suffix.lower() for suffix in path.suffixes}
+    if _has_json_line(stripped) or suffixes & {".jsonl", ".ndjson"}:
+        return JsonLinesReader
+    header = stripped.partition(b"\n")[0]
+    is_table = sniff_delimiter(start, settings) is not None or suffixes & {".csv", ".tsv"}
+    if stripped[:1] not in (b"{", b"[") and b"\0" not in header and is_table:
+        return DelimitedReader
+    raise InputError(
+        f"{source} is of unknown format: neither SQuAD nor JSON lines, CSV or TSV with a header, "
+        "Parquet or Arrow; say which with --format"
+    )
+
+
+def _is_squad(start: bytes) -> bool:
+    """Return whether a JSON object has an array ``data`` that has not only texts in it."""
+    depth = 0
+    key = ""
+    try:
+        for kind, value in ijson.basic_parse(io.BytesIO(start), use_float=True):
+            if kind == "map_key" and depth == 1:
+                key = value
+            elif kind == "start_array" and depth == 1 and key == "data":
+                return True
+            depth += {"start": 1, "end": -1}.get(kind.partition("_")[0], 0)
+    except (ijson.JSONError, UnicodeDecodeError):
+        return False
+    return False
+
+
+def _has_json_line(start: bytes) -> bool:
+    """Return whether one of the first lines is a JSON object, or may be one that goes on."""
+    lines = start.split(b"\n", _LINES)
+    if len(lines) == 1 and len(start) > _START_BYTES // 2:
+        return start.startswith(b"{")
+    for line in lines[:_LINES]:
+        try:
+            if isinstance(json.loads(line, strict=False), dict):
+                return True
+        except (ValueError, RecursionError):
+            continue
+    return False

@@ -1,0 +1,67 @@
+"""Fingerprints of inputs: whether a resumed run reads what it read before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.readers.base import InputSettings
+from bt_augment.pairs.readers.hub import PREFIX
+
+
+def fingerprint(
+    inputs: Sequence[str], settings: InputSettings | None = None
+) -> list[dict[str, Any]]:
+    """Return ``path``, ``bytes`` and ``sha256`` of each file of the inputs, in order.
+
+    A folder counts as its files by name. A hub data set gives ``path``, ``config``, ``split``
+    and ``revision``: the commit that the hub has for it now, where the hub can be reached.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    settings = settings or InputSettings()
+    prints: list[dict[str, Any]] = []
+    for source in inputs:
+        path = Path(source)
+        if settings.format == "hub" or not path.exists():
+            prints.append(_hub_fingerprint(source, settings))
+        elif path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            prints.extend(_file_fingerprint(file) for file in files)
+        else:
+            prints.append(_file_fingerprint(path))
+    return prints
+
+
+def _file_fingerprint(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    return {"path": str(path), "bytes": size, "sha256": digest}
+
+
+def _hub_fingerprint(source: str, settings: InputSettings) -> dict[str, Any]:
+    from huggingface_hub import HfApi
+
+    revision = settings.revision
+    try:
+        info = HfApi().dataset_info(source.removeprefix(PREFIX), revision=revision)
+        revision = info.sha or revision
+    # The hub client's HTTP library, and so what it raises, changes from version to version.
+    except Exception as error:
+        raise InputError(
+            f"{source} is no file, and the hub cannot say its revision: {error}"
+        ) from error
+    return {
+        "path": source,
+        "config": settings.config,
+        "split": settings.split,
+        "revision": revision,
+    }

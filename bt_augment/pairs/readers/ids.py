@@ -1,0 +1,69 @@
+"""Unique ids, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import blake2b
+from types import TracebackType
+from typing import Self
+
+_BITS = 64
+
+# Counts one more use of an id, and says how many there are now.
+_CLAIM = (
+    "INSERT INTO seen (hash, uses) VALUES (?, 1) "
+    "ON CONFLICT (hash) DO UPDATE SET uses = uses + 1 RETURNING uses"
+)
+
+
+def temporary_database() -> sqlite3.Connection:
+    """Return a database in a temporary file that vanishes when it is closed.
+
+    SQLite keeps its cache (2 MB) in memory and spills the rest to the file.
+    """
+    database = sqlite3.connect("", isolation_level=None)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA synchronous = OFF")
+    return database
+
+
+class UniqueIds:
+    """Gives the second use of an id the suffix ``-2``, the third ``-3``.
+
+    Only 64-bit hashes are kept. Two ids of one hash (one chance in a million at six million ids)
+    cost the second a suffix that it did not need; ids stay unique.
+    """
+
+    def __init__(self) -> None:
+        self._database = temporary_database()
+        self._database.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, uses INTEGER)")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drop the temporary file."""
+        self._database.close()
+
+    def claim(self, wanted: str) -> str:
+        """Return ``wanted``, or its first form with a suffix that is free."""
+        uses = self._use(wanted)
+        unique = wanted
+        while uses > 1:
+            unique = f"{wanted}-{uses}"
+            # A suffixed form may be taken by an id that was written so in the input.
+            uses = uses + 1 if self._use(unique) > 1 else 1
+        return unique
+
+    def _use(self, text: str) -> int:
+        digest = blake2b(text.encode(), digest_size=_BITS // 8).digest()
+        (uses,) = self._database.execute(
+            _CLAIM, (int.from_bytes(digest, "big", signed=True),)
+        ).fetchone()
+        return int(uses)

@@ -1,0 +1,70 @@
+"""JSON lines, and one JSON array of objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.json_stream import JsonBreakError, events, unmark, value_of
+
+
+class JsonLinesReader(Reader):
+    """Reads one JSON object per line; blank lines are skipped."""
+
+    format = "jsonl"
+    place_kind = "line"
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield the lines in file order."""
+        with open_text(self.path) as stream:
+            for number, line in enumerate(stream, start=1):
+                self._at = number + 1
+                if line.strip():
+                    yield self._row(number, line.rstrip(b"\r\n"))
+
+    def _row(self, number: int, line: bytes) -> Row | Quarantined:
+        place = self.place(number)
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return quarantined(place, "invalid_utf8", f"the line is not UTF-8: {error}", line)
+        try:
+            # Control characters inside strings are common in the wild, and harmless.
+            value = json.loads(text, strict=False)
+        except (ValueError, RecursionError) as error:
+            return quarantined(place, "broken_json", f"the line is not JSON: {error}", text)
+        if not isinstance(value, dict):
+            return quarantined(place, "not_an_object", "the line is not a JSON object", text)
+        return Row(place, value, self.auto_id(number), text)
+
+
+class JsonArrayReader(Reader):
+    """Reads one JSON array of objects, one object in memory at a time."""
+
+    format = "jsonl"
+    place_kind = "path"
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield the objects in file order."""
+        self._at = "[0]"
+        try:
+            with open_text(self.path) as raw:
+                stream = events(raw)
+                next(stream)
+                for number, event in enumerate(stream):
+                    if event[0] == "end_array":
+                        continue  # to the end, so that what follows the array is seen
+                    value = unmark(value_of(event, stream))
+                    self._at = f"[{number + 1}]"
+                    place = self.place(f"[{number}]")
+                    if isinstance(value, dict):
+                        yield Row(place, value, self.auto_id(number))
+                    else:
+                        yield quarantined(
+                            place, "not_an_object", "it is not an object", json.dumps(value)
+                        )
+        except (JsonBreakError, RecursionError) as error:
+            message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
+            yield quarantined(self.place(self._at), "broken_json", message)

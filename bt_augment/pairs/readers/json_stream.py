@@ -1,0 +1,128 @@
+"""JSON documents larger than memory, as a stream of events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import ijson
+
+from bt_augment.pairs.readers.base import READ_ERRORS
+
+Event = tuple[str, Any]
+
+# What stands for text that the parser would refuse, or change without a word (yajl makes "?" of
+# half a surrogate pair). Noncharacters that no real text holds, as a bracket around a letter.
+_BAD_BYTES: Final = "\ufdd0B\ufdd1"
+_HALF_PAIR: Final = "\ufdd0S\ufdd1"
+
+_CHUNK = 1 << 16
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MAYBE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|\\.",
+    re.DOTALL,
+)
+_CUTS = b" \n,:"  # bytes that are inside no escape and no UTF-8 sequence
+
+
+class JsonBreakError(Exception):
+    """The document is not JSON from some point on; the message is one line."""
+
+
+class MendedStream:
+    """A byte stream of JSON in which bad bytes and half surrogate pairs are marked.
+
+    One bad character then costs one record, not the rest of the file.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._kept = b""  # read, and not yet known to end between two characters
+        self._ready = b""
+        self._ended = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes, and none at the end."""
+        if size == 0:
+            return b""  # ijson asks so whether this is a stream of bytes
+        while not self._ready and not self._ended:
+            chunk = self._stream.read(_CHUNK)
+            self._ended = not chunk
+            data = self._kept + chunk
+            cut = len(data) if self._ended else 1 + max(data.rfind(bytes([c])) for c in _CUTS)
+            self._ready, self._kept = _mended(data[:cut]), data[cut:]
+        if size < 0 or size >= len(self._ready):
+            taken, self._ready = self._ready, b""
+        else:
+            taken, self._ready = self._ready[:size], self._ready[size:]
+        return taken
+
+
+def _mended(data: bytes) -> bytes:
+    if _CONTROL.search(data):
+        data = _CONTROL.sub(lambda match: rb"\u%04x" % match[0][0], data)
+    if _MAYBE_SURROGATE.search(data):
+        mark = _HALF_PAIR.encode()
+        data = _ESCAPE.sub(lambda match: mark if match[1] else match[0], data)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "surrogateescape")
+        data = re.sub("[\udc80-\udcff]+", _BAD_BYTES, text).encode()
+    return data
+
+
+def unmark(value: Any) -> Any:
+    """Return ``value`` with each mark made the surrogate that the builder of records refuses."""
+    if isinstance(value, str):
+        if "\ufdd0" in value:
+            value = value.replace(_BAD_BYTES, "\udc80").replace(_HALF_PAIR, "\ud800")
+        return value
+    if isinstance(value, dict):
+        return {unmark(key): unmark(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unmark(item) for item in value]
+    return value
+
+
+def events(stream: BinaryIO) -> Iterator[Event]:
+    """Yield the parser's events.
+
+    Raises:
+        JsonBreakError: the document is broken, or ends early.
+    """
+    try:
+        yield from ijson.basic_parse(MendedStream(stream), use_float=True, buf_size=_CHUNK)
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        text = error.args[0] if error.args else ""
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        message = str(text).splitlines()[0] if text else type(error).__name__
+        raise JsonBreakError(f"the file is not JSON from here on: {message}") from error
+    except READ_ERRORS as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise JsonBreakError(f"the file cannot be read further: {why}") from error
+
+
+def value_of(first: Event, rest: Iterator[Event]) -> Any:
+    """Return the whole value that begins with the event ``first``, taking what it needs."""
+    kind, value = first
+    if kind == "start_map":
+        made: dict[str, Any] = {}
+        for kind, key in rest:
+            if kind == "end_map":
+                break
+            made[key] = value_of(next(rest), rest)
+        return made
+    if kind == "start_array":
+        items = []
+        for event in rest:
+            if event[0] == "end_array":
+                break
+            items.append(value_of(event, rest))
+        return items
+    return value

@@ -1,0 +1,124 @@
+"""Reading several inputs as one stream of records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bt_augment.errors import InputError
+from bt_augment.languages import normalize_tag
+from bt_augment.pairs.readers.base import (
+    InputSettings,
+    LeftOut,
+    Quarantined,
+    Reader,
+    Record,
+    Row,
+)
+from bt_augment.pairs.readers.columns import Columns
+from bt_augment.pairs.readers.detect import find_reader
+from bt_augment.pairs.readers.ids import UniqueIds
+from bt_augment.pairs.readers.records import RecordBuilder
+
+Item = Record | Quarantined | LeftOut
+
+
+def read(inputs: Sequence[str], settings: InputSettings | None = None) -> Iterator[Item]:
+    """Read pairs from files, folders and hub data sets, lazily and in order.
+
+    Everything that makes an input unusable as a whole is found at the call, before the first
+    record: formats are found, and the first rows looked at for their columns.
+
+    Args:
+        inputs: paths, or names of hub data sets.
+        settings: formats, columns, default language.
+
+    Returns:
+        An iterator of records, of records that could not be read, and of questions left out.
+
+    Raises:
+        InputError: an input is missing, empty or of unknown format, or lacks a column.
+        LanguageError: ``settings.lang`` is not a language tag.
+    """
+    settings = settings or InputSettings()
+    if settings.lang is not None:
+        normalize_tag(settings.lang)
+    if settings.limit is not None and settings.limit < 1:
+        raise InputError(f"input.limit is {settings.limit}; it must be 1 or more")
+    if not inputs:
+        raise InputError("no input is named; name a file, a folder or a hub data set")
+    readers = [find_reader(source, settings) for source in inputs]
+    for reader in readers:
+        heads = [row.values for row in reader.head()]
+        Columns(reader.settings).check(reader.source, heads, settings.lang)
+    return _items(readers, settings.limit)
+
+
+def _items(readers: Sequence[Reader], limit: int | None) -> Iterator[Item]:
+    records = 0
+    with UniqueIds() as ids:
+        for reader in readers:
+            builder = RecordBuilder(reader.settings, ids.claim)
+            for item in reader.read():
+                built = builder.build(item) if isinstance(item, Row) else item
+                yield built
+                records += isinstance(built, Record)
+                if records == limit:
+                    return
+
+
+class Tally:
+    """Counts what was read.
+
+    Attributes:
+        records: number of pairs read.
+        quarantined: number of records that could not be read, by cause.
+        left_out: number of questions left out, by reason.
+        notes: number of records mended, by note.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.quarantined: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self._read: set[str] = set()  # files with something that could be read
+        self._broken: dict[str, tuple[int, Quarantined]] = {}  # per file: how many, the first
+
+    def add(self, item: Item) -> None:
+        """Count one item that :func:`read` gave."""
+        file = item.place.file
+        if isinstance(item, Quarantined):
+            self.quarantined[item.cause] += 1
+            count, first = self._broken.get(file, (0, item))
+            self._broken[file] = (count + 1, first)
+            return
+        self._read.add(file)
+        if isinstance(item, Record):
+            self.records += 1
+            self.notes.update(item.notes)
+        else:
+            self.left_out[item.reason] += 1
+
+    def check(self, inputs: Sequence[str]) -> None:
+        """Refuse inputs of which nothing could be read.
+
+        Raises:
+            InputError: all of one file is broken, or there is not one record; names the file,
+                and the first cause.
+        """
+        for file, (count, first) in self._broken.items():
+            if file not in self._read and (file in inputs or not self.records):
+                raise InputError(
+                    f"nothing in {file} can be read: {count} broken record{'s' * (count > 1)}, "
+                    f"the first at {first.place}: {first.message}"
+                )
+        if self.records:
+            return
+        named = ", ".join(inputs)
+        if self.left_out:
+            raise InputError(
+                f"{named} holds no question with an answer: all {self.left_out.total()} are "
+                "marked as unanswerable"
+            )
+        raise InputError(f"{named} holds no records")

@@ -1,0 +1,229 @@
+"""From a row to a typed pair, or to quarantine with its cause: one meaning for all formats."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from bt_augment.errors import LanguageError
+from bt_augment.languages import normalize_tag
+from bt_augment.pairs.answers import locate
+from bt_augment.pairs.readers.base import (
+    Answer,
+    InputSettings,
+    LeftOut,
+    Quarantined,
+    Record,
+    Row,
+)
+from bt_augment.pairs.readers.columns import ABSENT, Columns
+from bt_augment.pairs.schema import NOT_LOCATED
+
+ANSWER_RELOCATED = "answer_relocated"
+ANSWER_NOT_LOCATED = "answer_not_located"
+ID_SUFFIXED = "id_suffixed"
+
+# Format characters that print nothing; str.strip() leaves them, and they make no question.
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+
+class _BadRowError(Exception):
+    """The row cannot be read; ``args`` are its cause and message."""
+
+
+class RecordBuilder:
+    """Turns rows into records.
+
+    Args:
+        settings: which columns hold what, and the default language.
+        claim_id: gives the unique form of an id.
+    """
+
+    def __init__(self, settings: InputSettings, claim_id: Callable[[str], str]) -> None:
+        self._columns = Columns(settings)
+        self._lang = None if settings.lang is None else normalize_tag(settings.lang)
+        self._claim_id = claim_id
+
+    def build(self, row: Row) -> Record | Quarantined | LeftOut:
+        """Return the record of a row, or why there is none."""
+        try:
+            given_id = self._id(row)
+            answers = self._answers(row)
+            if answers is None:
+                return LeftOut(row.place, given_id)
+            question = self._text(row, "question")
+            passage = self._text(row, "passage")
+            title = self._title(row)
+            group = self._label(row, "group")
+            question_lang = self._language(row, "question_lang")
+            passage_lang = self._language(row, "passage_lang")
+        except _BadRowError as error:
+            cause, message = error.args
+            return row.quarantined(cause, message)
+        located, notes = _locate_all(answers, passage)
+        unique = self._claim_id(given_id)
+        if unique != given_id:
+            notes = (*notes, ID_SUFFIXED)
+        return Record(
+            id=unique,
+            group_id=group or passage_group(passage),
+            question=question,
+            passage=passage,
+            question_lang=question_lang,
+            passage_lang=passage_lang,
+            title=title,
+            answers=located,
+            notes=notes,
+            place=row.place,
+        )
+
+    def _text(self, row: Row, field: str) -> str:
+        value = self._columns.get(row.values, field)
+        if value is ABSENT or value is None:
+            tried = ", ".join(self._columns.names(field))
+            raise _BadRowError(f"missing_{field}", f"the {field} is missing (looked for: {tried})")
+        text = _checked(value, field)
+        if not text.strip().strip(_INVISIBLE).strip():
+            raise _BadRowError(f"empty_{field}", f"the {field} is empty")
+        return text
+
+    def _title(self, row: Row) -> str | None:
+        value = self._columns.get(row.values, "title")
+        if value is ABSENT or value is None:
+            return None
+        return _checked(value, "title") or None
+
+    def _label(self, row: Row, field: str) -> str | None:
+        value = self._columns.get(row.values, field)
+        if value is ABSENT or value is None:
+            return None
+        if isinstance(value, float):
+            if math.isnan(value):  # NaN: how pandas writes a missing number
+                return None
+            value = int(value) if value.is_integer() else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return _checked(value, field).strip() or None
+
+    def _id(self, row: Row) -> str:
+        return self._label(row, "id") or row.auto_id
+
+    def _language(self, row: Row, field: str) -> str:
+        value = self._columns.get(row.values, field)
+        if value is ABSENT or value is None or value == "":
+            if self._lang is None:
+                raise _BadRowError("no_language", f"the row has no {field} and --lang is not given")
+            return self._lang
+        try:
+            return normalize_tag(_checked(value, field))
+        except LanguageError as error:
+            raise _BadRowError("unknown_language", f"{field}: {error}") from error
+
+    def _answers(self, row: Row) -> list[tuple[str, int | None]] | None:
+        """Return answers with the offset each claims; None for a question without an answer."""
+        value = self._columns.get(row.values, "answers")
+        if row.values.get("is_impossible") is True:
+            return None
+        if value is ABSENT or value is None:
+            return []
+        if isinstance(value, str):
+            value = _written_out(value)
+        if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+            # The layout of SQuAD on the hub: parallel lists, empty where there is no answer.
+            starts = value.get("answer_start", value.get("start"))
+            if not isinstance(starts, list) or len(starts) != len(value["text"]):
+                starts = [None] * len(value["text"])
+            pairs = list(zip(value["text"], starts, strict=True))
+            if not pairs:
+                return None
+        else:
+            items = value if isinstance(value, list) else [value]
+            if not items and "is_impossible" in row.values:
+                return None
+            pairs = [_text_and_start(item) for item in items]
+        found = ((_answer_text(text), _offset(start)) for text, start in pairs)
+        return [(text, start) for text, start in found if text.strip()]
+
+
+def passage_group(passage: str) -> str:
+    """Return the group of a passage that names none: the same for the same text."""
+    return blake2b(passage.encode(), digest_size=8).hexdigest()
+
+
+def _checked(value: Any, field: str) -> str:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _BadRowError("invalid_utf8", f"the {field} is not UTF-8: {error}") from error
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise _BadRowError("wrong_type", f"the {field} is of type {kind}, not text")
+    if value.isascii():
+        if "\0" in value:
+            raise _BadRowError("nul", f"the {field} holds a NUL character")
+        return value
+    if "\0" in value:
+        raise _BadRowError("nul", f"the {field} holds a NUL character")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        if 0xDC80 <= code <= 0xDCFF:  # how surrogateescape writes a byte that is not UTF-8
+            raise _BadRowError("invalid_utf8", f"the {field} is not UTF-8") from error
+        raise _BadRowError(
+            "lone_surrogate", f"the {field} holds half a surrogate pair, U+{code:04X}"
+        ) from error
+    return value
+
+
+def _text_and_start(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, Mapping):
+        return item.get("text"), item.get("answer_start", item.get("start"))
+    return item, None
+
+
+def _answer_text(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # a year or a count that was written without quotes
+    return _checked(value, "answer")
+
+
+def _offset(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _written_out(text: str) -> Any:
+    """Return the list that a cell of a table spells out, or the text itself."""
+    stripped = text.strip()
+    if not stripped.startswith(("[", "{")):
+        return text
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(stripped)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list | dict):
+            return value
+    return text
+
+
+def _locate_all(
+    answers: list[tuple[str, int | None]], passage: str
+) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
+    located = []
+    notes: dict[str, None] = {}
+    for text, claimed in answers:
+        start = locate(text, passage, claimed)
+        if start == NOT_LOCATED:
+            notes[ANSWER_NOT_LOCATED] = None
+        elif claimed not in (None, NOT_LOCATED, start):
+            notes[ANSWER_RELOCATED] = None
+        located.append(Answer(text, start))
+    return tuple(located), tuple(notes)

@@ -1,0 +1,162 @@
+"""SQuAD v1.1 and v2.0: ``data[].paragraphs[].qas[]``, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.json_stream import Event, JsonBreakError, events, unmark, value_of
+
+_SPOOL_BYTES = 4 << 20  # paragraphs that wait in memory for their article's title
+
+
+class _Paragraph(NamedTuple):
+    article: int
+    number: int
+    title: Any
+    value: Any
+
+    @property
+    def path(self) -> str:
+        return f"data[{self.article}].paragraphs[{self.number}]"
+
+
+class SquadReader(Reader):
+    """Reads a SQuAD file, one paragraph in memory at a time.
+
+    The columns of a row are those of the question, and ``context`` and ``title``.
+    """
+
+    format = "squad"
+    place_kind = "path"
+
+    def rows(self) -> Iterator[Row | Quarantined]:
+        """Yield the questions in file order."""
+        self._at = "$"
+        self._version = ""
+        try:
+            with open_text(self.path) as stream:
+                for item in self._paragraphs(events(stream)):
+                    if isinstance(item, Quarantined):
+                        yield item
+                    else:
+                        yield from self._questions(item)
+        except (JsonBreakError, RecursionError) as error:
+            message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
+            yield quarantined(self.place(self._at), "broken_json", message)
+
+    def _paragraphs(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
+        first = next(stream, ("", None))
+        if first[0] != "start_map":
+            yield quarantined(self.place("$"), "wrong_type", "the document is not a JSON object")
+            return
+        has_data = False
+        for kind, key in stream:
+            if kind == "end_map":
+                continue  # to the end, so that what follows the document is seen
+            start = next(stream)
+            if key == "data" and start[0] == "start_array":
+                has_data = True
+                yield from self._articles(stream)
+            else:
+                value = value_of(start, stream)
+                if key == "version":
+                    self._version = str(value)
+        if not has_data:
+            yield quarantined(self.place("$"), "wrong_type", "there is no array 'data'")
+
+    def _articles(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
+        for number, event in enumerate(stream):
+            if event[0] == "end_array":
+                return
+            self._at = f"data[{number}]"
+            if event[0] != "start_map":
+                raw = json.dumps(unmark(value_of(event, stream)))
+                yield quarantined(
+                    self.place(self._at), "wrong_type", "the article is not an object", raw
+                )
+                continue
+            yield from self._article(number, stream)
+
+    def _article(self, number: int, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
+        """Yield an article's paragraphs; where its title comes after them, once that is known."""
+        title: Any = None
+        titled = False
+        broken: Exception | None = None
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8") as waiting:
+            try:
+                for kind, key in stream:
+                    if kind == "end_map":
+                        break
+                    start = next(stream)
+                    if key != "paragraphs" or start[0] != "start_array":
+                        value = value_of(start, stream)
+                        if key == "title":
+                            title, titled = unmark(value), True
+                        elif key == "paragraphs":
+                            yield quarantined(
+                                self.place(f"data[{number}].paragraphs"),
+                                "wrong_type",
+                                "paragraphs is not an array",
+                                json.dumps(unmark(value)),
+                            )
+                        continue
+                    for index, event in enumerate(stream):
+                        if event[0] == "end_array":
+                            break
+                        self._at = f"data[{number}].paragraphs[{index}]"
+                        value = unmark(value_of(event, stream))
+                        if titled:
+                            yield _Paragraph(number, index, title, value)
+                        else:
+                            waiting.write(json.dumps([index, value]) + "\n")
+            except (JsonBreakError, RecursionError) as error:
+                broken = error
+            waiting.seek(0)
+            for line in waiting:
+                index, value = json.loads(line)
+                yield _Paragraph(number, index, title, value)
+        if broken is not None:
+            raise broken
+
+    def _questions(self, paragraph: _Paragraph) -> Iterator[Row | Quarantined]:
+        value = paragraph.value
+        if not isinstance(value, dict):
+            yield quarantined(
+                self.place(paragraph.path),
+                "wrong_type",
+                "the paragraph is not an object",
+                json.dumps(value),
+            )
+            return
+        questions = value.get("qas")
+        if not isinstance(questions, list):
+            yield quarantined(
+                self.place(paragraph.path),
+                "missing_question",
+                "the paragraph has no array 'qas'",
+                json.dumps(value),
+            )
+            return
+        shared = {name: item for name, item in value.items() if name not in _NOT_COLUMNS}
+        shared["title"] = paragraph.title
+        for number, question in enumerate(questions):
+            place = self.place(f"{paragraph.path}.qas[{number}]")
+            auto_id = self.auto_id(f"{paragraph.article}.{paragraph.number}.{number}")
+            if isinstance(question, dict):
+                values = {**shared, **question}
+                if self._version.lstrip("vV").startswith("2"):
+                    values.setdefault("is_impossible", False)
+                yield Row(place, values, auto_id)
+            else:
+                yield quarantined(
+                    place, "wrong_type", "the question is not an object", json.dumps(question)
+                )
+
+
+# Parts of a paragraph that are not columns; LAReQA's sentences are for evaluation only.
+_NOT_COLUMNS = frozenset({"qas", "sentences", "sentence_breaks"})

@@ -1,0 +1,381 @@
+"""The typed form of a recipe: everything that decides what a run makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from annotated_types import Ge
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from bt_augment.errors import RecipeError, did_you_mean
+from bt_augment.filtering.base import Score
+from bt_augment.filtering.cascade import Threshold
+from bt_augment.filtering.registry import all_scores
+from bt_augment.pairs.readers import InputSettings
+from bt_augment.translation.models import ModelSelection
+from bt_augment.translation.route import Route
+from bt_augment.translation.translator import Decoding
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@pydantic_dataclass(frozen=True, config=_STRICT)
+class InputSection(InputSettings):
+    """How the input is read."""
+
+
+@pydantic_dataclass(frozen=True, config=_STRICT)
+class DecodingSection(Decoding):
+    """How hypotheses are searched for."""
+
+
+class TranslationSection(BaseModel):
+    """Which models translate, and how they are stored.
+
+    Attributes:
+        models: names as ``--model`` takes them: ``NAME`` for all hops, ``en:pt=NAME`` for one.
+        quantization: type of converted weights; None is int8 on CPU and float16 on a GPU.
+        decoding: search settings.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: list[str] = []
+    quantization: str | None = None
+    decoding: DecodingSection = Field(default_factory=DecodingSection)
+
+
+class OutputSection(BaseModel):
+    """What is written.
+
+    Attributes:
+        native: whether ``train`` also holds the native rows.
+        unit_rows: native rows of one unit of work, and so of one shard.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    native: bool = True
+    unit_rows: Annotated[int, Ge(1)] = Field(default=1024, le=100_000)
+
+
+class ScoreSetting(BaseModel):
+    """What a recipe may say of one score; what it leaves out stays as the score declares it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool | None = None
+    min: float | None = None
+    max: float | None = None
+    on_null: Literal["reject", "pass"] | None = None
+
+
+class _Sections(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: InputSection = Field(default_factory=InputSection)
+    routes: list[str] = []
+    translation: TranslationSection = Field(default_factory=TranslationSection)
+    filters: dict[str, dict[str, dict[str, Any]]] = {}
+    output: OutputSection = Field(default_factory=OutputSection)
+    decontaminate: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class FilterSetting:
+    """One score as a recipe wants it: its threshold, whether it is on, and its options."""
+
+    threshold: Threshold
+    enabled: bool
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A validated recipe.
+
+    Attributes:
+        input: how the input is read.
+        routes: at least one for ``generate``.
+        models: which model translates which hop.
+        quantization: type of converted weights, or None.
+        decoding: search settings.
+        filters: full score name → setting, for every score there is.
+        output: what is written.
+        decontaminate: benchmark name → folder.
+    """
+
+    input: InputSettings
+    routes: tuple[Route, ...]
+    models: ModelSelection
+    quantization: str | None
+    decoding: Decoding
+    filters: Mapping[str, FilterSetting]
+    output: OutputSection
+    decontaminate: Mapping[str, Path]
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        """Return the full names of the scores that are computed and judged."""
+        return frozenset(name for name, setting in self.filters.items() if setting.enabled)
+
+    @property
+    def thresholds(self) -> list[Threshold]:
+        """Return the thresholds of the enabled scores."""
+        return [setting.threshold for setting in self.filters.values() if setting.enabled]
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the recipe with every default written out, as JSON."""
+        return {
+            "input": _plain(self.input),
+            "routes": [str(route) for route in self.routes],
+            "translation": {
+                "models": [
+                    self.models.default,
+                    *(f"{s}:{t}={name}" for (s, t), name in sorted(self.models.overrides.items())),
+                ],
+                "quantization": self.quantization,
+                "decoding": _plain(self.decoding),
+            },
+            "filters": _nested(
+                {name: _setting_as_json(setting) for name, setting in self.filters.items()}
+            ),
+            "output": self.output.model_dump(),
+            "decontaminate": {name: str(path) for name, path in self.decontaminate.items()},
+        }
+
+
+def load_recipe(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+) -> Recipe:
+    """Return a recipe from a YAML file, then ``overrides``, then ``--set`` assignments.
+
+    Args:
+        path: YAML file; None starts from the defaults.
+        overrides: dotted key → value; what command-line options say.
+        assignments: ``KEY=VALUE`` with a dotted key and a YAML value.
+
+    Raises:
+        RecipeError: the file is no YAML mapping, a key is unknown, or a value out of range.
+        RouteError: a route cannot be parsed.
+        LanguageError: a route or a model override has an invalid tag.
+        ModelError: models contradict each other.
+    """
+    text = _read(path) if path else ""
+    content = _parse(text, path)
+    for key, value in (overrides or {}).items():
+        _assign(content, key, value)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise RecipeError(
+                f"--set {assignment!r}: write KEY=VALUE, such as filters.fidelity.chrf.min=45"
+            )
+        try:
+            _assign(content, key, yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {assignment!r}: the value is not YAML ({error})") from error
+    where = _Places(path, text)
+    try:
+        sections = _Sections.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(_explain(error, _Sections, (), where)) from error
+    return _typed(sections, where)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON schema of a recipe, for documentation."""
+    return TypeAdapter(_Sections).json_schema()
+
+
+def _typed(sections: _Sections, where: _Places) -> Recipe:
+    selection = ModelSelection.parse(sections.translation.models)
+    folders = {name: Path(folder) for name, folder in sections.decontaminate.items()}
+    settings = _filter_settings(sections.filters, where)
+    if not folders:
+        settings = {
+            name: FilterSetting(s.threshold, s.enabled and not _needs_benchmark(name), s.options)
+            for name, s in settings.items()
+        }
+    logprob = settings["fidelity.logprob"].enabled or sections.translation.decoding.with_logprob
+    decoding = {**_plain(sections.translation.decoding), "with_logprob": logprob}
+    return Recipe(
+        input=InputSettings(**_plain(sections.input)),
+        routes=tuple(dict.fromkeys(Route.parse(route) for route in sections.routes)),
+        models=selection,
+        quantization=sections.translation.quantization,
+        decoding=Decoding(**decoding),
+        filters=settings,
+        output=sections.output,
+        decontaminate=folders,
+    )
+
+
+def _needs_benchmark(name: str) -> bool:
+    return name.startswith("contamination.")
+
+
+def _filter_settings(
+    given: Mapping[str, Mapping[str, Mapping[str, Any]]], where: _Places
+) -> dict[str, FilterSetting]:
+    declared = {score.name: score for score in all_scores()}
+    families = {name.split(".")[0] for name in declared}
+    chosen: dict[str, Mapping[str, Any]] = {}
+    for family, scores in given.items():
+        if family not in families:
+            raise RecipeError(where.unknown(("filters", family), families))
+        names = {name.split(".")[1] for name in declared if name.startswith(f"{family}.")}
+        for name, setting in scores.items():
+            if name not in names:
+                raise RecipeError(where.unknown(("filters", family, name), names))
+            chosen[f"{family}.{name}"] = setting
+    return {
+        name: _filter_setting(score, chosen.get(name, {}), where)
+        for name, score in declared.items()
+    }
+
+
+def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> FilterSetting:
+    place = ("filters", *score.name.split("."))
+    options = {key: value for key, value in given.items() if key in score.options}
+    plain = {key: value for key, value in given.items() if key not in score.options}
+    for key, value in options.items():
+        kind = type(score.options[key])
+        if not isinstance(value, kind):
+            raise RecipeError(f"{where((*place, key))}: {value!r} is not of type {kind.__name__}")
+    try:
+        setting = ScoreSetting.model_validate(plain)
+    except ValidationError as error:
+        allowed = (*score.options,)
+        raise RecipeError(_explain(error, ScoreSetting, place, where, allowed)) from error
+    low = setting.min if "min" in plain else score.min
+    high = setting.max if "max" in plain else score.max
+    if low is not None and high is not None and low > high:
+        raise RecipeError(f"{where(place)}: min {low:g} is above max {high:g}")
+    reject_null = score.reject_null if setting.on_null is None else setting.on_null == "reject"
+    return FilterSetting(
+        Threshold(score.name, score.methods, low, high, reject_null),
+        score.enabled if setting.enabled is None else setting.enabled,
+        {**score.options, **options},
+    )
+
+
+class _Places:
+    """Says where in a recipe a key is: the file and line if it is there, and the dotted key."""
+
+    def __init__(self, path: Path | None, text: str) -> None:
+        self._path = path
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+
+    def __call__(self, keys: Sequence[str | int]) -> str:
+        dotted = ".".join(str(key) for key in keys)
+        line = self._line(keys)
+        return f"{self._path}, line {line}: {dotted}" if line else dotted
+
+    def unknown(self, keys: Sequence[str | int], allowed: Any) -> str:
+        known = sorted(allowed)
+        return (
+            f"{self(keys)}: unknown key{did_you_mean(str(keys[-1]), known)}; "
+            f"allowed are {', '.join(known)}"
+        )
+
+    def _line(self, keys: Sequence[str | int]) -> int | None:
+        node = self._root
+        line: int | None = None
+        for key in keys:
+            if isinstance(node, yaml.MappingNode):
+                found = [(k, v) for k, v in node.value if k.value == str(key)]
+                if not found:
+                    return None
+                line, node = found[0][0].start_mark.line + 1, found[0][1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+                if key >= len(node.value):
+                    return line
+                node = node.value[key]
+                line = node.start_mark.line + 1
+        return line
+
+
+def _explain(
+    error: ValidationError,
+    model: Any,
+    prefix: Sequence[str | int],
+    where: _Places,
+    more: Sequence[str] = (),
+) -> str:
+    first = error.errors()[0]
+    keys = [*prefix, *(key for key in first["loc"])]
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return where.unknown(keys, (*_keys_of(model, first["loc"][:-1]), *more))
+    return f"{where(keys)}: {first['msg']}, not {first['input']!r}"
+
+
+def _keys_of(model: Any, path: Sequence[str | int]) -> list[str]:
+    schema = TypeAdapter(model).json_schema()
+    node = schema
+    for key in path:
+        node = node.get("properties", {}).get(str(key), {})
+        while reference := node.get("$ref"):
+            node = schema["$defs"][reference.rsplit("/", 1)[-1]]
+    return list(node.get("properties", {}))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
+
+
+def _parse(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise RecipeError(
+            f"{path}: a recipe is a mapping of sections, not {type(content).__name__}"
+        )
+    return content
+
+
+def _assign(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    node = content
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise RecipeError(f"{key}: {parent} holds a value, not a section")
+        node = child
+    node[last] = value
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    return {field.name: getattr(section, field.name) for field in fields(section)}
+
+
+def _setting_as_json(setting: FilterSetting) -> dict[str, Any]:
+    return {
+        "enabled": setting.enabled,
+        "min": setting.threshold.min,
+        "max": setting.threshold.max,
+        "on_null": "reject" if setting.threshold.reject_null else "pass",
+        **setting.options,
+    }
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    nested: dict[str, dict[str, Any]] = {}
+    for name, value in flat.items():
+        family, score = name.split(".", 1)
+        nested.setdefault(family, {})[score] = value
+    return nested

@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all, and disk errors a user can act on."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bt_augment.errors import StorageError
+
+_HASH_BYTES = 1 << 20
+_ADVICE = {
+    errno.ENOSPC: "the disk is full. Free some space and run the same command again: finished "
+    "units are kept",
+    errno.EDQUOT: "the quota is used up. Free some space and run the same command again: finished "
+    "units are kept",
+    errno.EROFS: "the file system is read-only; choose another --out",
+    errno.EACCES: "permission denied; choose another --out, or change its permissions",
+    errno.EPERM: "not permitted; choose another --out, or change its permissions",
+    errno.ENOENT: "the folder has disappeared; run the same command again",
+    errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into a :class:`StorageError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        code = error.errno if error.errno is not None else -1
+        advice = _ADVICE.get(code, f"{error.strerror or error}")
+        raise StorageError(f"{path}: {advice}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file by way of a temporary name, synced before it is renamed.
+
+    Raises:
+        StorageError: the disk refused; a file that was there before is unharmed.
+    """
+    temporary = temporary_name(path)
+    with storage_errors(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            publish(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def temporary_name(path: Path) -> Path:
+    """Return the name a file has while it is written."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a written and synced file its name, and sync the folder that holds it."""
+    temporary.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""Rows of a finished run to look at, each beside the native row it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_augment.pairs.schema import NATIVE
+from bt_augment.shards.manifest import UnitEntry, read_manifest
+from bt_augment.shards.store import REJECTED, TRAIN, read_shard
+
+
+@dataclass(frozen=True)
+class Example:
+    """A made row, and its native row where the run kept it."""
+
+    row: dict[str, Any]
+    source: dict[str, Any] | None
+
+
+def browse(
+    folder: Path,
+    count: int,
+    *,
+    rejected: bool = False,
+    reason: str | None = None,
+    route: str | None = None,
+) -> list[Example]:
+    """Return the first ``count`` made rows that fit.
+
+    Args:
+        folder: a finished run.
+        count: rows at most.
+        rejected: look among the rejected rows instead of the accepted ones.
+        reason: prefix of a reject reason, such as ``fidelity``; implies ``rejected``.
+        route: as the user writes it, such as ``en:pt:en``.
+
+    Raises:
+        RunFolderError: the folder is no finished run, or damaged.
+    """
+    split = REJECTED if rejected or reason else TRAIN
+    return list(islice(_examples(folder, split, reason, route), count))
+
+
+def _examples(folder: Path, split: str, reason: str | None, route: str | None) -> Iterator[Example]:
+    for unit in read_manifest(folder).units:
+        rows = _fitting(folder, unit, split, reason, route)
+        if rows:
+            natives = _natives(folder, unit, {row["source_id"] for row in rows})
+            for row in rows:
+                yield Example(row, natives.get(row["source_id"]))
+
+
+def _fitting(
+    folder: Path, unit: UnitEntry, split: str, reason: str | None, route: str | None
+) -> list[dict[str, Any]]:
+    table = read_shard(folder / unit.files[split].path)
+    made = table.filter(pc.not_equal(table.column("method"), NATIVE))
+    return [
+        row
+        for row in made.to_pylist()
+        if (route is None or ":".join(row["route"]) == route)
+        and (reason is None or any(r.startswith(reason) for r in row["reject_reasons"]))
+    ]
+
+
+def _natives(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for split in (TRAIN, REJECTED):
+        table = read_shard(folder / unit.files[split].path)
+        chosen = pc.and_(
+            pc.equal(table.column("method"), NATIVE),
+            pc.is_in(table.column("id"), value_set=pa.array(sorted(wanted), type=pa.string())),
+        )
+        found |= {row["id"]: row for row in table.filter(chosen).to_pylist()}
+    return found

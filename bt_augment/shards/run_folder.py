@@ -1,0 +1,181 @@
+"""A run folder while it is being made: whose it is, and what is done of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.manifest import MANIFEST, Journal, write_json
+from bt_augment.shards.store import SPLITS
+
+RUN = "run.json"
+QUARANTINE = "quarantine.jsonl"
+CARD = "README.md"
+_WORK = ".work"  # what a run needs only until it is finished
+_LOCK = ".lock"
+_OWN = (*SPLITS, RUN, MANIFEST, QUARANTINE, CARD, "dataset_dict.json", _WORK, _LOCK)
+
+
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: the folder.
+        work: a folder beneath it that is removed when the run is finished.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is read or written yet."""
+        self.path = path
+        self.work = path / _WORK
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder against other processes; a process that dies lets go of it.
+
+        Raises:
+            RunFolderError: another process holds it.
+            StorageError: the folder cannot be made.
+        """
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / _LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise RunFolderError(
+                    f"{self.path}: another process is writing this run; wait for it, or choose "
+                    "another --out"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the run is whole."""
+        return (self.path / MANIFEST).is_file()
+
+    def begin(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Make the folder this run's, or check that it is.
+
+        Args:
+            identity: what decides the bytes of the run: recipe, input and models.
+            overwrite: remove what another run left.
+
+        Raises:
+            RunFolderError: the folder holds something else, or a run that differs; the message
+                names what differs.
+        """
+        if overwrite:
+            self._clear()
+        known = self.identity()
+        if known is None:
+            strangers = sorted(
+                p.name for p in self.path.iterdir() if p.name not in _OWN and p.name != RUN
+            )
+            if strangers or (self.path / MANIFEST).exists():
+                raise RunFolderError(
+                    f"{self.path}: holds files that are not of a run "
+                    f"({', '.join(strangers[:3])}); choose an empty folder"
+                )
+            with storage_errors(self.path):
+                self.work.mkdir(exist_ok=True)
+            write_json(self.path / RUN, dict(identity))
+            return
+        changes = list(_differences(known, _as_json(identity)))
+        if changes:
+            raise RunFolderError(
+                f"{self.path}: this folder holds another run. What differs: "
+                f"{'; '.join(changes[:5])}. Choose another --out, or start anew with --overwrite"
+            )
+        if not self.finished:
+            with storage_errors(self.path):
+                self.work.mkdir(exist_ok=True)
+
+    def identity(self) -> dict[str, Any] | None:
+        """Return what ``run.json`` says, or None where there is none.
+
+        Raises:
+            RunFolderError: it is damaged.
+        """
+        return read_run(self.path) if (self.path / RUN).exists() else None
+
+    def journal(self) -> Journal:
+        """Return the units done so far."""
+        return Journal(self.work / "journal.jsonl")
+
+    def discard_work(self) -> None:
+        """Remove what only an unfinished run needs."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _clear(self) -> None:
+        if not (self.path / RUN).exists() and any(
+            p.name not in (_LOCK, _WORK) for p in self.path.iterdir()
+        ):
+            raise RunFolderError(
+                f"{self.path}: holds no run, so --overwrite removes nothing; choose an empty folder"
+            )
+        with storage_errors(self.path):
+            # The manifest goes first: a folder half removed must not look finished.
+            for name in (MANIFEST, "dataset_dict.json", *_OWN):
+                target = self.path / name
+                if name == _LOCK:
+                    continue
+                if target.is_symlink() or target.is_file():
+                    target.unlink()
+                elif target.is_dir():
+                    shutil.rmtree(target)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return ``run.json`` of a run folder.
+
+    Raises:
+        RunFolderError: it is missing or damaged.
+    """
+    path = folder / RUN
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{folder}: is not a run folder (it has no {RUN})") from error
+    except (ValueError, OSError) as error:
+        raise RunFolderError(
+            f"{path}: cannot be read ({error}); the run must be made anew"
+        ) from error
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path}: is not a JSON object; the run must be made anew")
+    return content
+
+
+def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(json.dumps(content))
+    return loaded
+
+
+def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
+    if place == "versions":
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            inner = f"{place}.{key}" if place else str(key)
+            if key not in old or key not in new:
+                yield f"{inner} is {'new' if key not in old else 'gone'}"
+            else:
+                yield from _differences(old[key], new[key], inner)
+    elif old != new:
+        yield f"{place} was {_short(old)}, is {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,140 @@
+"""Arrow shards: one file per unit and split, in the format that ``datasets`` memory-maps.
+
+The layout is that of ``datasets.Dataset.save_to_disk`` (IPC stream files, ``state.json``,
+``dataset_info.json``), written without importing ``datasets``; the tests read it back with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.atomic import publish, sha256_of, storage_errors, temporary_name
+from bt_augment.shards.manifest import ShardEntry, write_json
+
+TRAIN = "train"
+REJECTED = "rejected"
+SPLITS = (TRAIN, REJECTED)
+
+
+def shard_path(split: str, unit: int, units: int) -> str:
+    """Return the path of a unit's shard within the run folder."""
+    return f"{split}/data-{unit:05d}-of-{units:05d}.arrow"
+
+
+def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:
+    """Write one record batch as an Arrow IPC stream file; return when the disk has it.
+
+    Args:
+        folder: the run folder.
+        path: from :func:`shard_path`.
+        batch: the rows.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    target = folder / path
+    temporary = temporary_name(target)
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                with pa.ipc.new_stream(file, batch.schema) as writer:
+                    writer.write_batch(batch)
+                file.flush()
+                os.fsync(file.fileno())
+            entry = ShardEntry(
+                path=path,
+                rows=batch.num_rows,
+                bytes=temporary.stat().st_size,
+                sha256=sha256_of(temporary),
+            )
+            publish(temporary, target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    return entry
+
+
+def read_shard(path: Path) -> pa.Table:
+    """Return the rows of a shard, memory-mapped.
+
+    Raises:
+        RunFolderError: the file is missing or is not a whole Arrow stream.
+    """
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_stream(source).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunFolderError(
+            f"{path}: cannot be read as an Arrow shard ({error}). It was damaged after it was "
+            "written; make the run again, or restore the file from a copy"
+        ) from error
+
+
+def read_split(folder: Path, split: str, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
+    """Yield the shards of a split in order, one in memory at a time."""
+    for entry in entries:
+        if entry.path.startswith(f"{split}/"):
+            yield read_shard(folder / entry.path)
+
+
+def finish(folder: Path, schema: pa.Schema, shards: Mapping[str, Sequence[ShardEntry]]) -> None:
+    """Write the files that make the folder a saved ``DatasetDict``; called when all shards are.
+
+    Args:
+        folder: the run folder.
+        schema: of all shards.
+        shards: split → its shards, in order.
+    """
+    for split, entries in shards.items():
+        where = folder / split
+        fingerprint = hashlib.sha256("".join(e.sha256 for e in entries).encode()).hexdigest()[:16]
+        write_json(where / "dataset_info.json", _info(split, schema, entries))
+        write_json(
+            where / "state.json",
+            {
+                "_data_files": [{"filename": Path(e.path).name} for e in entries],
+                "_fingerprint": fingerprint,
+                "_format_columns": None,
+                "_format_kwargs": {},
+                "_format_type": None,
+                "_output_all_columns": False,
+                "_split": split,
+            },
+        )
+    write_json(folder / "dataset_dict.json", {"splits": list(shards)})
+
+
+def _info(split: str, schema: pa.Schema, entries: Sequence[ShardEntry]) -> dict[str, Any]:
+    return {
+        "citation": "",
+        "description": "",
+        "features": {field.name: _feature(field.type) for field in schema},
+        "homepage": "",
+        "license": "",
+        "splits": {
+            split: {
+                "name": split,
+                "num_bytes": sum(e.bytes for e in entries),
+                "num_examples": sum(e.rows for e in entries),
+                "dataset_name": None,
+            }
+        },
+    }
+
+
+def _feature(kind: pa.DataType) -> Any:
+    """Return the ``datasets`` feature of an Arrow type, as its JSON."""
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    names = {pa.string(): "string", pa.int32(): "int32", pa.float32(): "float32"}
+    return {"dtype": names[kind], "_type": "Value"}

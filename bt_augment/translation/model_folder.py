@@ -1,0 +1,147 @@
+"""A CTranslate2 model folder on disk: is it whole, and which one is it?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from bt_augment.errors import ModelError
+from bt_augment.translation.tokenizers import read_json, read_vocabulary
+
+METADATA_NAME = "bt_augment.json"
+
+_KNOWN_BINARY_VERSIONS = (5, 6)  # ctranslate2/specs/model_spec.py: CURRENT_BINARY_VERSION
+_HASH_CHUNK = 1 << 20
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a CTranslate2 folder is whole, without loading its weights.
+
+    Raises:
+        ModelError: a file is missing, cut off or not what its name says.
+    """
+    config = read_json(folder / "config.json")
+    if "eos_token" not in config and "unk_token" not in config:
+        raise ModelError(
+            f"{folder / 'config.json'}: is not the configuration of a CTranslate2 translation model"
+        )
+    read_vocabulary(folder)
+    _check_weights(folder / "model.bin")
+
+
+def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = None) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 over a folder's files (names and contents).
+
+    Reading gigabytes takes seconds, so the result is kept in ``cache_dir`` and used again while
+    each file's size and modification time stay the same.
+
+    Args:
+        folder: a folder; hidden files, sub-folders and the metadata file are left out.
+        cache_dir: where results are kept; an unwritable one only costs the time.
+        names: the files to read; all by default.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    chosen = None if names is None else set(names)
+    try:
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.is_file()
+            and not path.name.startswith(".")
+            and path.name != METADATA_NAME
+            and (chosen is None or path.name in chosen)
+        )
+        stamps = [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+        key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
+        store = cache_dir / "fingerprints" / f"{key}.json"
+        known = _read_store(store)
+        if known.get("stamps") == stamps:
+            return str(known["fingerprint"])
+        digest = hashlib.sha256()
+        for path in files:
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            _update(digest, path)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error})") from error
+    result = digest.hexdigest()[:16]
+    _write_store(store, {"stamps": stamps, "fingerprint": result})
+    return result
+
+
+def write_atomically(path: Path, content: dict[str, object]) -> None:
+    """Write a JSON object to ``path`` by way of a temporary file, so that it is never half there.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _check_weights(path: Path) -> None:
+    """Walk through the headers of ``model.bin`` and check that the last byte is where it ends."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            (version,) = _read(file, "<I")
+            if version not in _KNOWN_BINARY_VERSIONS:
+                return  # the engine says itself whether it can read another version
+            _skip_string(file)
+            _, variables = _read(file, "<II")
+            for _ in range(variables):
+                _skip_string(file)
+                (rank,) = _read(file, "<B")
+                file.seek(4 * rank, os.SEEK_CUR)
+                _, num_bytes = _read(file, "<BI")
+                file.seek(num_bytes, os.SEEK_CUR)
+                if file.tell() > size:
+                    raise EOFError
+            (aliases,) = _read(file, "<I")
+            for _ in range(2 * aliases):
+                _skip_string(file)
+            complete = file.tell() <= size
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: is missing; it is not a CTranslate2 model folder") from error
+    except (OSError, EOFError, struct.error) as error:
+        raise ModelError(f"{path}: is cut off or damaged; get or convert it again") from error
+    if not complete:
+        raise ModelError(f"{path}: is cut off; get or convert the model again")
+
+
+def _read(file: BinaryIO, layout: str) -> tuple[int, ...]:
+    return struct.unpack(layout, file.read(struct.calcsize(layout)))
+
+
+def _skip_string(file: BinaryIO) -> None:
+    (length,) = _read(file, "<H")
+    file.seek(length, os.SEEK_CUR)
+
+
+def _update(digest: hashlib._Hash, path: Path) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK):
+            digest.update(chunk)
+
+
+def _read_store(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # absent or half written by an older process: hash again
+    return content if isinstance(content, dict) else {}
+
+
+def _write_store(path: Path, content: dict[str, object]) -> None:
+    try:
+        write_atomically(path, content)
+    except OSError:
+        return  # a read-only cache only costs the time of hashing again

@@ -1,0 +1,388 @@
+"""Model names, and the CTranslate2 folder, tokenizer and fingerprint each of them stands for."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import langcodes
+
+from bt_augment.errors import ModelError, StorageError, did_you_mean
+from bt_augment.languages import normalize_tag
+from bt_augment.translation import convert as conversion
+from bt_augment.translation import hub
+from bt_augment.translation.families import FAMILIES, Family
+from bt_augment.translation.model_folder import METADATA_NAME, check_folder, fingerprint
+from bt_augment.translation.tokenizers import (
+    TOKENIZER_JSON,
+    TranslationTokenizer,
+    load_tokenizer,
+    read_json,
+)
+
+BUNDLED_MINI = "bundled:mini"
+OPUS_MT = "opus-mt"
+CACHE_VARIABLE = "BT_AUGMENT_CACHE"
+
+_BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+_BUNDLED_PAIRS = {("en", "pt"): "mini-en-pt", ("pt", "en"): "mini-pt-en"}
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_OVERRIDE = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model ready to load for one pair of languages.
+
+    Attributes:
+        name: what the user called it; for ``opus-mt``, the model that was picked.
+        folder: a CTranslate2 folder, checked to be whole.
+        fingerprint: 16 hexadecimal digits of the SHA-256 over the folder's files.
+        family: ``marian``, ``nllb``, ``m2m100``, ``mbart50`` or ``t5``.
+        tokenizer: text to tokens and back, for this pair.
+        max_input_tokens: longest input, marks included, in tokens.
+        revision: commit hash on the hub, or fingerprint of a local folder.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    family: str
+    tokenizer: TranslationTokenizer
+    max_input_tokens: int
+    revision: str
+
+    @property
+    def label(self) -> str:
+        """Return ``name@fingerprint``, as the rows of a run name it."""
+        return f"{self.name}@{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known about a model on this disk.
+
+    Attributes:
+        name: what to call it in ``--model``.
+        folder: its CTranslate2 folder.
+        family: model family.
+        revision: commit hash on the hub, or fingerprint of the checkpoint.
+        quantization: type of the stored weights.
+        size_bytes: size of the folder.
+        fingerprint: as in :class:`ResolvedModel`.
+    """
+
+    name: str
+    folder: Path
+    family: str
+    revision: str
+    quantization: str
+    size_bytes: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class ModelSelection:
+    """Which model translates which hop.
+
+    Attributes:
+        default: the name used where no override fits.
+        overrides: (source, target) tags → name.
+    """
+
+    default: str = BUNDLED_MINI
+    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> ModelSelection:
+        """Return the selection written as ``NAME`` (the default) and ``en:pt=NAME``.
+
+        Raises:
+            ModelError: two defaults, or two models for one hop.
+            LanguageError: an override whose tag is not BCP-47.
+        """
+        defaults: list[str] = []
+        overrides: dict[tuple[str, str], str] = {}
+        for text in texts:
+            match = _OVERRIDE.fullmatch(text.strip())
+            if match is None:
+                defaults.append(text.strip())
+                continue
+            hop = (normalize_tag(match[1]), normalize_tag(match[2]))
+            if overrides.setdefault(hop, match[3]) != match[3]:
+                raise ModelError(
+                    f"two models are named for the hop {hop[0]}:{hop[1]}: {overrides[hop]} and "
+                    f"{match[3]}; keep one"
+                )
+        if len(set(defaults)) > 1:
+            raise ModelError(
+                f"two models are named for all hops: {defaults[0]} and {defaults[1]}; keep one, "
+                "or write en:pt=NAME to name one for a single hop"
+            )
+        return cls(defaults[0] if defaults else BUNDLED_MINI, overrides)
+
+    def for_hop(self, source: str, target: str) -> str:
+        """Return the name for a hop: its exact tags first, then its languages, then the default."""
+        if name := self.overrides.get((source, target)):
+            return name
+        wanted = (_language(source), _language(target))
+        for (s, t), name in self.overrides.items():
+            if (s, t) == wanted:
+                return name
+        return self.default
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Return where converted models are kept: ``BT_AUGMENT_CACHE``, else the user's cache."""
+    if chosen := environment.get(CACHE_VARIABLE):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("bt-augment", appauthor=False))
+
+
+class ModelCatalog:
+    """Finds, converts and lists models.
+
+    Args:
+        cache_dir: where converted models are kept (:func:`cache_folder` at the boundary).
+    """
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.cache_dir = cache_dir
+        self._models_dir = cache_dir / "models"
+
+    def resolve(
+        self,
+        name: str,
+        source_tag: str,
+        target_tag: str,
+        *,
+        quantization: str | None = None,
+        device: str = "cpu",
+    ) -> ResolvedModel:
+        """Return the model of a name for one pair of languages, converting it if need be.
+
+        Args:
+            name: see the documentation of models; ``NAME@REVISION`` pins a hub model.
+            source_tag: normalized BCP-47 tag of the input.
+            target_tag: normalized BCP-47 tag of the output.
+            quantization: type of the stored weights; by default int8, or float16 for ``cuda``.
+                A folder that is converted already is used as it is.
+            device: ``cpu`` or ``cuda``.
+
+        Raises:
+            ModelError: no such model, not one for this pair, or damaged.
+            LanguageError: the model does not know one of the languages.
+            MissingDependencyError: it must be converted and ``bt-augment[convert]`` is missing.
+            StorageError: the cache cannot be written.
+        """
+        if name == OPUS_MT:
+            name = self._pick_opus_mt(source_tag, target_tag)
+        if name.startswith("bundled:"):
+            folder = _bundled(name, source_tag, target_tag)
+        else:
+            folder = self.convert(name, quantization=quantization, device=device)
+        check_folder(folder)
+        family, metadata = _describe(folder)
+        _check_pair(name, metadata, source_tag, target_tag)
+        digest = fingerprint(folder, self.cache_dir)
+        limit = metadata.get("max_input_tokens")
+        return ResolvedModel(
+            name=name,
+            folder=folder,
+            fingerprint=digest,
+            family=family.name,
+            tokenizer=load_tokenizer(folder, family, source_tag, target_tag),
+            max_input_tokens=limit if isinstance(limit, int) else family.max_input_tokens,
+            revision=str(metadata.get("revision") or digest),
+        )
+
+    def convert(self, name: str, *, quantization: str | None = None, device: str = "cpu") -> Path:
+        """Return the CTranslate2 folder of a name, converting it into the cache the first time.
+
+        A hub model that was converted before is used as it is, without asking the hub; write
+        ``NAME@REVISION`` to get another revision.
+
+        Raises: as :meth:`resolve`.
+        """
+        quantization = quantization or ("float16" if device == "cuda" else "int8")
+        local = Path(name).expanduser()
+        if local.is_dir():
+            if not conversion.is_checkpoint(local):
+                return local
+            revision = fingerprint(local, self.cache_dir)
+            return self._convert_once(name, revision, quantization, checkpoint=local.resolve())
+        hub_name, _, wanted = name.partition("@")
+        if not _HUB_NAME.fullmatch(hub_name):
+            raise ModelError(
+                f"unknown model {name!r}{did_you_mean(name, [BUNDLED_MINI, OPUS_MT])}; give "
+                f"{BUNDLED_MINI}, {OPUS_MT}, a name on the Hugging Face hub such as "
+                "Helsinki-NLP/opus-mt-en-de, or an existing folder"
+            )
+        for info in self._converted():
+            if (info.name, info.quantization) == (hub_name, quantization) and (
+                not wanted or info.revision.startswith(wanted)
+            ):
+                return info.folder
+        revision = hub.pin_revision(hub_name, wanted or None)
+        return self._convert_once(hub_name, revision, quantization, checkpoint=None)
+
+    def list_models(self) -> list[ModelInfo]:
+        """Return the bundled models and those converted into the cache, sorted by name."""
+        bundled = [
+            _inform(_BUNDLED_FOLDER / folder, f"{BUNDLED_MINI} ({source}:{target})", self.cache_dir)
+            for (source, target), folder in _BUNDLED_PAIRS.items()
+        ]
+        return bundled + sorted(self._converted(), key=lambda info: (info.name, info.quantization))
+
+    def info(self, name: str) -> list[ModelInfo]:
+        """Return what is on this disk under a name: one entry per pair or per quantization.
+
+        Raises:
+            ModelError: nothing is; the message says how to get it.
+        """
+        local = Path(name).expanduser()
+        if local.is_dir() and not conversion.is_checkpoint(local):
+            check_folder(local)
+            return [_inform(local, name, self.cache_dir)]
+        known = self.list_models()
+        found = [info for info in known if info.name.split(" ")[0] == name]
+        if not found:
+            raise ModelError(
+                f"no model {name!r} is on this disk"
+                f"{did_you_mean(name, [info.name.split(' ')[0] for info in known])}; "
+                f"get it with: bt-augment models convert {name}"
+            )
+        return found
+
+    def _converted(self) -> list[ModelInfo]:
+        if not self._models_dir.is_dir():
+            return []
+        folders = [p for p in self._models_dir.iterdir() if (p / METADATA_NAME).is_file()]
+        return [_inform(folder, None, self.cache_dir) for folder in sorted(folders)]
+
+    def _convert_once(
+        self, name: str, revision: str, quantization: str, *, checkpoint: Path | None
+    ) -> Path:
+        """Convert under a lock, so that of two processes one works and the other waits."""
+        import filelock
+
+        slug = re.sub(r"[^\w.-]+", "--", Path(name).name if checkpoint else name)
+        folder = self._models_dir / f"{slug}--{revision[:16]}--{quantization}"
+        lock = self._models_dir / ".locks" / f"{folder.name}.lock"
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(lock):
+                if folder.is_dir() and not _is_whole(folder):
+                    shutil.rmtree(folder)  # damaged in the cache: convert again
+                if not folder.is_dir():
+                    conversion.convert(
+                        checkpoint or hub.download(name, revision),
+                        folder,
+                        name=name,
+                        revision=revision,
+                        quantization=quantization,
+                    )
+        except OSError as error:
+            raise StorageError(
+                f"{self._models_dir}: cannot be written ({error}); "
+                f"set {CACHE_VARIABLE} to a folder that can"
+            ) from error
+        return folder
+
+    def _pick_opus_mt(self, source_tag: str, target_tag: str) -> str:
+        converted = {info.name for info in self._converted()}
+        for name in hub.opus_mt_names(source_tag, target_tag):
+            if name in converted:
+                return name
+        return hub.find_opus_mt(source_tag, target_tag)
+
+
+def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
+    if name != BUNDLED_MINI:
+        raise ModelError(f"unknown model {name!r}{did_you_mean(name, [BUNDLED_MINI])}")
+    folder = _BUNDLED_PAIRS.get((_language(source_tag), _language(target_tag)))
+    # It writes Brazilian Portuguese, and reads any.
+    if folder is None or langcodes.get(target_tag).territory not in (None, "BR", "US", "GB"):
+        raise ModelError(
+            f"{BUNDLED_MINI} does not translate {source_tag} to {target_tag}; it has en:pt, en:pt-BR "
+            f"and pt:en. Name a model for this hop, such as --model {source_tag}:{target_tag}="
+            "facebook/nllb-200-distilled-600M or --model opus-mt"
+        )
+    return _BUNDLED_FOLDER / folder
+
+
+def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
+    """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
+    path = folder / METADATA_NAME
+    metadata = read_json(path) if path.is_file() else {}
+    if (named := metadata.get("family")) in FAMILIES:
+        return FAMILIES[str(named)], metadata
+    if (folder / "source.spm").is_file():
+        return FAMILIES["marian"], metadata
+    beside = folder / "tokenizer_config.json"
+    tokenizer = str(read_json(beside).get("tokenizer_class")) if beside.is_file() else ""
+    for prefix, name in _TOKENIZER_CLASSES.items():
+        if tokenizer.startswith(prefix):
+            return FAMILIES[name], metadata
+    raise ModelError(
+        f"{folder}: cannot tell which family of model this is; put its tokenizer files "
+        f"(source.spm and target.spm, or {TOKENIZER_JSON} and tokenizer_config.json) beside "
+        f'model.bin, or a {METADATA_NAME} that says {{"family": "NAME"}} with one of '
+        f"{', '.join(FAMILIES)}"
+    )
+
+
+_TOKENIZER_CLASSES = {
+    "Marian": "marian",
+    "Nllb": "nllb",
+    "M2M100": "m2m100",
+    "MBart50": "mbart50",
+    "T5": "t5",
+}
+
+
+def _check_pair(
+    name: str, metadata: Mapping[str, object], source_tag: str, target_tag: str
+) -> None:
+    """Refuse a Marian model of another pair; names of groups (roa, mul) say too little."""
+    for side, tag in (("source_lang", source_tag), ("target_lang", target_tag)):
+        declared = metadata.get(side)
+        if isinstance(declared, str) and re.fullmatch(r"[a-z]{2}(_[A-Z]{2})?", declared):
+            own = _language(normalize_tag(declared))
+            if own != _language(tag):
+                raise ModelError(
+                    f"{name} translates from {metadata['source_lang']} to "
+                    f"{metadata['target_lang']}, not from {source_tag} to {target_tag}; "
+                    "name another model for this hop"
+                )
+
+
+def _inform(folder: Path, name: str | None, cache_dir: Path) -> ModelInfo:
+    family, metadata = _describe(folder)
+    digest = fingerprint(folder, cache_dir)
+    return ModelInfo(
+        name=name or str(metadata.get("name")),
+        folder=folder,
+        family=family.name,
+        revision=str(metadata.get("revision") or digest),
+        quantization=str(metadata.get("quantization") or "as stored"),
+        size_bytes=sum(p.stat().st_size for p in folder.iterdir() if p.is_file()),
+        fingerprint=digest,
+    )
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check_folder(folder)
+    except ModelError:
+        return False
+    return True
+
+
+def _language(tag: str) -> str:
+    return str(langcodes.get(tag).language)

@@ -1,0 +1,59 @@
+"""Routes: the languages a text passes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bt_augment.errors import RouteError
+from bt_augment.languages import normalize_tag
+from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
+
+
+@dataclass(frozen=True)
+class Route:
+    """BCP-47 tags joined by hops.
+
+    ``en:pt:en`` (first = last) is a round trip, ``en:pt`` a translation, and three or more tags
+    with different ends (``pt:en:es``) a translation through a pivot.
+
+    Attributes:
+        tags: two or more normalized BCP-47 tags; neighbours differ.
+    """
+
+    tags: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Route:
+        """Return the route written as ``en:pt:en``.
+
+        Raises:
+            RouteError: fewer than two tags, or two equal neighbours.
+            LanguageError: a tag that is not valid BCP-47.
+        """
+        parts = [part.strip() for part in text.split(":")]
+        if len(parts) < 2 or not all(parts):
+            raise RouteError(
+                f"route {text!r} needs two or more language tags joined by colons, "
+                "such as en:pt:en (round trip) or en:pt (translation)"
+            )
+        tags = tuple(normalize_tag(part) for part in parts)
+        for source, target in zip(tags, tags[1:], strict=False):
+            if source == target:
+                raise RouteError(f"route {text!r} goes from {source!r} to itself; remove one")
+        return cls(tags)
+
+    @property
+    def method(self) -> str:
+        """Return ``round_trip``, ``translation`` or ``pivot``."""
+        if self.tags[0] == self.tags[-1]:
+            return ROUND_TRIP
+        return TRANSLATION if len(self.tags) == 2 else PIVOT
+
+    @property
+    def hops(self) -> tuple[tuple[str, str], ...]:
+        """Return the (source, target) language of each hop, in order."""
+        return tuple(zip(self.tags, self.tags[1:], strict=False))
+
+    def __str__(self) -> str:
+        """Return the route as the user writes it."""
+        return ":".join(self.tags)

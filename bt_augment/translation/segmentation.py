@@ -1,0 +1,157 @@
+"""Passages to sentences and back, with every white space and line break kept.
+
+Machine translation models take sentences: a passage is split by a rule-based splitter
+(``sentencex``, by language), translated sentence by sentence, and put together again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sentencex
+
+# A line break or a tab in the middle of a sentence makes models produce gibberish, so both end a
+# segment; they are layout, not text.
+_LAYOUT = re.compile(r"([\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+)")
+_EDGES = re.compile(r"^(\s*)(.*?)(\s*)$", re.DOTALL)
+_CLAUSE_MARKS = re.compile(r"(?<=[;:,，、；：،؛–—…])\s*")
+_SPACES = re.compile(r"\s+")
+
+_UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
+
+
+def split_sentences(text: str, tag: str) -> list[str]:
+    """Return ``text`` cut into sentences and line breaks; joined, they are ``text`` again.
+
+    Args:
+        text: any Unicode text.
+        tag: BCP-47 tag of its language.
+    """
+    pieces: list[str] = []
+    for line in _LAYOUT.split(text):
+        if not line:
+            continue
+        if _LAYOUT.fullmatch(line) or not line.strip():
+            pieces.append(line)
+            continue
+        sentences = [s for s in sentencex.segment(tag.split("-")[0], line) if s]
+        # The splitter promises to keep every character; a line it does not is kept whole.
+        pieces.extend(sentences if "".join(sentences) == line else [line])
+    return pieces
+
+
+def count_sentences(text: str, tag: str) -> int:
+    """Return the number of sentences of ``text`` that hold a letter or a digit."""
+    return sum(1 for piece in split_sentences(text, tag) if any(c.isalnum() for c in piece))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A text as sentences and what stands between them.
+
+    Attributes:
+        sentences: the texts to translate, without white space at their edges; each has a letter.
+        gaps: ``len(sentences) + 1`` strings: what stands before, between and after them.
+    """
+
+    sentences: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, tag: str) -> Layout:
+        """Return the layout of ``text``; ``layout.fill(layout.sentences)`` is ``text`` again."""
+        sentences: list[str] = []
+        gaps = [""]
+        for piece in split_sentences(text, tag):
+            before, core, after = _edges(piece)
+            if any(c.isalpha() for c in core):
+                gaps[-1] += before
+                sentences.append(core)
+                gaps.append(after)
+            else:  # numbers, marks and emoji mean the same in every language
+                gaps[-1] += piece
+        return cls(tuple(sentences), tuple(gaps))
+
+    def fill(self, sentences: Sequence[str], *, spaced: bool = False) -> str:
+        """Return the text with ``sentences`` in place of the original ones.
+
+        Args:
+            sentences: as many as the layout has.
+            spaced: put a space between two sentences that had none, where the new language
+                needs one (Chinese to English).
+        """
+        parts = [self.gaps[0]]
+        last = len(sentences) - 1
+        for i, (sentence, gap) in enumerate(zip(sentences, self.gaps[1:], strict=True)):
+            parts += [sentence, " " if spaced and not gap and i < last else gap]
+        return "".join(parts)
+
+    def windows(self, sentences: Sequence[str], *, spaced: bool = False) -> list[tuple[int, int]]:
+        """Return the (start, end) character offsets of each sentence in ``fill(sentences)``."""
+        offsets = []
+        position = len(self.gaps[0])
+        last = len(sentences) - 1
+        for i, (sentence, gap) in enumerate(zip(sentences, self.gaps[1:], strict=True)):
+            offsets.append((position, position + len(sentence)))
+            position += len(sentence) + (1 if spaced and not gap and i < last else len(gap))
+        return offsets
+
+
+def needs_spaces(source: str, target: str) -> bool:
+    """Tell whether text from ``source`` lacks the spaces between sentences ``target`` writes."""
+    return source.split("-")[0] in _UNSPACED and target.split("-")[0] not in _UNSPACED
+
+
+def split_long(sentence: str, tokens: Callable[[list[str]], list[int]], limit: int) -> list[str]:
+    """Return ``sentence`` cut into pieces of at most ``limit`` tokens.
+
+    Cut at the clause mark nearest the middle; where there is none at a white space, and where
+    there is none between two characters. Joined, the pieces are ``sentence`` again.
+
+    Args:
+        sentence: text without line breaks.
+        tokens: gives the number of tokens of each of a list of texts.
+        limit: greatest number of tokens, at least 1.
+    """
+    done: list[str] = []
+    todo = [sentence]
+    while todo:
+        piece = todo.pop()
+        # Every token stands for at most a few dozen characters, so a huge piece is cut unasked.
+        if len(piece) <= 64 * limit and tokens([piece])[0] <= limit:
+            done.append(piece)
+            continue
+        cut = _middle_cut(piece)
+        if cut is None:
+            done.append(piece)
+        else:
+            todo += [piece[cut:], piece[:cut]]
+    return done
+
+
+def join_parts(source_parts: Sequence[str], parts: Sequence[str]) -> str:
+    """Return translated ``parts`` of one sentence joined as ``source_parts`` were."""
+    joined = ""
+    for source, part in zip(source_parts, parts, strict=True):
+        joined += part + source[len(source.rstrip()) :]
+    return joined.strip()
+
+
+def _edges(piece: str) -> tuple[str, str, str]:
+    match = _EDGES.match(piece)
+    if match is None:
+        return "", piece, ""
+    before, core, after = match.groups()
+    return before, core, after
+
+
+def _middle_cut(piece: str) -> int | None:
+    middle = len(piece) // 2
+    for marks in (_CLAUSE_MARKS, _SPACES):
+        cuts = [m.end() for m in marks.finditer(piece) if 0 < m.end() < len(piece)]
+        near = [c for c in cuts if len(piece) // 8 <= c <= len(piece) - len(piece) // 8]
+        if near:
+            return min(near, key=lambda c: abs(c - middle))
+    return middle if len(piece) > 1 else None

@@ -1,0 +1,258 @@
+"""One hop: sentences of one language to sentences of another, by CTranslate2."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Gt
+
+from bt_augment.errors import ModelError
+from bt_augment.translation.segmentation import join_parts, split_long
+
+if TYPE_CHECKING:
+    from bt_augment.translation.models import ResolvedModel
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda"]
+
+# 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep).
+CPU_BATCH_TOKENS = 1536
+GPU_BATCH_TOKENS = 16384
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How hypotheses are searched for.
+
+    Attributes:
+        beam_size: 1 is greedy search.
+        candidates: hypotheses per sentence.
+        method: ``nbest`` takes them from one beam, ``sampling`` draws each.
+        topk: sampling draws among so many tokens; 0 is all.
+        temperature: of the sampling; above 0.
+        seed: of the sampling.
+        max_output_tokens: the decoder stops there, and the row says so.
+        max_input_tokens: longer sentences are split at clause marks; None is the model's own.
+        batch_tokens: tokens of a batch, padding included; None chooses by device.
+        with_logprob: ask the engine for the mean token log-probability.
+    """
+
+    beam_size: Annotated[int, Ge(1)] = 1
+    candidates: Annotated[int, Ge(1)] = 1
+    method: Literal["nbest", "sampling"] = "nbest"
+    topk: Annotated[int, Ge(0)] = 10
+    temperature: Annotated[float, Gt(0)] = 1.0
+    seed: Annotated[int, Ge(0)] = 0
+    max_output_tokens: Annotated[int, Ge(1)] = 256
+    max_input_tokens: Annotated[int, Ge(8)] | None = None
+    batch_tokens: Annotated[int, Ge(1)] | None = None
+    with_logprob: bool = False
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A translation of one sentence.
+
+    Attributes:
+        text: the translation.
+        tokens: number of target tokens.
+        logprob: mean token log-probability in nats; NaN where it was not asked for.
+        truncated: the decoder stopped at its limit.
+    """
+
+    text: str
+    tokens: int = 0
+    logprob: float = field(default=float("nan"))
+    truncated: bool = False
+
+
+class Translator:
+    """A loaded model for one hop.
+
+    Not bound to a thread: several threads may translate at once, and share the model's workers.
+    """
+
+    def __init__(
+        self,
+        model: ResolvedModel,
+        *,
+        device: Device = "auto",
+        device_index: Sequence[int] = (0,),
+        workers: int | None = None,
+    ) -> None:
+        """Load ``model``.
+
+        Args:
+            model: from :func:`bt_augment.translation.models.resolve`.
+            device: ``auto`` is the GPU where CTranslate2 sees one.
+            device_index: GPUs to use.
+            workers: batches translated at once on CPU; None is one per core.
+
+        Raises:
+            ModelError: the folder cannot be loaded.
+        """
+        self.model = model
+        self.device = resolve_device(device)
+        self._device_index = list(device_index)
+        self._workers = workers or available_cores()
+        self._engine = self._load(self._workers, 1)
+
+    def _load(self, inter_threads: int, intra_threads: int) -> Any:
+        import ctranslate2
+
+        arguments: dict[str, Any] = {"device": self.device}
+        if self.device == "cuda":
+            arguments |= {"device_index": self._device_index, "compute_type": "float16"}
+        else:
+            arguments |= {
+                "inter_threads": inter_threads,
+                "intra_threads": intra_threads,
+                "compute_type": "default",
+            }
+        # A model stored for a GPU (int8_float16) runs as int8_float32 here; the warning says no
+        # more than that, once per worker.
+        ctranslate2.set_log_level(logging.ERROR)
+        try:
+            return ctranslate2.Translator(str(self.model.folder), **arguments)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"model {self.model.name!r} in {self.model.folder} cannot be loaded: {error}. "
+                "Convert it again with: bt-augment models convert --overwrite"
+            ) from error
+
+    def translate(
+        self, sentences: Sequence[str], decoding: Decoding, *, salt: int = 0
+    ) -> list[list[Hypothesis]]:
+        """Return ``decoding.candidates`` hypotheses for each sentence, best first.
+
+        All sentences go to the engine in one call, which sorts them by length and batches them
+        by tokens; the result depends on the list alone, not on the number of workers.
+
+        Args:
+            sentences: texts without line breaks; each is translated as given, so pass unique
+                ones.
+            decoding: search settings.
+            salt: mixed into the seed, so that each unit draws its own samples.
+        """
+        tokenizer = self.model.tokenizer
+        limit = min(
+            decoding.max_input_tokens or self.model.max_input_tokens, self.model.max_input_tokens
+        )
+        texts: list[str] = []
+        parts_of: list[range] = []
+        sources = tokenizer.encode(list(sentences))
+        tokens: list[list[str]] = []
+        for sentence, source in zip(sentences, sources, strict=True):
+            if len(source) <= limit:
+                parts, encoded = [sentence], [source]
+            else:
+                parts = split_long(sentence, self._count_tokens, limit)
+                encoded = tokenizer.encode([part.strip() for part in parts])
+            parts_of.append(range(len(texts), len(texts) + len(parts)))
+            texts += parts
+            tokens += encoded
+        hypotheses = self._decode(tokens, decoding, salt)
+        return [
+            hypotheses[parts[0]]
+            if len(parts) == 1
+            else _join([texts[i] for i in parts], [hypotheses[i] for i in parts])
+            for parts in parts_of
+        ]
+
+    def _count_tokens(self, texts: list[str]) -> list[int]:
+        return [len(tokens) for tokens in self.model.tokenizer.encode(texts)]
+
+    def _decode(
+        self, tokens: list[list[str]], decoding: Decoding, salt: int
+    ) -> list[list[Hypothesis]]:
+        if not tokens:
+            return []
+        prefix = self.model.tokenizer.target_prefix
+        sampling = decoding.method == "sampling"
+        engine = self._engine
+        if sampling:
+            engine = self._seeded_engine(decoding.seed, salt)
+        results = engine.translate_batch(
+            tokens,
+            target_prefix=[prefix] * len(tokens) if prefix else None,
+            batch_type="tokens",
+            max_batch_size=decoding.batch_tokens
+            or (GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS),
+            beam_size=1 if sampling else max(decoding.beam_size, decoding.candidates),
+            num_hypotheses=decoding.candidates,
+            sampling_topk=decoding.topk if sampling else 1,
+            sampling_temperature=decoding.temperature if sampling else 1,
+            return_scores=decoding.with_logprob,
+            max_input_length=0,  # nothing is cut silently: long sentences were split above
+            max_decoding_length=decoding.max_output_tokens,
+        )
+        flat = [hypothesis for result in results for hypothesis in result.hypotheses]
+        decoded = iter(self.model.tokenizer.decode(flat))
+        offset = len(prefix) if prefix else 0
+        translations = []
+        for result in results:
+            scores = result.scores or [float("nan")] * len(result.hypotheses)
+            found = [
+                Hypothesis(
+                    text=next(decoded),
+                    tokens=len(hypothesis) - offset,
+                    logprob=float(score),
+                    truncated=len(hypothesis) - offset >= decoding.max_output_tokens,
+                )
+                for hypothesis, score in zip(result.hypotheses, scores, strict=True)
+            ]
+            found += [found[-1]] * (decoding.candidates - len(found))
+            translations.append(found)
+        return translations
+
+    def _seeded_engine(self, seed: int, salt: int) -> Any:
+        """Return an engine whose one worker starts from the seed.
+
+        The random generator belongs to a worker thread and is seeded when the thread first draws:
+        only a new thread makes samples that depend on nothing that was translated before.
+        """
+        import ctranslate2
+
+        ctranslate2.set_random_seed((seed * 1_000_003 + salt) % (2**32 - 1))
+        return self._load(1, self._workers)
+
+
+def _join(sources: list[str], parts: list[list[Hypothesis]]) -> list[Hypothesis]:
+    joined = []
+    for hypotheses in zip(*parts, strict=True):
+        total = max(1, sum(h.tokens for h in hypotheses))
+        joined.append(
+            Hypothesis(
+                text=join_parts(sources, [h.text for h in hypotheses]),
+                tokens=sum(h.tokens for h in hypotheses),
+                logprob=sum(h.logprob * h.tokens for h in hypotheses) / total,
+                truncated=any(h.truncated for h in hypotheses),
+            )
+        )
+    return joined
+
+
+def available_cores() -> int:
+    """Return the number of CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
+    """Return ``cuda`` or ``cpu`` for ``auto``.
+
+    Raises:
+        ModelError: ``cuda`` was asked for and CTranslate2 sees no GPU.
+    """
+    if device == "cpu":
+        return "cpu"
+    import ctranslate2
+
+    count = ctranslate2.get_cuda_device_count()
+    if device == "cuda" and count == 0:
+        raise ModelError("--device cuda: CTranslate2 sees no GPU here; use --device cpu")
+    return "cuda" if count else "cpu"

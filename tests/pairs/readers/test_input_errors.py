@@ -1,0 +1,119 @@
+import hashlib
+import json
+
+import pytest
+from reading_samples import read_all
+
+from bt_augment.errors import InputError, LanguageError
+from bt_augment.pairs.readers import InputSettings, Tally, fingerprint, read
+
+ROW = {"question": "Who?", "passage": "A man."}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.jsonl", b"", "is empty"),
+        ("blank.csv", b"\n \n", "is empty"),
+        ("prose.txt", "Once upon a time.\nThe end.\n", "unknown format"),
+        ("page.html", "<html><body>Hi</body></html>", "unknown format"),
+        ("image", b"\x89PNG\r\n\x1a\n\x00\x00\x00", "unknown format"),
+        ("object.json", '{\n"question": 1\n}', "unknown format"),
+        ("utf16.csv", "question,passage\n".encode("utf-16"), "UTF-16"),
+        ("cut.gz", b"\x1f\x8b\x08", "cannot be opened"),
+        ("wrong.csv", "who,what\na,b\n", "no column for the question"),
+    ],
+)
+def test_an_unusable_file_is_refused_at_the_call(write, name, content, said):
+    path = write(name, content)
+    with pytest.raises(InputError, match=said) as caught:
+        read([str(path)], InputSettings(lang="en"))
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_refused_at_the_call(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read([str(tmp_path / "none.json")], InputSettings(lang="en"))
+
+
+def test_the_message_for_a_missing_column_lists_those_there_and_a_suggestion(write):
+    path = write("a.jsonl", [{"querry": "Who?", "passage": "A."}])
+    with pytest.raises(InputError, match=r"'query'.*did you mean 'querry'.*querry, passage"):
+        read([str(path)], InputSettings(lang="en", question="query"))
+
+
+def test_an_input_without_any_language_is_refused_at_the_call(write):
+    first = write("a.jsonl", [{**ROW, "lang": "en"}])
+    second = write("b.jsonl", [ROW])
+    with pytest.raises(InputError, match=r"b\.jsonl.*--lang en"):
+        read([str(first), str(second)])
+
+
+def test_an_unknown_language_in_the_settings_is_refused_at_the_call(write):
+    with pytest.raises(LanguageError, match="klingonese"):
+        read([str(write("a.jsonl", [ROW]))], InputSettings(lang="klingonese"))
+
+
+@pytest.mark.parametrize("name", ["parquet", "arrow", "beir", "jsnol"])
+def test_a_format_that_does_not_fit_is_refused(write, name):
+    with pytest.raises(InputError, match=name):
+        read([str(write("a.jsonl", [ROW]))], InputSettings(lang="en", format=name))
+
+
+def test_a_named_format_reads_what_detection_would_not(write):
+    path = write("a.txt", "broken\n" * 60 + json.dumps(ROW))
+    assert len(read_all(path, format="jsonl").records) == 1
+
+
+def test_the_tally_refuses_an_input_of_which_nothing_was_read(write):
+    path = write("a.jsonl", "{broken\n{again\n")
+    tally = Tally()
+    for item in read([str(path)], InputSettings(lang="en")):
+        tally.add(item)
+    assert tally.quarantined == {"broken_json": 2}
+    with pytest.raises(InputError, match=r"2 broken records, the first at .*a\.jsonl, line 1"):
+        tally.check([str(path)])
+
+
+def test_the_tally_names_the_one_file_of_which_nothing_was_read(write):
+    paths = [str(write("a.jsonl", [ROW])), str(write("b.jsonl", "{broken\n"))]
+    tally = Tally()
+    for item in read(paths, InputSettings(lang="en")):
+        tally.add(item)
+    tally.check(paths[:1])
+    with pytest.raises(InputError, match=r"nothing in .*b\.jsonl can be read: 1 broken record, "):
+        tally.check(paths)
+
+
+def test_a_hub_data_set_that_cannot_be_had_is_a_typed_error(monkeypatch):
+    import datasets
+
+    def offline(*args, **kwargs):
+        raise ConnectionError("Couldn't reach the Hub")
+
+    monkeypatch.setattr(datasets, "get_dataset_split_names", offline)
+    with pytest.raises(InputError, match="'someone/qa' cannot be read.*reach the Hub"):
+        read(["someone/qa"], InputSettings(lang="en"))
+
+
+def test_a_hub_data_set_is_streamed_by_name(monkeypatch):
+    import datasets
+
+    rows = datasets.Dataset.from_list([{"id": "a", **ROW}, ROW]).to_iterable_dataset()
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["test", "train"])
+    asked = {}
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.update(k) or rows)
+    records = read_all("someone/qa", revision="v1").records
+    assert [record.id for record in records] == ["a", "qa:2"]
+    assert asked == {"split": "train", "revision": "v1", "streaming": True}
+
+
+def test_fingerprints_are_those_of_the_bytes(write, tmp_path):
+    one = write("d/one.jsonl", b"1")
+    two = write("d/sub/two.jsonl", b"22")
+    expected = [
+        {"path": str(path), "bytes": size, "sha256": hashlib.sha256(data).hexdigest()}
+        for path, size, data in ((one, 1, b"1"), (two, 2, b"22"))
+    ]
+    assert fingerprint([str(tmp_path / "d")]) == expected
+    assert fingerprint([str(two)]) == expected[1:]

@@ -1,0 +1,168 @@
+import gzip
+import json
+import tracemalloc
+
+import pytest
+from reading_samples import paragraph, question, read_all, squad
+
+from bt_augment.pairs.readers import Answer
+
+
+def test_a_question_becomes_a_record_with_its_paragraph_and_title(write):
+    text = "Oil lamps 🔥 burn oil."
+    answer = {"text": "burn oil", "answer_start": 12}
+    document = squad(paragraph(text, question("What do they burn?", answers=[answer])))
+    (record,) = read_all(write("a.json", document)).records
+    assert (record.id, record.question, record.passage) == ("q1", "What do they burn?", text)
+    assert record.title == "Lamps"
+    assert record.answers == (Answer("burn oil", 12),)  # code points: the flame counts as one
+    assert record.notes == ()
+    assert record.question_lang == record.passage_lang == "en"
+
+
+def test_a_title_after_the_paragraphs_is_found(write):
+    body = '{"data": [{"paragraphs": [%s], "title": "Late"}]}'
+    path = write("a.json", body % json.dumps(paragraph("Some text.", question("Why?"))))
+    assert [record.title for record in read_all(path).records] == ["Late"]
+
+
+def test_questions_of_one_passage_are_one_group(write):
+    document = squad(
+        paragraph("One.", question("A?", "a"), question("B?", "b")),
+        paragraph("Two.", question("C?", "c")),
+    )
+    first, second, third = (r.group_id for r in read_all(write("a.json", document)).records)
+    assert first == second != third
+    assert len(first) == 16
+
+
+def test_unanswerable_questions_of_version_2_are_left_out(write):
+    found = {"text": "One", "answer_start": 0}
+    document = squad(
+        paragraph(
+            "One.",
+            question("A?", "a", is_impossible=True),
+            question("B?", "b", is_impossible=False, answers=[found]),
+            question("C?", "c", is_impossible=False),
+            question("D?", "d"),
+        ),
+        version="v2.0",
+    )
+    outcome = read_all(write("a.json", document))
+    assert [item.id for item in outcome.left_out] == ["a", "c", "d"]
+    assert [item.id for item in outcome.records] == ["b"]
+
+
+def test_a_question_without_answers_of_version_1_is_kept(write):
+    outcome = read_all(write("a.json", squad(paragraph("One.", question("A?")))))
+    assert [record.answers for record in outcome.records] == [()]
+
+
+def test_a_file_cut_in_the_middle_keeps_what_was_read(write):
+    paragraphs = [paragraph(f"Text {n}.", question("Why?", f"q{n}")) for n in range(50)]
+    text = json.dumps(squad(*paragraphs))
+    cut = text[: text.index("Text 30.")]
+    outcome = read_all(write("a.json", cut))
+    assert [record.id for record in outcome.records] == [f"q{n}" for n in range(30)]
+    assert outcome.causes == ["broken_json"]
+    assert outcome.quarantined[0].place.value == "data[0].paragraphs[30]"
+
+
+def test_a_cut_gzip_file_keeps_what_was_read(write):
+    paragraphs = [paragraph(f"Text {n} {hash(n * 7919)}.", question("Why?")) for n in range(9000)]
+    packed = gzip.compress(json.dumps(squad(*paragraphs)).encode())
+    outcome = read_all(write("a.json.gz", packed[: len(packed) // 2]))
+    assert 100 < len(outcome.records) < 9000
+    assert outcome.causes == ["broken_json"]
+    assert "end" in outcome.quarantined[0].message
+
+
+@pytest.mark.parametrize(
+    ("bad", "cause"),
+    [
+        (b'"half \\ud800 pair"', "lone_surrogate"),
+        (b'"half \\udc00"', "lone_surrogate"),
+        (b'"latin \xe9t\xe9"', "invalid_utf8"),
+        (b'"null \\u0000 byte"', "nul"),
+        (b'"null \x00 byte"', "nul"),
+        (b'" \\t"', "empty_question"),
+        (b'"\\u200b"', "empty_question"),
+        (b"null", "missing_question"),
+        (b"true", "wrong_type"),
+        (b"17", "wrong_type"),
+        (b'["a"]', "wrong_type"),
+    ],
+)
+def test_a_bad_question_costs_itself_only(write, bad, cause):
+    document = squad(
+        paragraph("One.", question("A?", "a"), question("BAD", "b"), question("C?", "c"))
+    )
+    data = json.dumps(document).encode().replace(b'"BAD"', bad)
+    outcome = read_all(write("a.json", data))
+    assert [record.id for record in outcome.records] == ["a", "c"]
+    assert outcome.causes == [cause]
+    assert outcome.quarantined[0].place.value == "data[0].paragraphs[0].qas[1]"
+    outcome.quarantined[0].raw.encode()
+
+
+def test_escapes_that_look_like_surrogates_are_left_alone(write):
+    document = squad(paragraph("One.", question("PLACE")))
+    data = json.dumps(document).replace('"PLACE"', r'"a \\ud800 and \ud83d\ude00"')
+    (record,) = read_all(write("a.json", data)).records
+    assert record.question == "a \\ud800 and 😀"
+
+
+@pytest.mark.parametrize("broken", ["text", {"context": "One."}, {"qas": 3}, None])
+def test_a_paragraph_of_the_wrong_shape_costs_itself_only(write, broken):
+    document = squad(broken, paragraph("Two.", question("Why?")))
+    outcome = read_all(write("a.json", document))
+    assert len(outcome.records) == len(outcome.quarantined) == 1
+    assert outcome.quarantined[0].place.value == "data[0].paragraphs[0]"
+
+
+def test_memory_does_not_grow_with_the_file(write):
+    def peak(count):
+        paragraphs = [
+            paragraph(f"Text {n}. " + "word " * 150, question("Why?", f"q{n}"))
+            for n in range(count)
+        ]
+        path = write(f"{count}.json", squad(*paragraphs))
+        tracemalloc.start()
+        from reading_samples import InputSettings, read
+
+        seen = sum(1 for _ in read([str(path)], InputSettings(lang="en")))
+        _, top = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert seen == count
+        return top
+
+    peak(10)  # imports and caches
+    small, large = peak(500), peak(8000)
+    assert large < small + 1_000_000  # the files differ by 6 MB
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "passages"),
+    [
+        ("squadshifts-new-wiki/new_wiki_v1.0.json.gz", 7938, 1581),
+        ("faquad-pt/train.json.gz", 837, 211),
+        ("faquad-pt/dev.json.gz", 63, 38),
+        ("xquad-r/th.json.gz", 1190, 240),
+    ],
+)
+def test_real_sets_are_read_whole(shared, name, pairs, passages):
+    with gzip.open(shared / name, "rt", encoding="utf-8") as file:
+        articles = json.load(file)["data"]
+    truth = {
+        q["id"]: (q["question"], p["context"])
+        for a in articles
+        for p in a["paragraphs"]
+        for q in p["qas"]
+    }
+    outcome = read_all(shared / name)
+    assert {r.id: (r.question, r.passage) for r in outcome.records} == truth
+    assert len(outcome.items) == len(outcome.records) == pairs
+    assert len({record.group_id for record in outcome.records}) == passages
+    for record in outcome.records:
+        for text, start in record.answers:
+            assert start == -1 or record.passage[start : start + len(text)] == text

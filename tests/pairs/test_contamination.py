@@ -1,0 +1,91 @@
+import gzip
+import json
+
+import pytest
+
+from bt_augment.errors import InputError
+from bt_augment.pairs.contamination import BenchmarkText, normalize
+from bt_augment.pairs.readers import InputSettings, read
+
+WORDS = [f"word{n}" for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("  What's\tTHIS,  then? ", "what s this then"),
+        ("Straße № ５", "strasse no 5"),  # NFKC: № is No; folding: ß is ss
+        ("“Où”—là…", "où là"),
+        ("?!", ""),
+    ],
+)
+def test_normalize(text, normal):
+    assert normalize(text) == normal
+
+
+def test_a_question_matches_whatever_its_punctuation_and_capitals():
+    known = BenchmarkText(["Who won Super Bowl 50?", "?"], [])
+    assert known.question_matches("who won “Super Bowl” 50")
+    assert not known.question_matches("who won Super Bowl 51?")
+    assert not known.question_matches("!!")
+
+
+def test_overlap_is_the_share_of_13_grams():
+    known = BenchmarkText([], [" ".join(WORDS[:20])])
+    # 30 words have 18 13-grams; the first 20 words hold 8 of them
+    assert known.passage_overlap(" ".join(WORDS[:30])) == pytest.approx(8 / 18)
+    assert known.passage_overlap(" ".join(WORDS[:20]).upper() + "!") == 1.0
+    assert known.passage_overlap(" ".join(reversed(WORDS))) == 0.0
+    assert known.passage_overlap(" ".join(WORDS[:12])) == 0.0
+    assert known.passage_overlap("") == 0.0
+
+
+def test_a_short_passage_matches_as_a_whole():
+    known = BenchmarkText([], ["The cat sat."])
+    assert known.passage_overlap("the CAT sat") == 1.0
+    assert known.passage_overlap("the cat") == 0.0
+
+
+def test_scripts_without_spaces_are_compared_by_characters():
+    text = "".join(chr(0x4E00 + n) for n in range(60))
+    known = BenchmarkText([], [text[:30]])
+    # 40 characters have 21 20-grams; the first 30 hold 11 of them
+    assert known.passage_overlap(text[:40]) == pytest.approx(11 / 21)
+
+
+def test_folders_of_all_layouts_are_read(write, tmp_path):
+    squad = {"data": [{"paragraphs": [{"context": "Alpha.", "qas": [{"question": "Who A?"}]}]}]}
+    write("x/en.json.gz", gzip.compress(json.dumps(squad).encode()))
+    write("y/queries.jsonl", [{"_id": "1", "text": "Who B?"}])
+    write("y/corpus.jsonl", [{"_id": "1", "title": "T", "text": "Beta."}])
+    write("z/queries.pt.jsonl", [{"_id": "1", "text": "Quem C?"}])
+    write("z/corpus.pt.jsonl", [{"_id": "1", "text": "Gama."}])
+    known = BenchmarkText.from_folders({name: tmp_path / name for name in "xyz"})
+    assert all(known.question_matches(text) for text in ("Who A", "who b", "quem c?"))
+    assert [known.passage_overlap(t) for t in ("alpha", "beta", "gama", "T")] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("b/notes.txt", "nothing"),
+        ("b/en.json", '{"data": [{"paragraphs": ['),
+        ("b/corpus.jsonl", "{broken\n"),
+        ("b/corpus.jsonl", '{"_id": "1"}\n'),
+    ],
+)
+def test_a_benchmark_that_cannot_be_read_whole_is_refused(write, tmp_path, name, content):
+    write(name, content)
+    with pytest.raises(InputError, match="b"):
+        BenchmarkText.from_folders({"b": tmp_path / "b"})
+
+
+def test_xquad_finds_itself_and_not_squadshifts(shared):
+    known = BenchmarkText.from_folders({"xquad-r": shared / "xquad-r" / "zh.json.gz"})
+    settings = InputSettings(lang="zh", limit=50)
+    for record in read([str(shared / "xquad-r" / "zh.json.gz")], settings):
+        assert known.question_matches(record.question)
+        assert known.passage_overlap(record.passage) == 1.0
+    other = shared / "squadshifts-new-wiki" / "new_wiki_v1.0.json.gz"
+    for record in read([str(other)], settings):
+        assert known.passage_overlap(record.passage) == 0.0

@@ -1,0 +1,134 @@
+"""BCP-47 tags and the codes of model families."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment import languages
+from bt_augment.errors import LanguageError
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("PT", "pt"), ("pt_br", "pt-BR"), ("por", "pt"), ("por_Latn", "pt"), ("iw", "he"),
+        ("zh-tw", "zh-TW"), ("zh_hant", "zh-Hant"), (" en ", "en"), ("sr-latn", "sr-Latn"),
+    ],
+)  # fmt: skip
+def test_tags_are_written_the_standard_way(written: str, tag: str) -> None:
+    assert languages.normalize_tag(written) == tag
+
+
+@given(st.sampled_from(languages.FLORES_CODES))
+def test_normalizing_twice_changes_nothing(code: str) -> None:
+    tag = languages.normalize_tag(code)
+    assert languages.normalize_tag(tag) == tag
+
+
+@pytest.mark.parametrize("text", ["portugese", "q!", "xx", "", "und", "en--x", "en-gbb"])
+def test_what_is_not_a_language_is_refused(text: str) -> None:
+    with pytest.raises(LanguageError, match="BCP-47"):
+        languages.normalize_tag(text)
+
+
+def test_a_language_name_suggests_its_tag() -> None:
+    with pytest.raises(LanguageError, match="did you mean 'pt'"):
+        languages.normalize_tag("portugese")
+
+
+def test_every_flores_code_is_found_from_its_own_tag() -> None:
+    assert len(languages.FLORES_CODES) == 202
+    for code in languages.FLORES_CODES:
+        assert languages.flores_code(code) == code
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("pt-BR", "por_Latn"), ("zh", "zho_Hans"), ("zh-TW", "zho_Hant"), ("zh-Hant", "zho_Hant"),
+        ("sr", "srp_Cyrl"), ("ar", "arb_Arab"), ("ar-EG", "arb_Arab"), ("fa", "pes_Arab"),
+        ("fa-AF", "prs_Arab"), ("no", "nob_Latn"), ("ko", "kor_Hang"), ("sw", "swh_Latn"),
+        ("ms", "zsm_Latn"), ("ne", "npi_Deva"), ("lv", "lvs_Latn"), ("tl", "tgl_Latn"),
+    ],
+)  # fmt: skip
+def test_macrolanguages_take_the_flores_code_of_their_standard(tag: str, code: str) -> None:
+    assert languages.flores_code(tag) == code
+
+
+@pytest.mark.parametrize("tag", ["sr-Latn", "la"])
+def test_a_language_or_script_that_flores_lacks_is_refused(tag: str) -> None:
+    with pytest.raises(LanguageError, match="FLORES-200"):
+        languages.flores_code(tag)
+
+
+def test_the_tables_are_those_of_transformers() -> None:
+    nllb = pytest.importorskip("transformers.models.nllb.tokenization_nllb")
+    m2m = pytest.importorskip("transformers.models.m2m_100.tokenization_m2m_100")
+    mbart = pytest.importorskip("transformers.models.mbart50.tokenization_mbart50")
+    assert list(languages.FLORES_CODES) == nllb.FAIRSEQ_LANGUAGE_CODES
+    assert list(languages.M2M100_CODES) == m2m.FAIRSEQ_LANGUAGE_CODES["m2m100"]
+    assert list(languages.MBART50_CODES) == mbart.FAIRSEQ_LANGUAGE_CODES
+
+
+def test_m2m100_and_mbart_codes() -> None:
+    for code in languages.M2M100_CODES:
+        tag = "nso" if code == "ns" else code  # "ns" is no tag; M2M-100 means Northern Sotho
+        assert languages.m2m100_code(tag) == code
+    for code in languages.MBART50_CODES:
+        assert languages.mbart_code(code.split("_")[0]) == code
+    assert languages.mbart_code("pt-BR") == "pt_XX"
+    with pytest.raises(LanguageError, match="mBART-50"):
+        languages.mbart_code("el")
+
+
+@pytest.mark.parametrize(
+    ("tag", "token"),
+    [
+        ("pt-BR", ">>pt_br<<"), ("pt", ">>por<<"), ("pt-PT", ">>por<<"), ("es-MX", ">>spa<<"),
+        ("zh", ">>cmn_Hans<<"), ("zh-TW", ">>cmn_Hant<<"), ("sr-Latn", ">>srp_Latn<<"),
+        ("nb", ">>nob<<"), ("no", ">>nob<<"),
+    ],
+)  # fmt: skip
+def test_marian_takes_the_most_specific_token_it_has(tag: str, token: str) -> None:
+    available = {
+        ">>pt_br<<", ">>por<<", ">>spa<<", ">>cmn_Hans<<", ">>cmn_Hant<<", ">>srp_Latn<<",
+        ">>srp_Cyrl<<", ">>nob<<", "▁pt",
+    }  # fmt: skip
+    assert languages.marian_target_token(tag, available) == token
+
+
+def test_marian_names_what_it_has_when_the_language_is_missing() -> None:
+    with pytest.raises(LanguageError, match="'de'; it has >>por<<"):
+        languages.marian_target_token("de", {">>por<<", "▁de"})
+
+
+def test_marian_never_swaps_the_script_that_was_asked_for() -> None:
+    with pytest.raises(LanguageError):
+        languages.marian_target_token("sr-Latn", {">>srp_Cyrl<<"})
+
+
+def test_madlad_tokens() -> None:
+    assert languages.madlad_code("pt-BR", {"<2pt>", "<2en>"}) == "<2pt>"
+    assert languages.madlad_code("he", {"<2iw>"}) == "<2iw>"
+
+
+@pytest.mark.parametrize(
+    ("tag", "script"), [("ru", "Cyrl"), ("zh-TW", "Hant"), ("hi", "Deva"), ("ja", "Jpan")]
+)
+def test_the_likely_script(tag: str, script: str) -> None:
+    assert languages.script_of(tag) == script
+
+
+def test_tags_work_without_the_package_of_names() -> None:
+    code = (
+        "import sys; sys.modules['language_data'] = None\n"
+        "from bt_augment import languages\n"
+        "print(languages.flores_code('pt-BR'), languages.language_name('pt'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["por_Latn", "pt"]
