@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from bt_augment.filtering.copying import copied_share
 from bt_augment.pairs.answers import relocate
 from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP
@@ -57,7 +59,10 @@ _NEGATIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "es": ((r"\bno ", ""), (r"\bnunca ", ""), (r"\bsin\b(?! embargo)", "con")),
     "de": ((r"\bnicht ", ""), (r"\bohne\b", "mit"), (r"\bkein", "ein"), (r"\bnie ", "")),
 }
+# A second negation that goes with the first, and still negates without it (não … nada).
+_CONCORD = re.compile(r"[^.!?]{,60}\b(?:ning\w+|nenhu\w+|nada|nadie|ninguém|nem|ni|tampoco)\b")
 _QUESTION_MARKS = re.compile(r"[?？؟;]\s*$")
+_MARK_OPTIONAL = ("th", "ja")  # without the mark, such a question is still one
 _ENGLISH_QUESTION = re.compile(
     r"^(?:who|what|which|when|where|why|how(?: many| much)?|in (?:what|which))\b", re.IGNORECASE
 )
@@ -92,6 +97,7 @@ def negation_dropped(pair: Pair, context: Context) -> Row | None:
         if any(re.search(pattern, pair.native[text], re.IGNORECASE) for pattern, _ in native)
         for pattern, replacement in _NEGATIONS.get(lang, ())
         for match in re.finditer(pattern, pair.made[text])
+        if not _CONCORD.match(pair.made[text], match.end())
     ]
     if not places:
         return None
@@ -120,7 +126,7 @@ def entity_swapped(pair: Pair, context: Context) -> Row | None:
 def word_repeated(pair: Pair, context: Context) -> Row | None:
     """Repeat one word three to eight times, as decoders do when they loop."""
     text = context.rng.choice(("question", "passage"))
-    words = list(re.finditer(r"[^\W\d_]{2,}", pair.made[text]))
+    words = list(regex.finditer(r"[\p{L}\p{M}]{2,}", pair.made[text]))
     if not words:
         return None
     word = context.rng.choice(words)
@@ -175,7 +181,7 @@ def question_to_statement(pair: Pair, context: Context) -> Row | None:
     """Make the question a statement: no question word where we know them, no question mark."""
     del context
     question = pair.made["question"].strip()
-    if not _QUESTION_MARKS.search(question):
+    if not _QUESTION_MARKS.search(question) or pair.made["question_lang"] in _MARK_OPTIONAL:
         return None
     statement = _QUESTION_MARKS.sub(".", question).lstrip("¿ ")
     lang = pair.made["question_lang"]

@@ -177,8 +177,10 @@ def table(results: Sequence[Result]) -> str:
     }
     lines = ["| damage | " + " | ".join(groups) + " |", "|---|" + "---|" * len(groups)]
     for kind in KINDS:
-        cells = [_share(*map(sum, zip(*(r.kinds[kind] for r in g), strict=True))) for g in
-                 groups.values()]
+        cells = [
+            _share(*map(sum, zip(*(r.kinds[kind] for r in g), strict=True)))
+            for g in groups.values()
+        ]
         lines.append(f"| {kind}, caught | " + " | ".join(cells) + " |")
     lost = [_share(sum(r.pairs for r in g), sum(r.lost for r in g)) for g in groups.values()]
     lines.append("| **undamaged, lost** | " + " | ".join(lost) + " |")

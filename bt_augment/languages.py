@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Collection, Iterator
 from functools import cache
 
@@ -98,6 +99,12 @@ def language_name(tag: str) -> str:
 def script_of(tag: str) -> str:
     """Return the ISO 15924 code of the script a language is most likely written in."""
     return langcodes.get(normalize_tag(tag)).maximize().script or "Zyyy"
+
+
+def same_language(one: str, other: str) -> bool:
+    """Return whether two tags name one language, whatever the region: ``no`` and ``nb`` do."""
+    first, second = _language_of(one), _language_of(other)
+    return first in _relatives(second) or second in _relatives(first)
 
 
 @cache
@@ -230,11 +237,7 @@ def _language_of(tag: str) -> str:
 
 def _has_names() -> bool:
     """Return whether langcodes knows names; it prints advice if asked for them in vain."""
-    try:
-        import language_data  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec("language_data") is not None
 
 
 def _unknown(text: str) -> LanguageError:

@@ -60,6 +60,12 @@ def test_macrolanguages_take_the_flores_code_of_their_standard(tag: str, code: s
     assert languages.flores_code(tag) == code
 
 
+def test_the_same_language_by_another_tag() -> None:
+    assert languages.same_language("no", "nb")
+    assert languages.same_language("pt_BR", "pt")
+    assert not languages.same_language("nb", "nn")
+
+
 @pytest.mark.parametrize("tag", ["sr-Latn", "la"])
 def test_a_language_or_script_that_flores_lacks_is_refused(tag: str) -> None:
     with pytest.raises(LanguageError, match="FLORES-200"):

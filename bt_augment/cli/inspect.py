@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.summary import print_totals
 
 if TYPE_CHECKING:
     from bt_augment.shards.browsing import Example
+
+_PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a pair, at a glance
 
 
 @click.command("inspect")
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 @click.option("--rejected", is_flag=True, help="Show rejected pairs.")
 @click.option("--reason", metavar="PREFIX", help="Only pairs rejected for this, such as fidelity.")
 @click.option("--route", metavar="ROUTE", help="Only pairs of this route, such as en:pt:en.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Show N pairs drawn at random instead of the first ones.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
+@click.option("--full", is_flag=True, help="Show whole passages.")
 @common_options
 def command(
     run: Path,
@@ -28,23 +39,37 @@ def command(
     rejected: bool,
     reason: str | None,
     route: str | None,
+    sample: int | None,
+    seed: int,
+    full: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Show pairs of run DIR: original, pivot, new text, scores, verdict and why."""
     from bt_augment.shards.browsing import browse
+    from bt_augment.shards.manifest import read_manifest
 
-    examples = browse(run, count, rejected=rejected, reason=reason, route=route)
+    examples = browse(
+        run,
+        sample or count,
+        rejected=rejected,
+        reason=reason,
+        route=route,
+        seed=seed if sample else None,
+    )
     if as_json:
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
     if not examples:
         click.echo("no such pair in this run")
     for example in examples:
-        _show(example)
+        _show(example, None if full else _PASSAGE_CHARACTERS)
+    if not quiet:
+        click.echo()
+        print_totals(run, read_manifest(run).totals)
 
 
-def _show(example: Example) -> None:
+def _show(example: Example, limit: int | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -59,16 +84,20 @@ def _show(example: Example) -> None:
     table.add_column()
     for name in ("question", "passage"):
         if source:
-            table.add_row(name, Text(source[name]))
+            table.add_row(name, Text(_cut(source[name], limit)))
         if row[f"pivot_{name}"]:
-            table.add_row(f"  {row['route'][-2]}", Text(row[f"pivot_{name}"], "dim"))
-        table.add_row(f"  {row['route'][-1]}", Text(row[name], "cyan"))
+            table.add_row(f"  {row['route'][-2]}", Text(_cut(row[f"pivot_{name}"], limit), "dim"))
+        table.add_row(f"  {row['route'][-1]}", Text(_cut(row[name], limit), "cyan"))
     if row["answers"]:
         table.add_row("answers", Text(_answers(row["answers"])))
     table.add_row("scores", Text(_scores(row["scores"]), "dim"))
     table.add_row("verdict", verdict)
     console.rule(Text(row["id"]), align="left")
     console.print(table)
+
+
+def _cut(text: str, limit: int | None) -> str:
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _answers(answers: list[dict[str, Any]]) -> str:
@@ -80,5 +109,9 @@ def _answers(answers: list[dict[str, Any]]) -> str:
 
 
 def _scores(scores: dict[str, float | None]) -> str:
-    known = {name: value for name, value in scores.items() if value is not None}
-    return "  ".join(f"{name} {value:.3g}" for name, value in known.items())
+    families: dict[str, list[str]] = {}
+    for name, value in scores.items():
+        if value is not None:
+            family, score = name.split(".", 1)
+            families.setdefault(family, []).append(f"{score} {value:.3g}")
+    return "\n".join(f"{family}: {', '.join(shown)}" for family, shown in families.items())

@@ -54,13 +54,10 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
     metavar="TYPE",
     help="int8 (default on CPU), int8_float16, float16, bfloat16 or float32.",
 )
-@click.option("--overwrite", is_flag=True, help="Convert again even if it was done before.")
 @common_options
-def convert(
-    name: str, quantization: str | None, overwrite: bool, quiet: bool, as_json: bool
-) -> None:
+def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> None:
     """Convert model NAME to a CTranslate2 folder in the cache."""
-    folder = _catalog().convert(name, quantization=quantization, overwrite=overwrite)
+    folder = _catalog().convert(name, quantization=quantization)
     if as_json:
         print_json({"name": name, "folder": str(folder)})
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from bt_augment.generation import Summary
+    from bt_augment.shards.manifest import Totals
 
 _TOP_REASONS = 8
 
@@ -27,21 +29,25 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 
 def print_summary(summary: Summary) -> None:
-    """Print the counts, the commonest reject reasons, and how to open the folder."""
-    totals = summary.totals
-    made = max(1, totals.candidates)
+    """Print what this call did, and the counts of the run."""
     if summary.resumed == summary.units:
         click.echo("already complete:")
     elif summary.resumed:
         click.echo(f"resumed after {summary.resumed} finished units")
+    for cause, count in summary.ingested.quarantined.items():
+        click.echo(f"quarantined {cause}: {count:,}")
+    for note, count in summary.ingested.notes.items():
+        click.echo(f"{note}: {count:,}")
+    print_totals(summary.out, summary.totals)
+
+
+def print_totals(out: Path, totals: Totals) -> None:
+    """Print the counts of a run, the commonest reject reasons, and how to open the folder."""
+    made = max(1, totals.candidates)
     click.echo(
         f"read {totals.read:,}: {totals.native:,} pairs, {totals.quarantined:,} quarantined, "
         f"{totals.left_out:,} left out"
     )
-    for cause, count in summary.ingested.quarantined.items():
-        click.echo(f"    quarantined {cause}: {count:,}")
-    for note, count in summary.ingested.notes.items():
-        click.echo(f"    {note}: {count:,}")
     click.echo(
         f"made {totals.candidates:,}: {totals.accepted:,} accepted "
         f"({totals.accepted / made:.0%}), {totals.rejected:,} rejected"
@@ -54,5 +60,5 @@ def print_summary(summary: Summary) -> None:
         click.echo("rejected because (a pair may have several reasons):")
         for reason, count in list(totals.reasons.items())[:_TOP_REASONS]:
             click.echo(f"    {reason}: {count:,}")
-    click.echo(f"wrote {summary.out}; open it with:")
-    click.echo(f'    from datasets import load_from_disk; load_from_disk("{summary.out}")["train"]')
+    click.echo(f"wrote {out}; open it with:")
+    click.echo(f'    from datasets import load_from_disk; load_from_disk("{out}")["train"]')

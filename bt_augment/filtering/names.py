@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.translation.segmentation import split_sentences
 
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-Leninist are two
 # A capital right after these, or at the start, may be a sentence's and not a name's.
 _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
@@ -66,6 +66,9 @@ def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
 
 def _like(name: str, tokens: Collection[str], likeness: float) -> bool:
     if name in tokens:
+        return True
+    # One the beginning of the other (East, Eastern): a form of the word, not another name.
+    if any(t.startswith(name) or (len(t) >= _MIN_LETTERS and name.startswith(t)) for t in tokens):
         return True
     return process.extractOne(name, tokens, scorer=fuzz.ratio, score_cutoff=likeness) is not None
 

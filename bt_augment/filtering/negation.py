@@ -10,9 +10,14 @@ from bt_augment.filtering.sentence_pairs import sentence_pairs
 
 @dataclass(frozen=True)
 class _Negation:
-    """Words that negate, and words that say the same in another way (``unable``, ``only``)."""
+    """The words of one language.
+
+    ``hard`` negate by themselves; ``concord`` do too, or repeat a hard one (``não … nada``);
+    ``soft`` may say the same in another way (``unable``, ``lacks``).
+    """
 
     hard: re.Pattern[str]
+    concord: re.Pattern[str]
     soft: re.Pattern[str]
 
 
@@ -24,60 +29,55 @@ NEGATIONS = {
     "en": _Negation(
         # "No. 6" is a number, "whether or not" and "not only" negate nothing
         re.compile(
-            r"(?<!\w)(?:(?<!\bor )not(?! only)|cannot|never|no(?!\.? ?\d)|without|nor|neither|none"
+            r"(?<!\w)(?:(?<!\bor )not(?! only)|cannot|never|no(?!\.? ?\d)|without|none"
             r"|nobody|nothing|nowhere)(?!\w)|n['’]t(?!\w)",
             re.IGNORECASE,
         ),
+        _words(r"nor|neither"),
         _words(
             r"hardly|barely|rarely|seldom|scarcely|lack\w*|fail\w*|unable|unlike\w*|impossib\w+"
-            r"|except|instead|rather|avoid\w*|prevent\w*|refus\w+|absen\w+|missing|few|little"
-            r"|only|but|until|before|non\w*|un\w+(?:ed|able|ful|al|n|ly)|in(?:abil|capab)\w+"
+            r"|except|instead|rather|avoid\w*|prevent\w*|refus\w+|absen\w+|missing"
+            r"|non\w*|until|un\w+(?:ed|able|ful|al|n|ly)|in(?:abil|capab)\w+"
             r"|ir(?:relev|respect)\w+|exclu\w+|den(?:y|ied|ies)|\w+less|free|not only|stop\w*"
-            r"|prohibit\w*|forb\w+|dis\w+ed|other than|out of|opposite|left"
+            r"|prohibit\w*|forb\w+|dis\w+ed|other than|anything but|out of|opposite|left"
         ),
     ),
     "pt": _Negation(
+        _words(r"não(?! só| apenas| somente| obstante)|nunca|sem(?! dúvida)|jamais"),
+        _words(r"nem|nenhuma?s?|nenhuns|nada|ninguém|tampouco"),
         _words(
-            r"não(?! só| apenas| somente| obstante)|nunca|nem|sem(?! dúvida)"
-            r"|nenhuma?s?|nenhuns|jamais|nada|ninguém|tampouco"
-        ),
-        _words(
-            r"falt\w+|falh\w+|incapa\w+|imposs\w+|exce[tp]\w+|salvo|só|apenas|somente|mas|até"
-            r"|antes|evit\w+|imped\w+|recus\w+|deix\w+ de|ausên\w+|ausen\w+|pouc\w+|raramente"
-            r"|mal|livre\w*|exclu\w+|neg\w+|in\w+(?:ad|id|íve|ave)\w+|des\w+(?:ad|id)\w+|fora de"
-            r"|proib\w+|embora"
+            r"falt\w+|falh\w+|incapa\w+|imposs\w+|exce[tp]\w+|salvo|só em|só no"
+            r"|evit\w+|imped\w+|recus\w+|deix\w+ de|ausên\w+|ausen\w+|raramente"
+            r"|livre\w*|exclu\w+|neg\w+|in\w+(?:íve|áve)\w+|des(?:conhec|prov|abit|ocup)\w+|fora de"
+            r"|proib\w+"
         ),
     ),
     "es": _Negation(
+        _words(r"no(?! solo| sólo| solamente| obstante)|nunca|sin(?! embargo| duda)|jamás"),
+        _words(r"ni|ningun[oa]|ningún|nada|nadie|tampoco"),
         _words(
-            r"no(?! solo| sólo| solamente| obstante)|nunca|ni|sin(?! embargo| duda)|ningun[oa]|ningún"
-            r"|jamás|nada|nadie|tampoco"
-        ),
-        _words(
-            r"falt\w+|carec\w+|fall\w+|incapa\w+|impos\w+|excep\w+|salvo|solo|sólo|solamente"
-            r"|pero|sino|hasta|antes|evit\w+|imp\w+|rechaz\w+|dej\w+ de|ausen\w+|poc[oa]s?"
-            r"|apenas|libre\w*|exclu\w+|neg\w+|in\w+(?:ad|id|ible|able)\w*"
-            r"|des\w+(?:ad|id)\w+|fuera de|ileg\w+|irr\w+|prohib\w+|aunque"
+            r"falt\w+|carec\w+|fall\w+|incapa\w+|impos\w+|excep\w+|salvo|hasta"
+            r"|evit\w+|imped\w+|impid\w+|rechaz\w+|dej\w+ de|ausen\w+"
+            r"|libre\w*|exclu\w+|neg\w+|in\w+(?:ible|able)\w*"
+            r"|des(?:conoc|prov|hab|ocup)\w+|fuera de|ileg\w+|irr\w+|prohib\w+"
         ),
     ),
     "de": _Negation(
+        _words(r"nicht(?! nur)|kein\w*|nie|niemals|ohne|nichts|niemand\w*|nirgend\w*"),
+        _words(r"weder"),
         _words(
-            r"nicht(?! nur)|kein\w*|nie|niemals|ohne|weder|nichts|niemand\w*|nirgend\w*|keinerlei"
-        ),
-        _words(
-            r"mangel\w*|fehl\w*|unfähig\w*|unmöglich\w*|außer|nur|erst|aber|sondern|statt|anstatt"
-            r"|bis|bevor|vermeid\w*|verhinder\w*|weiger\w*|verweiger\w*|kaum|selten|wenig\w*"
-            r"|un\w+|\w+los\w*|\w+frei\w*|ab\w*lehn\w*|noch|verbot\w*|verbiet\w*"
+            r"mangel\w*|fehl\w*|unfähig\w*|unmöglich\w*|außer|erst|statt|anstatt"
+            r"|vermeid\w*|verhinder\w*|weiger\w*|verweiger\w*|kaum|selten"
+            r"|un(?!d|ter|s|iv|gef)\w+|\w+los\w*|\w+frei\w*|ab\w*lehn\w*|verbot\w*|verbiet\w*"
         ),
     ),
 }
 
 
 def negations_changed(source: str, source_lang: str, made: str, made_lang: str) -> int | None:
-    """Return how many sentences lost or gained a negation; ``None`` for an unlisted language.
+    """Return how many negations were lost or gained; ``None`` for an unlisted language.
 
-    A sentence in which another word may carry the negation (``unable`` for ``not able``) is
-    given the benefit of the doubt.
+    Another word that may carry a negation (``unable`` for ``not able``) counts for it.
     """
     before = NEGATIONS.get(source_lang.split("-")[0])
     after = NEGATIONS.get(made_lang.split("-")[0])
@@ -90,10 +90,23 @@ def negations_changed(source: str, source_lang: str, made: str, made_lang: str) 
 
 
 def _changed(before: _Negation, source: str, after: _Negation, made: str) -> int:
-    lost = len(before.hard.findall(source))
-    kept = len(after.hard.findall(made))
-    if bool(lost) == bool(kept):
+    """Return how many negations one sentence has more than the other, paraphrases aside."""
+    first, second = _count(before, source), _count(after, made)
+    if first == second:
         return 0
-    if lost:
-        return int(len(after.soft.findall(made)) <= len(before.soft.findall(source)))
-    return int(len(before.soft.findall(source)) <= len(after.soft.findall(made)))
+    if first > second:
+        return max(0, first - second - _paraphrases(before, source, after, made))
+    return max(0, second - first - _paraphrases(after, made, before, source))
+
+
+def _count(words: _Negation, sentence: str) -> int:
+    return len(words.hard.findall(sentence)) or int(bool(words.concord.search(sentence)))
+
+
+def _paraphrases(one: _Negation, negated: str, other: _Negation, plain: str) -> int:
+    """Return how many words of the plainer sentence may stand for a negation of the other."""
+    found = len(other.soft.findall(plain)) + len(other.concord.findall(plain))
+    if one is not other:
+        return found
+    # In one language, a word that both sentences have stands for itself.
+    return found - len(one.soft.findall(negated)) - len(one.concord.findall(negated))

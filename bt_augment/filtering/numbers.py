@@ -110,6 +110,7 @@ class Numbers:
 
     Attributes:
         values: canonical values that a faithful version must have (``"1974"``, ``"22.6"``).
+        written: those of ``values`` that are written in digits.
         hints: values that a version may have or lack: ``one``, ordinals, Roman numerals.
         scaled: those of ``values`` followed by a multiplier word (``3 million``, ``300万``).
         complete: whether the language's number words were read too.
@@ -117,6 +118,7 @@ class Numbers:
     """
 
     values: Counter[str]
+    written: Counter[str]
     hints: Counter[str]
     scaled: frozenset[str]
     complete: bool
@@ -220,6 +222,7 @@ def read_numbers(text: str, lang: str) -> Numbers:
         if _MULTIPLIER.match(text, match.end()):
             scaled.add(value)
     hints = Counter(str(_roman_value(m.group())) for m in _ROMAN.finditer(text))
+    written = values.copy()
     words = _WORDS.get(base)
     if words is not None:
         # "3 mil" and "2 hundred" belong to the digits before them
@@ -227,7 +230,9 @@ def read_numbers(text: str, lang: str) -> Numbers:
         values.update(map(str, spelled))
         scaled.update(str(value) for value in spelled if value < 1000)
         hints.update(map(str, hinted))
-    return Numbers(values, hints, frozenset(scaled), words is not None, base in _NUMBERED_MONTHS)
+    return Numbers(
+        values, written, hints, frozenset(scaled), words is not None, base in _NUMBERED_MONTHS
+    )
 
 
 def _blank_scales(text: str, spans: list[tuple[int, int]]) -> str:
@@ -287,18 +292,19 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
                 missing[a] -= 1
                 invented[b] -= 1
                 break
-    lost = sum(
-        n
-        for value, n in missing.items()
-        if n > 0
-        and not (not made.complete and _may_be_spelled(value))
-        and not (source.dated and _may_be_date_part(value))
+    missing, invented = +missing, +invented
+    # What may be a word or a month's name on the other side is given the benefit of the doubt.
+    free_missing = Counter({v: n for v, n in missing.items() if _may_lack(v, source, made)})
+    free_invented = Counter({v: n for v, n in invented.items() if _may_lack(v, made, source)})
+    lost = missing.total() - free_missing.total()
+    new = invented.total() - free_invented.total()
+    # A digit that is gone where a new one has come is a changed number all the same.
+    replaced = min((missing & source.written).total(), (invented & made.written).total())
+    return max(lost, replaced), max(new, replaced)
+
+
+def _may_lack(value: str, there: Numbers, here: Numbers) -> bool:
+    """Whether a faithful version may write ``value``, found only ``there``, in words ``here``."""
+    return (not here.complete and _may_be_spelled(value)) or (
+        there.dated and _may_be_date_part(value)
     )
-    new = sum(
-        n
-        for value, n in invented.items()
-        if n > 0
-        and not (not source.complete and _may_be_spelled(value))
-        and not (made.dated and _may_be_date_part(value))
-    )
-    return lost, new

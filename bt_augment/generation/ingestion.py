@@ -133,6 +133,8 @@ def _records(
 
 
 def _write_unit(path: Path, batch: pa.RecordBatch) -> None:
-    with storage_errors(path), pa.OSFile(str(path), "wb") as file:
+    with storage_errors(path), path.open("wb") as file:
         with pa.ipc.new_stream(file, batch.schema) as writer:
             writer.write_batch(batch)
+        file.flush()
+        os.fsync(file.fileno())

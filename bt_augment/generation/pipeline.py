@@ -115,8 +115,12 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         if folder.finished:
             return finished_summary(folder)
         told.start("read", settings.limit)
-        ingested = ingest(folder, request.inputs, settings, recipe.output.unit_rows, told)
-        _check_routes(recipe, ingested)
+        try:
+            ingested = ingest(folder, request.inputs, settings, recipe.output.unit_rows, told)
+            _check_routes(recipe, ingested)
+        except InputError:
+            folder.abandon()  # else the mended input would be refused as another run's
+            raise
         maker = UnitMaker(
             BackTranslator(
                 recipe.routes,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +180,8 @@ def _judge(train: pa.RecordBatch, rejected: pa.RecordBatch, recipe: Recipe) -> J
     is_native = pc.equal(rows.column("method"), NATIVE)
     natives = rows.filter(is_native)
     made = rows.filter(pc.invert(is_native))
-    made = made.take(pa.array(_order(natives, made, recipe), type=pa.int64()))
+    position = {name: i for i, name in enumerate(_source_order(train, rejected))}
+    made = made.take(pa.array(_order(made, position, recipe), type=pa.int64()))
     struct = made.column("scores")
     scores = {
         name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
@@ -190,10 +193,25 @@ def _judge(train: pa.RecordBatch, rejected: pa.RecordBatch, recipe: Recipe) -> J
     return split_rows(natives, made.set_column(index, REASON_COLUMN, verdicts))
 
 
-def _order(natives: pa.RecordBatch, made: pa.RecordBatch, recipe: Recipe) -> list[int]:
+def _source_order(*splits: pa.RecordBatch) -> list[str]:
+    """Return the sources of a unit in an order that agrees with that of the rows of each split.
+
+    Where native rows were left out, splits that share no source may say nothing of their order.
+    """
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for rows in splits:
+        is_native = pc.equal(rows.column("method"), NATIVE)
+        for part in (rows.filter(is_native), rows.filter(pc.invert(is_native))):
+            sources = list(dict.fromkeys(part.column("source_id").to_pylist()))
+            for source in sources[:1]:
+                sorter.add(source)
+            for before, after in pairwise(sources):
+                sorter.add(after, before)
+    return list(sorter.static_order())
+
+
+def _order(made: pa.RecordBatch, position: Mapping[str, int], recipe: Recipe) -> list[int]:
     """Return the order in which the rows were made: by source, route and candidate."""
-    sources = [*natives.column("id").to_pylist(), *made.column("source_id").to_pylist()]
-    position = {name: i for i, name in reversed(list(enumerate(sources)))}
     routes = {str(route): i for i, route in enumerate(recipe.routes)}
     keys = [
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -31,8 +32,9 @@ def browse(
     rejected: bool = False,
     reason: str | None = None,
     route: str | None = None,
+    seed: int | None = None,
 ) -> list[Example]:
-    """Return the first ``count`` made rows that fit.
+    """Return ``count`` made rows that fit: the first ones, or a random sample.
 
     Args:
         folder: a finished run.
@@ -40,12 +42,25 @@ def browse(
         rejected: look among the rejected rows instead of the accepted ones.
         reason: prefix of a reject reason, such as ``fidelity``; implies ``rejected``.
         route: as the user writes it, such as ``en:pt:en``.
+        seed: draw a sample, each row as likely as any other, in place of the first rows.
 
     Raises:
         RunFolderError: the folder is no finished run, or damaged.
     """
     split = REJECTED if rejected or reason else TRAIN
-    return list(islice(_examples(folder, split, reason, route), count))
+    examples = _examples(folder, split, reason, route)
+    return list(islice(examples, count)) if seed is None else _sample(examples, count, seed)
+
+
+def _sample(examples: Iterator[Example], count: int, seed: int) -> list[Example]:
+    """Return a uniform sample in the order of the run (reservoir sampling, Vitter 1985)."""
+    draw = random.Random(seed)  # noqa: S311 - a sample to look at, not a secret
+    chosen = [(i, example) for i, example in enumerate(islice(examples, count))]
+    for i, example in enumerate(examples, start=count):
+        place = draw.randrange(i + 1)
+        if place < count:
+            chosen[place] = (i, example)
+    return [example for _, example in sorted(chosen, key=lambda pair: pair[0])]
 
 
 def _examples(folder: Path, split: str, reason: str | None, route: str | None) -> Iterator[Example]:

@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,9 @@ from bt_augment.shards.atomic import storage_errors, write_atomically
 MANIFEST = "manifest.json"
 
 
+Split = Annotated[str, Field(pattern="^(train|rejected)$")]
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +31,8 @@ class _Entry(BaseModel):
 class ShardEntry(_Entry):
     """One Arrow file: its path in the run folder, rows, size in bytes and SHA-256."""
 
-    path: str
+    # Nothing else is ever read by way of a manifest: no path leads out of the folder.
+    path: str = Field(pattern=r"^(train|rejected)/data-\d{5,}-of-\d{5,}\.arrow$")
     rows: int = Field(ge=0)
     bytes: int = Field(ge=0)
     sha256: str
@@ -63,7 +67,7 @@ class UnitEntry(_Entry):
     routes: dict[str, dict[str, int]]
     seconds: float = Field(ge=0)
     tokens: int = Field(ge=0)
-    files: dict[str, ShardEntry]
+    files: dict[Split, ShardEntry] = Field(min_length=2)
 
 
 class Totals(_Entry):

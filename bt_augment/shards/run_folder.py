@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.manifest import MANIFEST, Journal, write_json
 from bt_augment.shards.store import SPLITS
 
@@ -20,8 +20,20 @@ RUN = "run.json"
 QUARANTINE = "quarantine.jsonl"
 CARD = "README.md"
 _WORK = ".work"  # what a run needs only until it is finished
+_DISCARDED = ".discarded"
 _LOCK = ".lock"
-_OWN = (*SPLITS, RUN, MANIFEST, QUARANTINE, CARD, "dataset_dict.json", _WORK, _LOCK)
+# In the order of removal: a folder half cleared must neither open nor look finished, and stays
+# known as a run to the end.
+_OWN = (MANIFEST, "dataset_dict.json", _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
+_BEFORE_RUN = frozenset({_LOCK, _WORK, temporary_name(Path(RUN)).name})
+# What other modules read of run.json.
+_READ_OF_RUN = (
+    ("recipe", "routes"),
+    ("recipe", "filters"),
+    ("recipe", "decontaminate"),
+    ("recipe", "output", "native"),
+    ("recipe", "translation", "decoding", "candidates"),
+)
 
 
 class RunFolder:
@@ -80,10 +92,8 @@ class RunFolder:
             self._clear()
         known = self.identity()
         if known is None:
-            strangers = sorted(
-                p.name for p in self.path.iterdir() if p.name not in _OWN and p.name != RUN
-            )
-            if strangers or (self.path / MANIFEST).exists():
+            strangers = self._strangers()
+            if strangers:
                 raise RunFolderError(
                     f"{self.path}: holds files that are not of a run "
                     f"({', '.join(strangers[:3])}); choose an empty folder"
@@ -114,27 +124,34 @@ class RunFolder:
         """Return the units done so far."""
         return Journal(self.work / "journal.jsonl")
 
+    def abandon(self) -> None:
+        """Remove a run that has no unit yet, so that the folder can take a mended one."""
+        if not self.finished and not self.journal().units:
+            self._clear()
+
     def discard_work(self) -> None:
         """Remove what only an unfinished run needs."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _clear(self) -> None:
-        if not (self.path / RUN).exists() and any(
-            p.name not in (_LOCK, _WORK) for p in self.path.iterdir()
-        ):
+        if not (self.path / RUN).exists() and self._strangers():
             raise RunFolderError(
                 f"{self.path}: holds no run, so --overwrite removes nothing; choose an empty folder"
             )
         with storage_errors(self.path):
-            # The manifest goes first: a folder half removed must not look finished.
-            for name in (MANIFEST, "dataset_dict.json", *_OWN):
+            if self.work.exists() and not (self.path / _DISCARDED).exists():
+                self.work.rename(self.path / _DISCARDED)  # gone at once, or not at all
+            for name in _OWN:
                 target = self.path / name
-                if name == _LOCK:
-                    continue
+                temporary_name(target).unlink(missing_ok=True)
                 if target.is_symlink() or target.is_file():
                     target.unlink()
                 elif target.is_dir():
                     shutil.rmtree(target)
+
+    def _strangers(self) -> list[str]:
+        with storage_errors(self.path):
+            return sorted(p.name for p in self.path.iterdir() if p.name not in _BEFORE_RUN)
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -154,6 +171,12 @@ def read_run(folder: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{path}: is not a JSON object; the run must be made anew")
+    for keys in _READ_OF_RUN:
+        node: Any = content
+        for key in keys:
+            if not isinstance(node, dict) or key not in node:
+                raise RunFolderError(f"{path}: lacks {'.'.join(keys)}; the run must be made anew")
+            node = node[key]
     return content
 
 
@@ -172,8 +195,15 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
                 yield f"{inner} is {'new' if key not in old else 'gone'}"
             else:
                 yield from _differences(old[key], new[key], inner)
+    elif _records(old) and _records(new) and len(old) == len(new):
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(before, after, f"{place}.{number}")
     elif old != new:
         yield f"{place} was {_short(old)}, is {_short(new)}"
+
+
+def _records(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _short(value: Any) -> str:

@@ -93,23 +93,29 @@ def finish(folder: Path, schema: pa.Schema, shards: Mapping[str, Sequence[ShardE
         schema: of all shards.
         shards: split → its shards, in order.
     """
+    for path, content in index_files(schema, shards).items():
+        write_json(folder / path, content)
+
+
+def index_files(
+    schema: pa.Schema, shards: Mapping[str, Sequence[ShardEntry]]
+) -> dict[str, dict[str, Any]]:
+    """Return path → content of what makes shards a saved ``DatasetDict``, in order of writing."""
+    files: dict[str, dict[str, Any]] = {}
     for split, entries in shards.items():
-        where = folder / split
         fingerprint = hashlib.sha256("".join(e.sha256 for e in entries).encode()).hexdigest()[:16]
-        write_json(where / "dataset_info.json", _info(split, schema, entries))
-        write_json(
-            where / "state.json",
-            {
-                "_data_files": [{"filename": Path(e.path).name} for e in entries],
-                "_fingerprint": fingerprint,
-                "_format_columns": None,
-                "_format_kwargs": {},
-                "_format_type": None,
-                "_output_all_columns": False,
-                "_split": split,
-            },
-        )
-    write_json(folder / "dataset_dict.json", {"splits": list(shards)})
+        files[f"{split}/dataset_info.json"] = _info(split, schema, entries)
+        files[f"{split}/state.json"] = {
+            "_data_files": [{"filename": Path(e.path).name} for e in entries],
+            "_fingerprint": fingerprint,
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": split,
+        }
+    files["dataset_dict.json"] = {"splits": list(shards)}
+    return files
 
 
 def _info(split: str, schema: pa.Schema, entries: Sequence[ShardEntry]) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from bt_augment.errors import RunFolderError
+from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.manifest import (
     Manifest,
@@ -18,7 +24,7 @@ from bt_augment.shards.manifest import (
     unbalanced,
 )
 from bt_augment.shards.run_folder import QUARANTINE, read_run
-from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, read_shard
+from bt_augment.shards.store import SPLITS, TRAIN, index_files, read_shard
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,9 @@ def verify(folder: Path) -> Verification:
     run = read_run(folder)
     problems: list[str] = []
     for unit in manifest.units:
-        problems += _unit_problems(folder, unit)
+        problems += _unit_problems(folder, unit, run["recipe"]["output"]["native"])
+    if not problems:
+        problems += _index_problems(folder, manifest)
     problems += _strays(folder, manifest)
     problems += _books(folder, manifest, run)
     shards = [entry for unit in manifest.units for entry in unit.files.values()]
@@ -56,9 +64,8 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
         folder: the run folder.
         entry: what the manifest says of it.
     """
-    pure = PurePosixPath(entry.path)
     path = folder / entry.path
-    if pure.is_absolute() or ".." in pure.parts or path.is_symlink():
+    if path.is_symlink() or path.parent.is_symlink():
         return f"{entry.path}: leads out of the run folder"
     if not path.is_file():
         return f"{entry.path}: is missing"
@@ -76,19 +83,36 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     return None
 
 
-def _unit_problems(folder: Path, unit: UnitEntry) -> Iterator[str]:
-    for split in SPLITS:
-        if split not in unit.files:
-            yield f"unit {unit.unit}: the manifest names no {split} shard"
-            continue
-        problem = check_shard(folder, unit.files[split])
-        if problem:
-            yield problem
-    if unit.accepted + unit.rejected != unit.candidates:
-        yield (
-            f"unit {unit.unit}: {unit.candidates} candidates, but {unit.accepted} accepted and "
-            f"{unit.rejected} rejected"
-        )
+def _unit_problems(folder: Path, unit: UnitEntry, native: bool) -> Iterator[str]:
+    damaged = [p for entry in unit.files.values() if (p := check_shard(folder, entry))]
+    yield from damaged
+    if damaged:
+        return
+    train, rejected = (read_shard(folder / unit.files[split].path) for split in SPLITS)
+    kept, lost = _made(train), _made(rejected)
+    reasons = Counter(r for row in lost.column("reject_reasons").to_pylist() for r in row)
+    routes: dict[str, dict[str, int]] = {}
+    for verdict, table in (("accepted", kept), ("rejected", lost)):
+        for tags in table.column("route").to_pylist():
+            counts = routes.setdefault(":".join(tags), {"accepted": 0, "rejected": 0})
+            counts[verdict] += 1
+    native_rejected = rejected.num_rows - lost.num_rows
+    natives = train.num_rows - kept.num_rows + native_rejected
+    for name, said, found in (
+        ("candidates", unit.candidates, kept.num_rows + lost.num_rows),
+        ("accepted", unit.accepted, kept.num_rows),
+        ("rejected", unit.rejected, lost.num_rows),
+        ("native_rejected", unit.native_rejected, native_rejected),
+        ("native rows", unit.rows if native else 0, natives),
+        ("reasons", unit.reasons, dict(reasons)),
+        ("routes", unit.routes, routes),
+    ):
+        if said != found:
+            yield f"unit {unit.unit}: the manifest says {name} {said}, its shards hold {found}"
+
+
+def _made(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.not_equal(rows.column("method"), NATIVE))
 
 
 def _strays(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -97,30 +121,37 @@ def _strays(folder: Path, manifest: Manifest) -> Iterator[str]:
         for path in sorted((folder / split).glob("*.arrow")):
             if f"{split}/{path.name}" not in known:
                 yield f"{split}/{path.name}: is not in the manifest"
-        for name in ("state.json", "dataset_info.json"):
-            if not (folder / split / name).is_file():
-                yield f"{split}/{name}: is missing"
-    if not (folder / "dataset_dict.json").is_file():
-        yield "dataset_dict.json: is missing"
+
+
+def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield what is wrong with the files by which ``datasets`` finds the shards."""
+    shards = {split: [unit.files[split] for unit in manifest.units] for split in SPLITS}
+    schema = read_shard(folder / shards[TRAIN][0].path).schema
+    for name, expected in index_files(schema, shards).items():
+        try:
+            content = json.loads((folder / name).read_bytes())
+        except FileNotFoundError:
+            yield f"{name}: is missing"
+            continue
+        except (OSError, ValueError) as error:
+            yield f"{name}: cannot be read ({error})"
+            continue
+        if content != expected:
+            yield f"{name}: was changed; it does not list the shards of the manifest"
 
 
 def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator[str]:
     totals = manifest.totals
     sums = total(manifest.units, quarantined=totals.quarantined, left_out=totals.left_out)
-    for name in ("native", "candidates", "accepted", "rejected", "native_rejected"):
-        if getattr(sums, name) != getattr(totals, name):
-            yield f"totals.{name} is {getattr(totals, name)}, the units add up to {getattr(sums, name)}"
+    for name, value in sums.model_dump().items():
+        said = getattr(totals, name)
+        if said != value:
+            yield f"totals.{name} is {said}, the units add up to {value}"
     recipe = run["recipe"]
     candidates = recipe["translation"]["decoding"]["candidates"]
     yield from unbalanced(totals, len(recipe["routes"]), candidates)
-    native = totals.native if recipe["output"]["native"] else 0
-    for split, expected in (
-        (TRAIN, native - totals.native_rejected + totals.accepted),
-        (REJECTED, totals.native_rejected + totals.rejected),
-    ):
-        rows = sum(unit.files[split].rows for unit in manifest.units if split in unit.files)
-        if rows != expected:
-            yield f"{split}: {rows} rows, but the totals say {expected}"
+    if [unit.unit for unit in manifest.units] != list(range(len(manifest.units))):
+        yield "the manifest's units are not numbered 0, 1, 2 and so on"
     lines = _lines(folder / QUARANTINE)
     if lines != totals.quarantined:
         yield f"{QUARANTINE}: {lines} records, but the totals say {totals.quarantined}"

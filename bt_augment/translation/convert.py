@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -195,7 +194,7 @@ def _max_input_tokens(config: dict[str, Any], family: Family) -> int:
 
 
 def _check_weight_files(checkpoint: Path) -> None:
-    names = os.listdir(checkpoint)
+    names = [path.name for path in checkpoint.iterdir()]
     if any(n.endswith(".safetensors") for n in names):
         return
     # Pickles are loaded by transformers 5 with torch.load(weights_only=True), which runs no code.

@@ -48,7 +48,7 @@ class Family:
     template: Callable[[str, str, Collection[str]], Template]
 
 
-def _marian(source: str, target: str, vocabulary: Collection[str]) -> Template:
+def _marian(_source: str, target: str, vocabulary: Collection[str]) -> Template:
     targets = [t for t in vocabulary if t.startswith(">>") and t.endswith("<<")]
     if not targets:
         return Template()

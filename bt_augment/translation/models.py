@@ -11,7 +11,7 @@ from pathlib import Path
 import langcodes
 
 from bt_augment.errors import ModelError, StorageError, did_you_mean
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, same_language
 from bt_augment.translation import convert as conversion
 from bt_augment.translation import hub
 from bt_augment.translation.families import FAMILIES, Family
@@ -30,6 +30,7 @@ CACHE_VARIABLE = "BT_AUGMENT_CACHE"
 _BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 _BUNDLED_PAIRS = {("en", "pt"): "mini-en-pt", ("pt", "en"): "mini-pt-en"}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 _OVERRIDE = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)=(.+)", re.DOTALL)
 
 
@@ -309,9 +310,9 @@ def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
     # It writes Brazilian Portuguese, and reads any.
     if folder is None or langcodes.get(target_tag).territory not in (None, "BR", "US", "GB"):
         raise ModelError(
-            f"{BUNDLED_MINI} does not translate {source_tag} to {target_tag}; it has en:pt, en:pt-BR "
-            f"and pt:en. Name a model for this hop, such as --model {source_tag}:{target_tag}="
-            "facebook/nllb-200-distilled-600M or --model opus-mt"
+            f"{BUNDLED_MINI} does not translate {source_tag} to {target_tag}; "
+            "it has en:pt, en:pt-BR and pt:en. Name a model for this hop, such as "
+            f"--model {source_tag}:{target_tag}=facebook/nllb-200-distilled-600M or --model opus-mt"
         )
     return _BUNDLED_FOLDER / folder
 
@@ -352,14 +353,14 @@ def _check_pair(
     """Refuse a Marian model of another pair; names of groups (roa, mul) say too little."""
     for side, tag in (("source_lang", source_tag), ("target_lang", target_tag)):
         declared = metadata.get(side)
-        if isinstance(declared, str) and re.fullmatch(r"[a-z]{2}(_[A-Z]{2})?", declared):
-            own = _language(normalize_tag(declared))
-            if own != _language(tag):
-                raise ModelError(
-                    f"{name} translates from {metadata['source_lang']} to "
-                    f"{metadata['target_lang']}, not from {source_tag} to {target_tag}; "
-                    "name another model for this hop"
-                )
+        if not isinstance(declared, str) or not _ONE_LANGUAGE.fullmatch(declared):
+            continue
+        if not same_language(declared, tag):
+            raise ModelError(
+                f"{name} translates from {metadata['source_lang']} to "
+                f"{metadata['target_lang']}, not from {source_tag} to {target_tag}; "
+                "name another model for this hop"
+            )
 
 
 def _inform(folder: Path, name: str | None, cache_dir: Path) -> ModelInfo:

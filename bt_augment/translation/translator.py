@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +25,12 @@ Device = Literal["auto", "cpu", "cuda"]
 # 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep).
 CPU_BATCH_TOKENS = 1536
 GPU_BATCH_TOKENS = 16384
+
+_SEED_LOCK = threading.Lock()
+
+# Models are trained on sentences: beyond this length they tend to loop or drop clauses, long before
+# their positions run out. A model that bears less says so itself (the bundled one: 64).
+SENTENCE_TOKENS = 128
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Decoding:
     temperature: Annotated[float, Gt(0)] = 1.0
     seed: Annotated[int, Ge(0)] = 0
     max_output_tokens: Annotated[int, Ge(1)] = 256
-    max_input_tokens: Annotated[int, Ge(8)] | None = None
+    max_input_tokens: Annotated[int, Ge(8)] | None = SENTENCE_TOKENS
     batch_tokens: Annotated[int, Ge(1)] | None = None
     with_logprob: bool = False
 
@@ -122,7 +130,7 @@ class Translator:
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"model {self.model.name!r} in {self.model.folder} cannot be loaded: {error}. "
-                "Convert it again with: bt-augment models convert --overwrite"
+                "Delete the folder and get the model again"
             ) from error
 
     def translate(
@@ -174,23 +182,23 @@ class Translator:
             return []
         prefix = self.model.tokenizer.target_prefix
         sampling = decoding.method == "sampling"
-        engine = self._engine
-        if sampling:
-            engine = self._seeded_engine(decoding.seed, salt)
-        results = engine.translate_batch(
-            tokens,
-            target_prefix=[prefix] * len(tokens) if prefix else None,
-            batch_type="tokens",
-            max_batch_size=decoding.batch_tokens
-            or (GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS),
-            beam_size=1 if sampling else max(decoding.beam_size, decoding.candidates),
-            num_hypotheses=decoding.candidates,
-            sampling_topk=decoding.topk if sampling else 1,
-            sampling_temperature=decoding.temperature if sampling else 1,
-            return_scores=decoding.with_logprob,
-            max_input_length=0,  # nothing is cut silently: long sentences were split above
-            max_decoding_length=decoding.max_output_tokens,
-        )
+        # The seed is the process's: another unit's must not come before this one's first draw.
+        with _SEED_LOCK if sampling else nullcontext():
+            engine = self._seeded_engine(decoding.seed, salt) if sampling else self._engine
+            results = engine.translate_batch(
+                tokens,
+                target_prefix=[prefix] * len(tokens) if prefix else None,
+                batch_type="tokens",
+                max_batch_size=decoding.batch_tokens
+                or (GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS),
+                beam_size=1 if sampling else max(decoding.beam_size, decoding.candidates),
+                num_hypotheses=decoding.candidates,
+                sampling_topk=decoding.topk if sampling else 1,
+                sampling_temperature=decoding.temperature if sampling else 1,
+                return_scores=decoding.with_logprob,
+                max_input_length=0,  # nothing is cut silently: long sentences were split above
+                max_decoding_length=decoding.max_output_tokens,
+            )
         flat = [hypothesis for result in results for hypothesis in result.hypotheses]
         decoded = iter(self.model.tokenizer.decode(flat))
         offset = len(prefix) if prefix else 0

@@ -16,8 +16,10 @@ import transformers
 
 from bt_augment.translation.models import ModelCatalog, ResolvedModel
 
-MAX_NEW_TOKENS = 100  # under the 128 positions of the tiny models
+MAX_NEW_TOKENS = 60  # under the 128 positions of the tiny models
 SHARED = Path(__file__).parents[3] / "shared"
+
+MIN_NEW_TOKENS = 8  # else some random models say nothing at all
 
 # transformers' Marian tokenizer recommends a package that it does not use.
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
@@ -85,7 +87,7 @@ def test_the_bundled_models_weights_translate_real_sentences_as_transformers_doe
         pytest.skip("needs ../shared/models and ../shared/data")
     with gzip.open(data, "rt", encoding="utf-8") as file:
         paragraphs = json.load(file)["data"][0]["paragraphs"]
-    sentences = [paragraphs[0]["sentences"][0]] + [q["question"] for q in paragraphs[0]["qas"]]
+    sentences = [paragraphs[0]["sentences"][0]] + [q["question"] for q in paragraphs[0]["qas"][:5]]
     model = ModelCatalog(tmp_path).resolve(str(checkpoint), "en", "pt", quantization="float32")
     wanted = transformers_greedy(checkpoint, sentences, None)
     made = engine_greedy(model, sentences)
@@ -109,6 +111,7 @@ def transformers_greedy(
             attention_mask=inputs["attention_mask"],
             max_length=None,
             max_new_tokens=MAX_NEW_TOKENS,
+            min_new_tokens=MIN_NEW_TOKENS if forced is None else None,
             num_beams=1,
             do_sample=False,
             forced_bos_token_id=None if forced is None else tokenizer.convert_tokens_to_ids(forced),
@@ -127,7 +130,9 @@ def engine_greedy(
     model: ResolvedModel, texts: list[str]
 ) -> tuple[list[list[str]], list[list[int]], list[float]]:
     """Return the same from the converted model, all sentences in one batch."""
-    translator = ctranslate2.Translator(str(model.folder), device="cpu", compute_type="float32")
+    translator = ctranslate2.Translator(
+        str(model.folder), device="cpu", compute_type="float32", intra_threads=1
+    )
     sources = model.tokenizer.encode(texts)
     prefix = model.tokenizer.target_prefix
     results = translator.translate_batch(
@@ -135,7 +140,8 @@ def engine_greedy(
         target_prefix=None if prefix is None else [prefix] * len(texts),
         beam_size=1,
         max_decoding_length=MAX_NEW_TOKENS,
-        min_decoding_length=0,  # by default the engine forbids an empty output
+        # The two libraries count a forced token differently, so none is asked for there.
+        min_decoding_length=MIN_NEW_TOKENS if prefix is None else 0,
         return_scores=True,
         length_penalty=0,
     )

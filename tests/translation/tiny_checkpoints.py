@@ -16,6 +16,8 @@ import yaml
 
 from bt_augment.languages import FLORES_CODES
 
+torch.set_num_threads(1)  # models this small only lose by sharing work between cores
+
 SENTENCES = [
     "The old house by the river has a red door.",
     "Where does the small cat of Maria sleep?",
@@ -83,14 +85,14 @@ def randomize(model: Any, specials: int = 4) -> Any:
             if "norm" in name and name.endswith("weight"):
                 weight.fill_(1.0)
             elif weight.requires_grad:
-                weight.copy_(0.15 * torch.randn(weight.shape, generator=generator))
+                weight.copy_(0.3 * torch.randn(weight.shape, generator=generator))
     config = model.config
     size = (8, 12)
     sources = torch.randint(specials, config.vocab_size - 1, size, generator=generator)
     targets = torch.randint(specials, config.vocab_size - 1, size, generator=generator)
     targets[:, -1] = config.eos_token_id
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=5e-3)
-    for _ in range(80):
+    for _ in range(60):
         optimizer.zero_grad()
         model(input_ids=sources, labels=targets).loss.backward()
         optimizer.step()

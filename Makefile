@@ -1,0 +1,37 @@
+# Everything sets itself up in .venv from constraints.txt; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+OUT ?= quickstart
+
+.PHONY: quickstart test test-slow lint clean
+
+$(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/base.stamp
+	$(PIP) -e '.[test]'
+	touch $@
+
+quickstart: $(VENV)/base.stamp
+	$(BIN)/bt-augment generate data/en/qa.json --route en:pt:en --route en:pt --out $(OUT)/ --overwrite --quiet
+	$(BIN)/bt-augment inspect $(OUT)/ --rejected --sample 2
+	$(BIN)/bt-augment inspect $(OUT)/ --sample 3
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) $(OUT) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,167 @@
+"""Routes applied to pairs by the bundled model, for real."""
+
+import pytest
+
+from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.pairs.schema import batch_from_rows, native_schema
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
+from bt_augment.translation.route import Route
+from bt_augment.translation.translator import Decoding, Translator
+
+PASSAGE = "The tower was built in 1887.\n\n  It is 300 metres high, and Maria Alves designed it. "
+PAIRS = [
+    ("q1", "Who designed the tower?", PASSAGE, "en", [("Maria Alves", 55)]),
+    ("q2", "When was the tower built?", PASSAGE, "en", [("1887", 23), ("lost", -1)]),
+    ("q3", "Quem projetou a torre?", "Maria projetou a torre.", "pt", []),
+]
+
+
+@pytest.fixture(scope="module")
+def translators(tmp_path_factory):
+    catalog = ModelCatalog(tmp_path_factory.mktemp("cache"))
+    return {
+        hop: Spy(catalog.resolve(BUNDLED_MINI, *hop), device="cpu", workers=2)
+        for hop in (("en", "pt"), ("pt", "en"))
+    }
+
+
+class Spy(Translator):
+    """Remembers what it was asked to translate."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.asked = []
+
+    def translate(self, sentences, decoding, *, salt=0):
+        self.asked.append(list(sentences))
+        return super().translate(sentences, decoding, salt=salt)
+
+
+def natives():
+    return batch_from_rows(
+        (
+            {
+                "id": name,
+                "group_id": passage[:8],
+                "question": question,
+                "passage": passage,
+                "question_lang": lang,
+                "passage_lang": lang,
+                "answers": [{"text": text, "start": start} for text, start in answers],
+            }
+            for name, question, passage, lang, answers in PAIRS
+        ),
+        native_schema(),
+    )
+
+
+def apply(translators, *routes, **decoding):
+    for translator in translators.values():
+        translator.asked.clear()
+    maker = BackTranslator([Route.parse(r) for r in routes], translators, Decoding(**decoding))
+    return maker.apply(natives(), 0)
+
+
+def test_rows_come_by_source_then_route_then_candidate(translators):
+    made = apply(translators, "en:pt:en", "en:pt", candidates=2)
+
+    assert made.batch.made("id") == [
+        f"{q}/{route}/{k}" for q in ("q1", "q2") for route in ("en:pt:en", "en:pt") for k in (0, 1)
+    ]
+    assert made.batch.source("id") == ["q1"] * 4 + ["q2"] * 4
+
+
+def test_rows_in_another_language_are_counted_as_not_applicable(translators):
+    made = apply(translators, "en:pt:en", "pt:en")
+
+    assert made.not_applicable == {"en:pt:en": 1, "pt:en": 2}
+    assert len(made.batch) == 3
+
+
+def test_a_row_says_how_it_was_made(translators):
+    row = apply(translators, "en:pt:en").batch.rows.to_pylist()[0]
+
+    assert row["method"] == "round_trip"
+    assert row["route"] == ["en", "pt", "en"]
+    assert (row["source_id"], row["question_lang"], row["passage_lang"]) == ("q1", "en", "en")
+    assert row["pivot_question"].startswith("Quem")
+    assert len(row["models"]) == 2
+    assert all(name.startswith("bundled:mini@") for name in row["models"])
+
+
+def test_a_translation_has_no_pivot(translators):
+    row = apply(translators, "en:pt").batch.rows.to_pylist()[0]
+
+    assert (row["pivot_question"], row["pivot_passage"]) == (None, None)
+    assert row["method"] == "translation"
+
+
+def test_white_space_and_line_breaks_are_kept(translators):
+    for route in ("en:pt:en", "en:pt"):
+        passage = apply(translators, route).batch.made("passage")[0]
+        first, second = passage.split("\n\n  ")
+
+        assert first == first.strip()
+        assert second.endswith(". ")
+
+
+def test_each_sentence_is_translated_once_and_shared_hops_too(translators):
+    apply(translators, "en:pt:en", "en:pt")
+    forth = [s for call in translators["en", "pt"].asked for s in call]
+
+    assert sorted(forth) == sorted(
+        [
+            "The tower was built in 1887.",
+            "It is 300 metres high, and Maria Alves designed it.",
+            "Who designed the tower?",
+            "When was the tower built?",
+        ]
+    )
+
+
+def test_answers_are_found_again_where_they_now_are(translators):
+    rows = apply(translators, "en:pt:en").batch.rows.to_pylist()
+
+    for row in rows:
+        for answer in row["answers"]:
+            if answer["start"] >= 0:
+                end = answer["start"] + len(answer["text"])
+                assert row["passage"][answer["start"] : end] == answer["text"]
+    assert rows[0]["answers"][0]["text"] == "Maria Alves"
+    assert rows[0]["answers"][0]["start"] >= 0
+    assert rows[1]["answers"][1] == {"text": "lost", "start": -1}
+
+
+def test_a_row_does_not_depend_on_the_routes_beside_it(translators):
+    alone = apply(translators, "en:pt:en").batch.rows.to_pylist()
+    beside = apply(translators, "en:pt", "en:pt:en").batch.rows.to_pylist()
+
+    assert [r for r in beside if r["method"] == "round_trip"] == alone
+
+
+def test_evidence_tells_of_truncation_and_probability(translators):
+    made = apply(translators, "en:pt:en", max_output_tokens=4, with_logprob=True)
+
+    assert min(made.batch.evidence["truncated"]) > 0
+    assert all(-20 < value < 0 for value in made.batch.evidence["logprob"])
+    assert "logprob" not in apply(translators, "en:pt").batch.evidence
+
+
+def test_text_without_letters_passes_unchanged(translators):
+    batch = batch_from_rows(
+        [
+            {
+                "id": "q",
+                "group_id": "g",
+                "question": "🎉🎉?",
+                "passage": "42\n—",
+                "question_lang": "en",
+                "passage_lang": "en",
+                "answers": [],
+            }
+        ],
+        native_schema(),
+    )
+    made = BackTranslator([Route.parse("en:pt:en")], translators, Decoding()).apply(batch, 0)
+
+    assert (made.batch.made("question"), made.batch.made("passage")) == (["🎉🎉?"], ["42\n—"])

@@ -1,0 +1,176 @@
+"""Small inputs, one finished run made with the bundled model, and the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from bt_augment.generation import Generation, Summary, generate
+from bt_augment.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = (sys.executable, "-c", "from bt_augment.cli.main import main; main()")
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the sample material of the project."""
+    return ROOT / "data"
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return an environment with a model cache of this session's own."""
+    return {**os.environ, "BT_AUGMENT_CACHE": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture(scope="session")
+def english(data: Path) -> Rows:
+    """Return the English sample pairs."""
+    lines = (data / "en" / "qa.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """Write rows as JSON lines; a string is written as it is."""
+
+    def write(rows: Iterable[dict[str, Any] | str], name: str = "pairs.jsonl") -> Path:
+        path = tmp_path / name
+        lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def make_run(environment: dict[str, str]) -> Callable[..., Summary]:
+    """Generate within this process: ``make_run(out, source, "key=value", route="en:pt")``."""
+
+    def make(
+        out: Path,
+        *arguments: Path | str,
+        routes: Sequence[str] = ("en:pt:en",),
+        workers: int | None = None,
+        overwrite: bool = False,
+        decontaminate: dict[str, str] | None = None,
+    ) -> Summary:
+        sources = [str(a) for a in arguments if isinstance(a, Path)]
+        recipe = load_recipe(
+            None,
+            {"routes": list(routes), "decontaminate": decontaminate or {}},
+            [a for a in arguments if isinstance(a, str)],
+        )
+        return generate(
+            Generation(
+                inputs=sources,
+                out=out,
+                recipe=recipe,
+                workers=workers,
+                device="cpu",
+                overwrite=overwrite,
+                environment=environment,
+            )
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, data: Path, make_run: Callable[..., Summary]
+) -> Path:
+    """Return an undisturbed run over the English sample; read it only."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    make_run(out, data / "en" / "qa.json", "output.unit_rows=32", routes=("en:pt:en", "en:pt"))
+    return out
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished run, to be damaged."""
+    import shutil
+
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Command:
+    """The real command, in a process of its own."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+
+    def __call__(self, *arguments: object, prefix: Sequence[str] = (), **more: Any) -> Outcome:
+        done = subprocess.run(
+            [*prefix, *COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            timeout=300,
+            check=False,
+            **more,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+
+@pytest.fixture(scope="session")
+def command(environment: dict[str, str]) -> Command:
+    return Command(environment)
+
+
+@pytest.fixture(scope="session")
+def arrow_bytes() -> Callable[[Path], dict[str, bytes]]:
+    """Return the bytes of every Arrow file of a run by its path in the run."""
+
+    def read(run: Path) -> dict[str, bytes]:
+        return {str(p.relative_to(run)): p.read_bytes() for p in sorted(run.glob("*/*.arrow"))}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def split_rows() -> Callable[[Path, str], Rows]:
+    """Return the rows of a split, read with pyarrow alone."""
+
+    def read(run: Path, split: str) -> Rows:
+        rows: Rows = []
+        for path in sorted((run / split).glob("*.arrow")):
+            with pa.memory_map(str(path)) as source:
+                rows += pa.ipc.open_stream(source).read_all().to_pylist()
+        return rows
+
+    return read

@@ -1,0 +1,200 @@
+"""Fidelity: likeness of the round trip, copy-through, dropped sentences, engine scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment.filtering.cascade import Threshold, judge
+from bt_augment.filtering.copying import copied_share
+from bt_augment.filtering.fidelity import FidelityFilter, chrf
+from bt_augment.filtering.sentence_alignment import unmatched_sentences
+from bt_augment.pairs.candidates import CandidateBatch
+from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
+
+QUESTION = "Who solved the jamming problem of the early zipper?"
+PASSAGE = (
+    "In 1893 the American engineer Whitcomb Judson showed a clasp locker for boots at the World's "
+    "Fair. Gideon Sundback solved the problem twenty years later with two rows of metal teeth. "
+    "His patent of 1917 called the device a separable fastener. It sold badly at first."
+)
+PIVOT_QUESTION = "Quem resolveu o problema de emperramento dos primeiros zíperes?"
+PIVOT_PASSAGE = (
+    "Em 1893, o engenheiro americano Whitcomb Judson mostrou um fecho para botas na Feira Mundial. "
+    "Gideon Sundback resolveu o problema vinte anos depois com duas fileiras de dentes metálicos. "
+    "Sua patente de 1917 chamava o dispositivo de fecho separável. Vendeu mal no início."
+)
+BACK_QUESTION = "Who solved the problem of jamming in the first zippers?"
+BACK_PASSAGE = (
+    "In 1893, American engineer Whitcomb Judson showed a clasp for boots at the World's Fair. "
+    "Gideon Sundback solved the problem twenty years later with two rows of metallic teeth. "
+    "His 1917 patent called the device a separable clasp. It sold poorly at the start."
+)
+
+
+def batch(evidence: dict[str, Any] | None = None, **changes: Any) -> CandidateBatch:
+    """Return one good round trip, with changes to the made row."""
+    native = {
+        "id": "1",
+        "group_id": "g",
+        "question": QUESTION,
+        "passage": PASSAGE,
+        "question_lang": "en",
+        "passage_lang": "en",
+        "answers": [],
+    }
+    made = native | {
+        "question": BACK_QUESTION,
+        "passage": BACK_PASSAGE,
+        "method": "round_trip",
+        "route": ["en", "pt", "en"],
+        "pivot_question": PIVOT_QUESTION,
+        "pivot_passage": PIVOT_PASSAGE,
+    }
+    return CandidateBatch(
+        batch_from_rows([made | changes], made_schema()),
+        batch_from_rows([native], native_schema()),
+        evidence or {},
+    )
+
+
+def translation(**changes: Any) -> CandidateBatch:
+    made = {
+        "question": PIVOT_QUESTION,
+        "passage": PIVOT_PASSAGE,
+        "question_lang": "pt",
+        "passage_lang": "pt",
+        "method": "translation",
+        "route": ["en", "pt"],
+        "pivot_question": None,
+        "pivot_passage": None,
+    }
+    return batch(**(made | changes))
+
+
+def score(name: str, candidates: CandidateBatch) -> float:
+    return float(FidelityFilter().score(candidates, {name})[name][0])
+
+
+def verdict(candidates: CandidateBatch) -> list[str]:
+    """Return the reject reasons at the defaults."""
+    declared = [s for s in FidelityFilter.scores if s.enabled]
+    scores = FidelityFilter().score(candidates, {s.name for s in declared})
+    return judge(scores, candidates.made("method"), [Threshold.default(s) for s in declared])[0]
+
+
+def test_a_good_round_trip_and_a_good_translation_are_accepted() -> None:
+    assert verdict(batch()) == []
+    assert verdict(translation()) == []
+
+
+def test_chrf_by_hand() -> None:
+    # "abc" against "abd", of the orders that the texts have (1, 2, 3), precision and recall are
+    # both 2/3, 1/2 and 0; so is F at any beta, averaged.
+    assert chrf("abc", "abd") == pytest.approx(100 * (2 / 3 + 1 / 2 + 0) / 3, abs=0.01)
+
+
+def test_chrf_is_that_of_the_worse_text() -> None:
+    only_question = score("fidelity.chrf", batch(question="Where is the post office?"))
+    assert only_question == pytest.approx(chrf(QUESTION, "Where is the post office?"), abs=1e-3)
+    assert only_question < score("fidelity.passage_chrf", batch())
+
+
+def test_an_unrelated_question_is_below_the_floor() -> None:
+    assert "fidelity.chrf.low" in verdict(batch(question="Where can one buy a stamp?"))
+
+
+def test_the_ceiling_rejects_only_if_both_texts_are_copies() -> None:
+    assert "fidelity.chrf.high" in verdict(batch(question=QUESTION, passage=PASSAGE))
+    assert verdict(batch(question=QUESTION)) == []
+
+
+def test_round_trip_scores_do_not_apply_to_translations() -> None:
+    assert np.isnan(score("fidelity.chrf", translation()))
+
+
+def test_a_short_sentence_left_untranslated_is_found() -> None:
+    mixed = PIVOT_PASSAGE.replace("Vendeu mal no início.", "It sold badly at first.")
+    assert "fidelity.copy.high" in verdict(translation(passage=mixed))
+    assert "fidelity.copy.high" in verdict(batch(pivot_passage=mixed))
+
+
+def test_the_second_hop_left_untranslated_is_found() -> None:
+    sentence = "Sua patente de 1917 chamava o dispositivo de fecho separável."
+    mixed = BACK_PASSAGE.replace("His 1917 patent called the device a separable clasp.", sentence)
+    assert "fidelity.copy.high" in verdict(batch(passage=mixed))
+
+
+def test_names_and_numbers_are_no_copies() -> None:
+    source = "The board: Ana Maria Silva Souza, John Fitzgerald Kennedy Junior 1961, chair."
+    made = "Conselho: Ana Maria Silva Souza, John Fitzgerald Kennedy Junior 1961, presidente."
+    assert copied_share(source, made, "pt") == 0.0
+
+
+@pytest.mark.parametrize("out", range(4))
+def test_every_dropped_sentence_is_found(out: int) -> None:
+    sentences = [s.strip(".") + ". " for s in BACK_PASSAGE.split(". ")]
+    passage = "".join(sentences[:out] + sentences[out + 1 :])
+    assert score("fidelity.sentences", batch(passage=passage)) == 1.0
+
+
+def test_a_sentence_cut_to_a_stump_is_found() -> None:
+    passage = BACK_PASSAGE.replace(
+        "Gideon Sundback solved the problem twenty years later with two rows of metallic teeth.",
+        "Gideon Sundback.",
+    )
+    assert "fidelity.sentences.high" in verdict(batch(passage=passage))
+
+
+def test_two_sentences_made_one_are_not_a_loss() -> None:
+    passage = BACK_PASSAGE.replace("clasp. It sold", "clasp, and it sold")
+    assert score("fidelity.sentences", batch(passage=passage)) == 0.0
+
+
+def test_a_question_grown_by_a_sentence_is_found() -> None:
+    longer = BACK_QUESTION + " The first zippers were sold in large shops in many cities."
+    assert "fidelity.sentences.high" in verdict(batch(question=longer))
+
+
+def test_languages_without_sentence_marks_are_not_judged() -> None:
+    thai = translation(passage="ซิป", passage_lang="th", route=["en", "th"])
+    assert np.isnan(score("fidelity.sentences", thai))
+    assert "fidelity.sentences.null" not in verdict(thai)
+
+
+@given(st.lists(st.floats(1, 500), max_size=12))
+def test_the_same_lengths_have_nothing_unmatched(lengths: list[float]) -> None:
+    assert unmatched_sentences(lengths, lengths) == 0
+
+
+@given(st.lists(st.floats(1, 500), min_size=1, max_size=8), st.lists(st.floats(1, 500), max_size=8))
+def test_unmatched_sentences_are_symmetric_in_emptiness_and_bounded(
+    source: list[float], made: list[float]
+) -> None:
+    assert 0 <= unmatched_sentences(source, made) <= len(source) + len(made)
+    assert unmatched_sentences(source, []) == len(source)
+
+
+def test_engine_scores_come_from_the_evidence_or_are_null() -> None:
+    given_score = np.array([-0.5], dtype=np.float32)
+    assert score("fidelity.logprob", batch({"logprob": given_score})) == -0.5
+    assert score("fidelity.dual_cross_entropy", batch({"dual_cross_entropy": given_score})) == -0.5
+    assert np.isnan(score("fidelity.logprob", batch()))
+
+
+def test_repeated_passages_score_as_single_ones() -> None:
+    one = batch()
+    many = CandidateBatch(
+        one.rows.take([0, 0, 0]),
+        one.sources.take([0, 0, 0]),
+        {},  # type: ignore[arg-type]
+    )
+    wanted = {s.name for s in FidelityFilter.scores if s.enabled}
+    single, triple = FidelityFilter().score(one, wanted), FidelityFilter().score(many, wanted)
+    for name in wanted:
+        assert triple[name].tolist() == single[name].tolist() * 3
+        assert triple[name].dtype == np.float32

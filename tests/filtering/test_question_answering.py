@@ -1,0 +1,236 @@
+"""Question answering: numbers, negations, names, the question's form and the answer kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment.filtering.names import names_exchanged, names_kept
+from bt_augment.filtering.negation import negations_changed
+from bt_augment.filtering.numbers import changed_numbers, read_numbers
+from bt_augment.filtering.question_answering import QuestionAnsweringFilter
+from bt_augment.filtering.question_form import KEPT, NOT_A_QUESTION, OTHER_KIND, question_form
+from bt_augment.pairs.candidates import CandidateBatch
+from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
+
+
+def changed(source: str, source_lang: str, made: str, made_lang: str) -> tuple[int, int]:
+    return changed_numbers(read_numbers(source, source_lang), read_numbers(made, made_lang))
+
+
+@pytest.mark.parametrize(
+    ("source", "source_lang", "made", "made_lang"),
+    [
+        ("It costs 1,234.5 dollars.", "en", "Custa 1.234,5 dólares.", "pt"),
+        ("The station lies at 2,835 metres.", "en", "Станция на высоте 2 835 метров.", "ru"),
+        ("It lost 22.6% in 1987.", "en", "Perdeu 22,6% em 1987.", "pt"),
+        ("Founded in 1602.", "en", "تأسست في ١٦٠٢.", "ar"),
+        ("Founded in 1602.", "en", "१६०२ में स्थापित।", "hi"),
+        ("Founded in 1602.", "en", "ก่อตั้งในปี ๑๖๐๒", "th"),
+        ("Founded in 2010.", "en", "ก่อตั้งในปี 2553", "th"),
+        ("He had 24 ships.", "en", "He had twenty-four ships.", "en"),
+        ("He had 24 ships.", "en", "Tinha vinte e quatro navios.", "pt"),
+        ("There were 350 men.", "en", "Eram trezentos e cinquenta homens.", "pt"),
+        ("two thousand three hundred and six", "en", "2306", "en"),
+        ("mills of the 8th century", "en", "usinas do século VIII", "pt"),
+        ("On 26 June 1974", "en", "On June 26, 1974", "en"),
+        ("a city of 3 million people", "en", "a city of 3,000,000 people", "en"),
+        ("a city of 3 million people", "en", "一座拥有300万人口的城市", "zh"),
+        ("in August 1914", "en", "1914年8月", "zh"),
+        ("from 1997 to 98", "en", "from 1997 to 1998", "en"),
+        ("26 km² of land", "en", "26 km2 of land", "en"),
+        ("He took one of the books.", "en", "He took a book.", "en"),
+    ],
+)
+def test_the_same_numbers_written_otherwise(
+    source: str, source_lang: str, made: str, made_lang: str
+) -> None:
+    assert changed(source, source_lang, made, made_lang) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "made", "lang"),
+    [
+        ("It lies at 2,835 metres.", "It lies at 2.85 metres.", "en"),
+        ("Founded in 1602.", "Founded in 1603.", "en"),
+        ("It lost 22.6%.", "It lost 2.26%.", "en"),
+        ("He had twenty-four ships.", "He had thirty-four ships.", "en"),
+        ("Founded in 1602.", "تأسست في ١٦٠٣.", "ar"),
+        ("Founded in 1602.", "成立于1603年", "zh"),
+        ("a group of 12 men", "一组13人", "zh"),
+        ("a city of 3 million", "a city of 4 million", "en"),
+    ],
+)
+def test_a_changed_number_is_missing_and_invented(source: str, made: str, lang: str) -> None:
+    assert changed(source, "en", made, lang) == (1, 1)
+
+
+def test_a_dropped_number_is_missing_but_nothing_is_invented() -> None:
+    assert changed("On 26 June 1974.", "en", "On 26 June.", "en") == (1, 0)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 99))
+def test_english_and_portuguese_signs_mean_the_same(whole: int, cents: int) -> None:
+    english = f"{whole:,}.{cents:02d}"
+    portuguese = english.translate(str.maketrans(",.", ".,"))
+    assert changed(english, "en", portuguese, "pt") == (0, 0)
+
+
+@given(
+    st.lists(st.integers(0, 10**6), max_size=8).flatmap(
+        lambda v: st.tuples(st.just(v), st.permutations(v))
+    )
+)
+def test_order_does_not_matter(numbers: tuple[list[int], list[int]]) -> None:
+    first, second = ("; ".join(map(str, part)) for part in numbers)
+    assert changed(first, "en", second, "en") == (0, 0)
+
+
+@given(st.text(max_size=200), st.sampled_from(["en", "pt", "zh", "hi", "ru"]))
+def test_any_text_has_the_numbers_of_itself(text: str, lang: str) -> None:
+    assert changed(text, lang, text, lang) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "source_lang", "made", "made_lang", "expected"),
+    [
+        ("It does not contain the price.", "en", "It contains the price.", "en", 1),
+        ("It contains the price.", "en", "It does not contain the price.", "en", 1),
+        ("It doesn't melt.", "en", "It does not melt.", "en", 0),
+        ("It lacked protection.", "en", "It did not have protection.", "en", 0),
+        ("He was unable to come.", "en", "He could not come.", "en", 0),
+        ("No. 6 was built.", "en", "Number 6 was built.", "en", 0),
+        ("It is not only big.", "en", "It is big.", "en", 0),
+        ("It was not official until 1854.", "en", "Só em 1854 foi oficial.", "pt", 0),
+        ("There is nothing here.", "en", "Não há nada aqui.", "pt", 0),
+        ("The bird cannot fly.", "en", "A ave pode voar.", "pt", 1),
+        ("Ele não voltou.", "pt", "Ele voltou.", "pt", 1),
+        ("Es ist nicht rot. Es ist groß.", "de", "It is red. It is big.", "en", 1),
+    ],
+)
+def test_negations(source: str, source_lang: str, made: str, made_lang: str, expected: int) -> None:
+    assert negations_changed(source, source_lang, made, made_lang) == expected
+
+
+def test_a_language_without_negation_words_is_unknown() -> None:
+    assert negations_changed("It is not red.", "en", "Оно красное.", "ru") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "source_lang", "made", "made_lang", "expected"),
+    [
+        ("Who got a patent?", "en", "Who obtained a patent?", "en", KEPT),
+        ("Who got a patent?", "en", "He obtained a patent.", "en", NOT_A_QUESTION),
+        ("Who got a patent?", "en", "Quem obteve uma patente.", "pt", NOT_A_QUESTION),
+        ("Who got a patent?", "en", "من حصل على براءة؟", "ar", KEPT),
+        ("Who got a patent?", "en", "Ποιος πήρε δίπλωμα;", "el", KEPT),
+        ("Who got a patent?", "en", "Ποιος πήρε δίπλωμα.", "el", NOT_A_QUESTION),
+        ("Who got a patent?", "en", "ใครได้รับสิทธิบัตร", "th", KEPT),
+        ("who sings the song", "en", "Who sings the song?", "en", KEPT),
+        ("who sings the song", "en", "who sings that song", "en", KEPT),
+        ("who sings the song", "en", "the singer of the song", "en", NOT_A_QUESTION),
+        ("zipper inventor patent", "en", "inventor of the zipper", "en", KEPT),
+        ("Where was he born?", "en", "Who was born?", "en", OTHER_KIND),
+        ("How many ships sank?", "en", "When did ships sink?", "en", OTHER_KIND),
+        ("When was it built?", "en", "In what year was it built?", "en", KEPT),
+        ("How old is it?", "en", "Quantos anos tem?", "pt", KEPT),
+        ("Onde nasceu?", "pt", "Quando nasceu?", "pt", OTHER_KIND),
+    ],
+)
+def test_question_form(
+    source: str, source_lang: str, made: str, made_lang: str, expected: float
+) -> None:
+    assert question_form(source, source_lang, made, made_lang) == expected
+
+
+def test_an_exchanged_name_is_found_and_a_reworded_word_is_not() -> None:
+    source = "In 1834 Jacob Perkins of London signed the Buttonwood Act."
+    pivot = "Em 1834, Jacob Perkins, de Londres, assinou a Lei Buttonwood."
+    assert names_exchanged(source, pivot, source.replace("Act", "Law"), "en") == 0
+    assert names_exchanged(source, pivot, source.replace("London", "Paris"), "en") == 1
+    assert names_exchanged(source, pivot, source.replace("Jacob Perkins", "Tom Hill"), "en") == 2
+
+
+def test_a_name_exchanged_by_the_first_hop_is_found() -> None:
+    source, pivot = "It was built by Werner Siemens.", "Foi construído por Werner Daimler."
+    assert names_exchanged(source, pivot, "It was built by Werner Daimler.", "en") == 1
+
+
+def test_names_in_translation_may_take_the_targets_form() -> None:
+    assert names_kept("He left London for Berlin.", "en", "Foi de Londres a Berlim.", "pt") == (
+        2,
+        2,
+    )
+    assert names_kept("He left London.", "en", "Он покинул Лондон.", "ru") is None
+    assert names_kept("He left London.", "en", "Er verließ London.", "de") is None
+
+
+NATIVE: dict[str, Any] = {
+    "id": "1",
+    "group_id": "g",
+    "question": "Who took 3 ships to Brazil in 1500?",
+    "passage": "Cabral took 13 ships to Brazil in 1500. He did not stay.",
+    "question_lang": "en",
+    "passage_lang": "en",
+    "answers": [{"text": "Cabral", "start": 0}],
+}
+MADE = NATIVE | {
+    "method": "round_trip",
+    "route": ["en", "pt", "en"],
+    "pivot_question": "Quem levou 3 navios ao Brasil em 1500?",
+    "pivot_passage": "Cabral levou 13 navios ao Brasil em 1500. Ele não ficou.",
+}
+
+
+def scores(native: dict[str, Any] | None = None, **changes: Any) -> dict[str, float]:
+    batch = CandidateBatch(
+        batch_from_rows([MADE | changes], made_schema()),
+        batch_from_rows([NATIVE | (native or {})], native_schema()),
+        {},
+    )
+    wanted = {score.name for score in QuestionAnsweringFilter.scores}
+    found = QuestionAnsweringFilter().score(batch, wanted)
+    assert set(found) == wanted
+    return {name.split(".")[1]: float(values[0]) for name, values in found.items()}
+
+
+def test_a_faithful_row_has_the_best_of_every_score() -> None:
+    assert scores() == {
+        "answer": 1.0,
+        "numbers": 1.0,
+        "numbers_invented": 0.0,
+        "question_form": 1.0,
+        "names": 1.0,
+        "names_exchanged": 0.0,
+        "negation": 0.0,
+    }
+
+
+def test_numbers_are_the_worse_of_question_and_passage() -> None:
+    damaged = scores(question="Who took 4 ships to Brazil in 1500?")
+    # 1500 is in both, 3 and 4 in one each: Dice 2 · 1 / (2 + 2)
+    assert damaged["numbers"] == 0.5
+    assert damaged["numbers_invented"] == 1.0
+
+
+def test_the_best_located_answer_counts() -> None:
+    assert scores(answers=[{"text": "Cabral", "start": -1}])["answer"] == 0.0
+    # "cabra" in "cabral": 5 common letters of 6 + 5
+    assert scores(answers=[{"text": "Cabra", "start": 0}])["answer"] == pytest.approx(10 / 11)
+    two = [{"text": "He", "start": -1}, {"text": "Cabral", "start": 0}]
+    assert scores({"answers": two}, answers=two)["answer"] == 1.0
+
+
+def test_without_a_located_native_answer_there_is_nothing_to_keep() -> None:
+    assert np.isnan(scores({"answers": [{"text": "Cabral", "start": -1}]})["answer"])
+    assert np.isnan(scores({"answers": []}, answers=[])["answer"])
+
+
+def test_scores_that_may_not_apply_do_not_reject_when_null() -> None:
+    may_be_null = {"answer", "names", "names_exchanged", "negation"}
+    lenient = {s.name.split(".")[1] for s in QuestionAnsweringFilter.scores if not s.reject_null}
+    assert lenient == may_be_null

@@ -1,0 +1,332 @@
+"""A run that is killed and started again ends as if nothing had happened."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
+
+
+def wait_for(process, condition):
+    """Wait until the condition holds; fail if the process ends before."""
+    while not condition():
+        if process.poll() is not None:
+            pytest.fail(f"the run ended with {process.returncode}: {process.stderr.read()}")
+        time.sleep(0.01)
+
+
+def journal_lines(run):
+    """Return the whole lines of the journal of an unfinished run."""
+    path = run / ".work" / "journal.jsonl"
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
+def end(process):
+    """Kill a process of ours and let go of its pipes."""
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def kill_until_done(command, arguments, run, kills, moments):
+    """Start the command ``kills`` times and kill it; then let it finish.
+
+    Returns the units that were in the journal at the last kill, and how often a kill came in time.
+    """
+    done, landed = [], 0
+    for _ in range(kills):
+        process = command.start(*arguments)
+        try:
+            process.wait(timeout=moments())
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            landed += 1
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, -signal.SIGKILL), err
+        after = journal_lines(run)
+        if process.returncode == 0:
+            break
+        assert after[: len(done)] == done, "a finished unit was made again"
+        done = after
+    finished = command(*arguments, "--json")
+    assert finished.code == 0, finished.err
+    if not (landed and finished.json["resumed_units"] == finished.json["units"]):
+        assert finished.json["resumed_units"] == len(done)
+    return done, landed
+
+
+def without_seconds(run):
+    manifest = json.loads((run / "manifest.json").read_text())
+    for part in (manifest["totals"], *manifest["units"]):
+        del part["seconds"]
+    return manifest
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+    tmp_path, finished, data, command, arrow_bytes
+):
+    run = tmp_path / "run"
+    seed = int(os.environ.get("BT_AUGMENT_KILL_SEED", "20240607"))
+    draw = random.Random(seed)
+    arguments = ["generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run]
+    # Up to the first unit takes a good second; a whole run about five.
+    done, landed = kill_until_done(command, arguments, run, 4, lambda: draw.uniform(0.3, 4.0))
+    assert landed, f"no kill came before the run was done (seed {seed})"
+    assert arrow_bytes(run) == arrow_bytes(finished), f"seed {seed}"
+    assert without_seconds(run) == without_seconds(finished)
+    # ``seconds`` would differ had a unit of the journal been made again.
+    units = json.loads((run / "manifest.json").read_text())["units"]
+    assert [json.loads(line) for line in done] == units[: len(done)]
+    assert command("verify", run).code == 0
+    assert not (run / ".work").exists()
+    assert not list(run.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_two_thousand_pairs_survive_twenty_kills(tmp_path, english, command, arrow_bytes):
+    source = tmp_path / "pairs.jsonl"
+    pairs = list(_squadshifts(2000)) or [
+        {**row, "id": f"{row['id']}-{copy}", "question": f"{row['question'][:-1]} ({copy})?"}
+        for copy in range(9)
+        for row in english
+    ][:2000]
+    source.write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+    common = ["generate", source, "--route", "en:pt:en", "--unit-rows", 64]
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    assert command(*common, "--out", calm).code == 0
+    draw = random.Random(20)
+    _, landed = kill_until_done(
+        command, [*common, "--out", killed], killed, 20, lambda: draw.uniform(0.2, 6.0)
+    )
+    assert landed == 20
+    assert arrow_bytes(killed) == arrow_bytes(calm)
+    assert without_seconds(killed) == without_seconds(calm)
+
+
+def _squadshifts(count):
+    path = SHARED / "squadshifts-new-wiki" / "new_wiki_v1.0.json.gz"
+    if not path.is_file():
+        return
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        articles = json.load(file)["data"]
+    pairs = (
+        {"id": qa["id"], "question": qa["question"], "passage": paragraph["context"],
+         "answers": [{"text": a["text"], "start": a["answer_start"]} for a in qa["answers"]]}
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for qa in paragraph["qas"]
+    )  # fmt: skip
+    for pair, _ in zip(pairs, range(count), strict=False):
+        yield pair
+
+
+def test_a_second_process_is_refused_and_an_interrupted_run_goes_on(
+    tmp_path, finished, data, command, arrow_bytes
+):
+    run = tmp_path / "run"
+    arguments = ["generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run]
+    process = command.start(*arguments)
+    try:
+        wait_for(process, lambda: (run / "run.json").exists())
+        second = command(*arguments)
+        assert second.code == 2
+        assert "another process is writing this run" in second.err
+        assert "Traceback" not in second.err
+        wait_for(process, lambda: journal_lines(run))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+    kept = len(journal_lines(run))
+
+    resumed = command(*arguments, "--json")
+    assert resumed.code == 0, resumed.err
+    assert resumed.json["resumed_units"] == kept >= 1
+    assert arrow_bytes(run) == arrow_bytes(finished)
+
+
+_INGEST = """
+import sys
+from pathlib import Path
+from bt_augment.generation.ingestion import ingest
+from bt_augment.generation.progress import Silent
+from bt_augment.pairs.readers import InputSettings
+from bt_augment.shards.run_folder import RunFolder
+
+folder = RunFolder(Path(sys.argv[2]))
+with folder.claimed():
+    folder.path.joinpath(".work").mkdir(exist_ok=True)
+    ingest(folder, [sys.argv[1]], InputSettings(lang="en"), 250, Silent())
+"""
+
+
+def test_killed_while_it_reads_it_reads_the_same_again(tmp_path, english, write_rows):
+    rows = [
+        {**row, "id": f"{row['id']}-{copy}", "question": f"{row['question']} {copy}"}
+        for copy in range(13)
+        for row in english
+    ]
+    broken = ["{broken", json.dumps({"question": 3, "passage": "A number for a question."})]
+    source = write_rows([*rows[:1000], *broken, *rows[1000:], broken[0]])
+
+    def start(out):
+        arguments = [sys.executable, "-c", _INGEST, str(source), str(out)]
+        return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    process = start(calm)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    for units in (1, 4, 9):
+        process = start(killed)
+        last = killed / ".work" / f"natives-{units:05d}.arrow"
+        last.unlink(missing_ok=True)
+        wait_for(process, last.exists)
+        process.send_signal(signal.SIGKILL)
+        end(process)
+        assert not (killed / ".work" / "ingested.json").exists()
+        assert not (killed / "quarantine.jsonl").exists()
+    process = start(killed)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+
+    assert _ingested(killed) == _ingested(calm)
+    assert len((calm / "quarantine.jsonl").read_text().splitlines()) == 3
+
+
+def _ingested(run):
+    files = {p.name: p.read_bytes() for p in (run / ".work").glob("*.arrow")}
+    index = _index_rows(run / ".work" / "duplicates.sqlite")
+    return (
+        files,
+        index,
+        (run / ".work" / "ingested.json").read_bytes(),
+        (run / "quarantine.jsonl").read_bytes(),
+    )
+
+
+def _index_rows(path):
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as database:
+        return [
+            database.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            for table in ("rows", "passages", "bands")
+        ]
+
+
+STEPS = (
+    "write_shard",
+    "commit",
+    "DuplicateIndex.add",
+    "Journal.append",
+    "finish",
+    "write_card",
+    "write_manifest",
+    "discard_work",
+)
+
+
+class _Crash(BaseException):
+    """Ends the process's work as nothing the code expects would."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_around_any_step_of_a_unit_leaves_the_same_bytes(
+    tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run, step, when
+):
+    from bt_augment.filtering.duplicates import DuplicateIndex
+    from bt_augment.generation import pipeline
+    from bt_augment.shards.manifest import Journal
+    from bt_augment.shards.run_folder import RunFolder
+
+    owner, name = {
+        "DuplicateIndex.add": (DuplicateIndex, "add"),
+        "Journal.append": (Journal, "append"),
+        "discard_work": (RunFolder, "discard_work"),
+    }.get(step, (pipeline, step))
+    real = getattr(owner, name)
+    made = [0]
+
+    def crash(*arguments, **named):
+        # Native rows are indexed in negative units; the crash is to come among the made ones.
+        counts = name != "add" or arguments[1] >= 0
+        made[0] += counts
+        last = counts and made[0] == (1 if step in STEPS[4:] else 2)
+        if last and when == "before":
+            raise _Crash
+        result = real(*arguments, **named)
+        if last:
+            raise _Crash
+        return result
+
+    run, source = tmp_path / "run", write_rows(english[:9])
+    settings = ("output.unit_rows=3", "filters.question_answering.answer.enabled=false")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, crash)
+        with pytest.raises(_Crash):
+            make_run(run, source, *settings)
+    make_run(run, source, *settings)
+    assert arrow_bytes(run) == arrow_bytes(calm_small_run)
+    assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
+@pytest.fixture(scope="module")
+def calm_small_run(tmp_path_factory, english, make_run):
+    folder = tmp_path_factory.mktemp("calm")
+    source = folder / "pairs.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in english[:9]), encoding="utf-8")
+    make_run(
+        folder / "run",
+        source,
+        "output.unit_rows=3",
+        "filters.question_answering.answer.enabled=false",
+    )
+    return folder / "run"
+
+
+def test_a_half_made_folder_does_not_open(tmp_path, english, write_rows, make_run, monkeypatch):
+    from datasets import load_from_disk
+
+    from bt_augment.generation import pipeline
+
+    run = tmp_path / "run"
+
+    def crash(*arguments):
+        raise _Crash
+
+    monkeypatch.setattr(pipeline, "finish", crash)
+    with pytest.raises(_Crash):
+        make_run(run, write_rows(english[:4]), "output.unit_rows=2")
+    assert list((run / "train").glob("*.arrow"))
+    with pytest.raises(FileNotFoundError):
+        load_from_disk(str(run))
+    with pytest.raises(FileNotFoundError):
+        load_from_disk(str(run / "train"))
+
+
+def test_real_datasets_open_a_run_with_the_same_rows(finished, split_rows):
+    from datasets import load_from_disk
+
+    opened = load_from_disk(str(finished))
+    assert list(opened) == ["train", "rejected"]
+    for split in ("train", "rejected"):
+        assert opened[split].to_list() == split_rows(finished, split)
+        assert opened[split].features.arrow_schema.names == opened[split].column_names
+        with pa.memory_map(str(next((finished / split).glob("*.arrow")))) as source:
+            stored = pa.ipc.open_stream(source).schema
+        assert opened[split].features.arrow_schema.remove_metadata() == stored

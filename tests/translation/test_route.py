@@ -1,0 +1,35 @@
+import pytest
+
+from bt_augment.errors import LanguageError, RouteError
+from bt_augment.translation.route import Route
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "hops"),
+    [
+        ("en:pt:en", "round_trip", (("en", "pt"), ("pt", "en"))),
+        ("en:pt", "translation", (("en", "pt"),)),
+        ("pt:en:es", "pivot", (("pt", "en"), ("en", "es"))),
+        ("en:pt:es:fr", "pivot", (("en", "pt"), ("pt", "es"), ("es", "fr"))),
+        ("en:pt:es:en", "round_trip", (("en", "pt"), ("pt", "es"), ("es", "en"))),
+    ],
+)
+def test_a_route_knows_its_method_and_its_hops(text, method, hops):
+    route = Route.parse(text)
+
+    assert (route.method, route.hops, str(route)) == (method, hops, text)
+
+
+def test_tags_are_normalized():
+    assert Route.parse(" EN : pt-br ").tags == ("en", "pt-BR")
+
+
+@pytest.mark.parametrize("text", ["", "en", ":", "en:", ":en", "en::pt", "en:en", "en:pt:pt"])
+def test_what_is_no_route_is_refused(text):
+    with pytest.raises(RouteError):
+        Route.parse(text)
+
+
+def test_an_invalid_tag_is_named():
+    with pytest.raises(LanguageError, match="qqqq"):
+        Route.parse("en:qqqq")

@@ -1,0 +1,113 @@
+"""The engine on the bundled model, for real."""
+
+import math
+
+import ctranslate2
+import pytest
+import sentencepiece
+
+from bt_augment.errors import ModelError
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
+from bt_augment.translation.translator import Decoding, Translator, resolve_device
+
+SENTENCES = [
+    "Where does the river begin?",
+    "The museum was opened in 1907 by Maria Alves.",
+    "It never rains here in July.",
+    "Bees dance to tell each other where flowers are, and the dance shows the direction.",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return ModelCatalog(tmp_path_factory.mktemp("cache")).resolve(BUNDLED_MINI, "en", "pt")
+
+
+@pytest.fixture(scope="module")
+def translator(model):
+    return Translator(model, device="cpu", workers=2)
+
+
+def texts(found):
+    return [hypotheses[0].text for hypotheses in found]
+
+
+def test_it_gives_what_the_raw_engine_gives(model, translator):
+    spm = sentencepiece.SentencePieceProcessor(str(model.folder / "source.spm"))
+    engine = ctranslate2.Translator(str(model.folder), inter_threads=1)
+    tokens = [[*pieces, "</s>"] for pieces in spm.encode(SENTENCES, out_type=str)]
+    raw = engine.translate_batch(tokens, beam_size=1)
+    expected = [spm.decode(result.hypotheses[0]) for result in raw]
+
+    assert texts(translator.translate(SENTENCES, Decoding())) == expected
+
+
+def test_workers_make_no_difference(model, translator):
+    alone = Translator(model, device="cpu", workers=1)
+    many = [f"{sentence} Part {i}." for i in range(40) for sentence in SENTENCES]
+
+    small = Decoding(batch_tokens=256)
+
+    assert texts(alone.translate(many, small)) == texts(translator.translate(many, small))
+
+
+def test_nothing_to_translate_gives_nothing(translator):
+    assert translator.translate([], Decoding()) == []
+
+
+def test_log_probabilities_are_given_where_asked_for(translator):
+    silent = translator.translate(SENTENCES[:1], Decoding())[0][0]
+    told = translator.translate(SENTENCES[:1], Decoding(with_logprob=True))[0][0]
+
+    assert math.isnan(silent.logprob)
+    assert -5 < told.logprob < 0
+    assert told.text == silent.text
+
+
+def test_the_best_of_several_candidates_comes_first(translator):
+    found = translator.translate(SENTENCES, Decoding(candidates=3, with_logprob=True))
+
+    for hypotheses in found:
+        assert len(hypotheses) == 3
+        scores = [h.logprob for h in hypotheses]
+        assert scores == sorted(scores, reverse=True)
+        assert len({h.text for h in hypotheses}) > 1
+
+
+def test_a_sample_depends_on_seed_and_salt_alone(translator):
+    drawn = Decoding(candidates=2, method="sampling", temperature=1.5, seed=7)
+    other = Decoding(candidates=2, method="sampling", temperature=1.5, seed=8)
+
+    first = translator.translate(SENTENCES, drawn, salt=3)
+    translator.translate(SENTENCES, other, salt=1)
+
+    again = translator.translate(SENTENCES, drawn, salt=3)
+    assert [[h.text for h in hs] for hs in again] == [[h.text for h in hs] for hs in first]
+    assert texts(translator.translate(SENTENCES, other, salt=3)) != texts(first)
+    assert texts(translator.translate(SENTENCES, drawn, salt=4)) != texts(first)
+
+
+def test_a_long_sentence_is_split_and_nothing_of_it_is_cut(translator):
+    clause = "the {} museum in the old town was opened in {}"
+    long = ", ".join(clause.format(i, 1900 + i) for i in range(80)) + "."
+
+    (found,) = translator.translate([long], Decoding())
+
+    assert not found[0].truncated
+    assert all(str(1900 + i) in found[0].text for i in range(0, 80, 8))
+
+
+def test_a_hit_of_the_output_limit_is_told(translator):
+    (found,) = translator.translate(SENTENCES[3:], Decoding(max_output_tokens=5))
+
+    assert found[0].truncated
+    assert found[0].tokens == 5
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    if ctranslate2.get_cuda_device_count():
+        assert resolve_device("auto") == "cuda"
+    else:
+        assert resolve_device("auto") == "cpu"
+        with pytest.raises(ModelError, match="no GPU"):
+            resolve_device("cuda")
