@@ -4,8 +4,9 @@ Good pairs are human translations (``data/parallel``; XQuAD-R with ``--data``), 
 the bundled model (``data/en``, ``data/pt``; SQuADShifts with ``--data``), taken as they come: the
 small model's own errors are among them, and count as lost. Each kind of damage is done to every
 pair that it can be done to. ``caught`` is the share rejected, of those damaged pairs whose
-undamaged form is accepted; ``lost`` is the share of undamaged pairs rejected. Duplicates and
-contamination are left out, as they do not depend on the pair.
+undamaged form is accepted; ``lost`` is the share of undamaged pairs rejected. A name exchanged in
+a translation is listed, though no text alone tells another name from a translated one. Duplicates
+and contamination are left out, as they do not depend on the pair.
 
     python benchmarks/filters.py [--data ../shared/data] [--limit 300] [--seed 0] [--json]
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import zlib
 from collections import Counter
@@ -24,14 +26,14 @@ from typing import Any
 
 import click
 import numpy as np
-
 from damage import KINDS, Context, Pair, Row, names_of
+
 from bt_augment.augmentation.back_translation import BackTranslator
 from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.registry import FILTERS, build_filters, score_batch
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, made_schema, native_schema
-from bt_augment.translation.models import ModelCatalog
+from bt_augment.translation.models import ModelCatalog, cache_folder
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding, Translator
 
@@ -97,9 +99,8 @@ def measure(name: str, pairs: Sequence[Pair], verdict: DefaultVerdict, seed: int
 
 def read_squad(path: Path, lang: str) -> dict[str, Row]:
     """Return the answerable pairs of a SQuAD file by id."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
-    with opened as lines:
-        articles = json.load(lines)["data"]
+    raw = path.read_bytes()
+    articles = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)["data"]
     return {
         qa["id"]: {
             "id": qa["id"],
@@ -137,7 +138,7 @@ def translated(native: dict[str, Row], made: dict[str, Row]) -> list[Pair]:
 
 def round_trips(native: dict[str, Row], route: Route) -> list[Pair]:
     """Return round trips by the bundled model as pairs."""
-    catalog = ModelCatalog(ROOT / ".cache")
+    catalog = ModelCatalog(cache_folder(os.environ))
     translators = {
         hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops
     }

@@ -1,17 +1,18 @@
 """Speed and memory of ``generate``, side by side with the raw engine and with transformers.
 
-    python benchmarks/generation.py                    # data/, no torch needed for (a) and (b)
+    python benchmarks/generation.py                    # data/; (a), (b), (d) need no torch
     python benchmarks/generation.py --input squad.json.gz --pairs 2000 --hf-models DIR
     python benchmarks/generation.py --memory 2000 20000
 
 All run in turn, in this order, on the same sentences and the same model:
 
-(a) ``ctranslate2.Translator.translate_batch`` alone, on the unique sentences of the input, already
-    tokenized, in one list per hop;
+(a) ``ctranslate2.Translator.translate_batch`` alone, on the unique sentences of the input,
+    already tokenized, in one list per hop;
 (d) the same without deduplication: every passage as often as its questions repeat it;
 (b) ``bt-augment generate`` from file to finished shards, default filters included;
 (c) a plain ``transformers`` generate loop, batch 32, on a sample of the sentences (needs
-    ``bt-augment[convert]`` and ``--hf-models``, a folder with ``mini-en-pt/hf``, ``mini-pt-en/hf``).
+    ``bt-augment[convert]`` and ``--hf-models``, a folder with ``mini-en-pt/hf`` and
+    ``mini-pt-en/hf``).
 
 Speed is in source sentences per second: unique sentences times hops, over the time each took.
 Each is run ``--repeat`` times, in turns, and the median ratio is printed: machines drift.

@@ -204,7 +204,10 @@ def _typed(sections: _Sections, where: _Places) -> Recipe:
             name: FilterSetting(s.threshold, s.enabled and not _needs_benchmark(name), s.options)
             for name, s in settings.items()
         }
-    logprob = settings["fidelity.logprob"].enabled or sections.translation.decoding.with_logprob
+    # Two scores read the engine's log-probabilities, which cost time where nobody asks for them.
+    logprob = sections.translation.decoding.with_logprob or any(
+        settings[name].enabled for name in ("fidelity.logprob", "fidelity.dual_cross_entropy")
+    )
     decoding = {**_plain(sections.translation.decoding), "with_logprob": logprob}
     return Recipe(
         input=InputSettings(**_plain(sections.input)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from bt_augment.generation import Generation, Summary, generate
 from bt_augment.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = (sys.executable, "-c", "from bt_augment.cli.main import main; main()")
+PROGRAM = "from bt_augment.cli.main import main; main()"
 
 Rows = list[dict[str, Any]]
 
@@ -101,8 +102,6 @@ def finished(
 @pytest.fixture
 def copied(finished: Path, tmp_path: Path) -> Path:
     """Return a copy of the finished run, to be damaged."""
-    import shutil
-
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
@@ -125,9 +124,16 @@ class Command:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
 
-    def __call__(self, *arguments: object, prefix: Sequence[str] = (), **more: Any) -> Outcome:
+    def __call__(
+        self,
+        *arguments: object,
+        prefix: Sequence[str] = (),
+        program: str = PROGRAM,
+        **more: Any,
+    ) -> Outcome:
+        """Run it to its end; ``prefix`` is a command that runs it, ``program`` its Python."""
         done = subprocess.run(
-            [*prefix, *COMMAND, *map(str, arguments)],
+            [*prefix, sys.executable, "-c", program, *map(str, arguments)],
             capture_output=True,
             text=True,
             env=self._environment,
@@ -137,11 +143,14 @@ class Command:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: object, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """Start it, to be killed."""
         return subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env=self._environment,
         )

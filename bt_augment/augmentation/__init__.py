@@ -1,0 +1,1 @@
+"""New pairs out of native ones."""

@@ -19,6 +19,7 @@ from bt_augment.translation.translator import Decoding, Hypothesis, Translator
 
 Hop = tuple[str, str]
 NativeRow = dict[str, Any]
+Chain = tuple[Hypothesis, ...]  # what each hop made of one sentence
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,21 @@ class BackTranslator:
         routes: Sequence[Route],
         translators: Mapping[Hop, Translator],
         decoding: Decoding,
+        *,
+        dual_cross_entropy: bool = False,
     ) -> None:
-        """Take the routes, one loaded translator per hop, and the search settings."""
+        """Take the routes, one loaded translator per hop, and the search settings.
+
+        Args:
+            routes: applied to each unit.
+            translators: one for each hop, and for ``dual_cross_entropy`` for each hop reversed.
+            decoding: search settings.
+            dual_cross_entropy: give it as evidence; needs ``decoding.with_logprob``.
+        """
         self._routes = list(routes)
         self._translators = translators
         self._decoding = decoding
+        self._dual = dual_cross_entropy
 
     def apply(self, natives: pa.RecordBatch, unit: int) -> Made:
         """Return what all routes make of a unit.
@@ -66,6 +77,8 @@ class BackTranslator:
         ]
         for route, indices in plans:
             work.translate(route, indices)
+        if self._dual:
+            work.score_backwards()
         wanted = [set(indices) for _, indices in plans]
         made: list[tuple[int, _MadeRow]] = [
             (index, row)
@@ -78,7 +91,9 @@ class BackTranslator:
         batch = CandidateBatch(
             rows=batch_from_rows((row.values for _, row in made), made_schema()),
             sources=sources,
-            evidence=_evidence([row for _, row in made], self._decoding.with_logprob),
+            evidence=_evidence(
+                [row for _, row in made], self._decoding.with_logprob, dual=self._dual
+            ),
         )
         missing = {str(route): len(rows) - len(indices) for route, indices in plans}
         return Made(batch, work.tokens, missing)
@@ -93,6 +108,7 @@ def applies(route: Route, row: Mapping[str, Any]) -> bool:
 class _MadeRow:
     values: dict[str, Any]
     logprob: float
+    dual: float
     truncated: int
 
 
@@ -104,6 +120,7 @@ class _Text:
     pivot: str | None
     windows: list[tuple[int, int]]
     logprob: float
+    dual: float
     truncated: int
 
 
@@ -124,8 +141,10 @@ class _Unit:
         self.tokens = 0
         self._layouts: dict[tuple[str, str], Layout] = {}
         # (languages so far, candidate) → sentence in the first language → its chain of hypotheses
-        self._chains: dict[tuple[tuple[str, ...], int], dict[str, tuple[Hypothesis, ...]]] = {}
+        self._chains: dict[tuple[tuple[str, ...], int], dict[str, Chain]] = {}
         self._texts: dict[tuple[Route, str, int], _Text] = {}
+        # Hop of the other direction → (made, what it was made from) → mean log-probability
+        self._backwards: dict[Hop, dict[tuple[str, str], float]] = {}
 
     def translate(self, route: Route, indices: Sequence[int]) -> None:
         """Translate every sentence of the rows through all hops of the route."""
@@ -171,6 +190,43 @@ class _Unit:
         self.tokens += sum(h.tokens for hypotheses in found for h in hypotheses)
         return found
 
+    def score_backwards(self) -> None:
+        """Score every hop of every chain by the model of the other direction."""
+        pairs: dict[Hop, dict[tuple[str, str], None]] = {}
+        for (tags, _), chains in self._chains.items():
+            known = pairs.setdefault((tags[-1], tags[-2]), {})
+            for sentence, chain in chains.items():
+                before = chain[-2].text if len(chain) > 1 else sentence
+                if chain[-1].text and before:
+                    known[chain[-1].text, before] = None
+        for hop, known in pairs.items():
+            scores = self._translators[hop].score(
+                [made for made, _ in known], [before for _, before in known]
+            )
+            self._backwards[hop] = dict(zip(known, scores, strict=True))
+
+    def _dual_cross_entropy(
+        self, route: Route, sentences: Sequence[str], chains: Sequence[Chain]
+    ) -> float:
+        """Return |H(b|a) - H(a|b)| + (H(b|a) + H(a|b)) / 2, the highest over hops.
+
+        Junczys-Dowmunt 2018, Dual Conditional Cross-Entropy Filtering, equation 1.
+        """
+        highest = 0.0
+        before: Sequence[str] = sentences
+        for (source, target), hop in zip(route.hops, zip(*chains, strict=True), strict=False):
+            known = self._backwards.get((target, source), {})
+            scores = [
+                known.get((h.text, text), float("nan")) for h, text in zip(hop, before, strict=True)
+            ]
+            forward = _weighted_mean([h.logprob for h in hop], hop)
+            backward = _weighted_mean(scores, hop)
+            if forward is not None and backward is not None:
+                dual = abs(forward - backward) - (forward + backward) / 2
+                highest = float(np.maximum(highest, dual))  # unknown stays unknown
+            before = [h.text for h in hop]
+        return highest
+
     def candidates(self, route: Route, index: int) -> Iterator[_MadeRow]:
         """Yield the made rows of one native row."""
         native = self._rows[index]
@@ -196,6 +252,7 @@ class _Unit:
                     "models": models,
                 },
                 logprob=min(question.logprob, passage.logprob),
+                dual=max(question.dual, passage.dual),
                 truncated=question.truncated + passage.truncated,
             )
 
@@ -213,7 +270,8 @@ class _Unit:
                 if len(route.tags) > 2
                 else None,
                 windows=layout.windows(final, spaced=spaced),
-                logprob=_mean_logprob(chains),
+                logprob=min(_mean_logprobs(chains), default=0.0),
+                dual=self._dual_cross_entropy(route, layout.sentences, chains),
                 truncated=sum(h.truncated for chain in chains for h in chain),
             )
         return self._texts[key]
@@ -252,18 +310,26 @@ def _window(
     return (after[touched[0]][0], after[touched[-1]][1]) if touched else None
 
 
-def _mean_logprob(chains: Sequence[tuple[Hypothesis, ...]]) -> float:
-    """Return the lowest over hops of the mean token log-probability of a text."""
-    means = []
-    for hop in zip(*chains, strict=True):
-        total = sum(h.tokens for h in hop)
-        if total:
-            means.append(sum(h.logprob * h.tokens for h in hop) / total)
-    return min(means, default=0.0)
+def _mean_logprobs(chains: Sequence[Chain]) -> list[float]:
+    """Return the mean token log-probability of a text for each hop that made a token."""
+    return [
+        mean
+        for hop in zip(*chains, strict=True)
+        if (mean := _weighted_mean([h.logprob for h in hop], hop)) is not None
+    ]
 
 
-def _evidence(rows: Sequence[_MadeRow], with_logprob: bool) -> dict[str, ScoreArray]:
+def _weighted_mean(values: Sequence[float], hop: Sequence[Hypothesis]) -> float | None:
+    total = sum(h.tokens for h in hop)
+    if not total:
+        return None
+    return sum(v * h.tokens for v, h in zip(values, hop, strict=True)) / total
+
+
+def _evidence(rows: Sequence[_MadeRow], with_logprob: bool, *, dual: bool) -> dict[str, ScoreArray]:
     evidence = {"truncated": np.array([row.truncated for row in rows], dtype=np.float32)}
     if with_logprob:
         evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
+    if dual:
+        evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
     return evidence

@@ -1,0 +1,1 @@
+"""Scores of made pairs, and the verdict."""

@@ -42,9 +42,10 @@ class Encoder:
     def encode(
         self, texts: Sequence[str], kind: Literal["query", "document"]
     ) -> npt.NDArray[np.float32]:
-        """Return unit vectors of ``texts``, shape (texts, dimensions); equal texts are encoded once.
+        """Return unit vectors of ``texts``, shape (texts, dimensions).
 
-        The model's own prompt for queries or documents is used, where it has one.
+        Equal texts are encoded once. The model's own prompt for queries or documents is used,
+        where it has one.
 
         Raises:
             ModelError: the encoder cannot be loaded.

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bt_augment.filtering.number_words import NUMBER_WORDS, spelled_numbers
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 _AFTER_LETTER = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹₀-₉]+")  # km², CO₂
 _LONE_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")  # a footnote mark, or an exponent
@@ -20,9 +22,11 @@ _SIGNS = str.maketrans({"٫": ".", "٬": ",", "’": "'", "\u00a0": "\u202f", "\
 _NUMBER = re.compile(r"\d+(?:[.,'\u202f]\d+)*")
 _NUMBER_SPACED = re.compile(r"(?<!\d)\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,'\u202f]\d+)*")
 _UNIT_POWER = re.compile(r"(?<=[a-zµ])[23](?!\d)")  # km2: a unit, not a number
+# Languages that write 12 345.
 _SPACE_GROUPS = frozenset(
-    "bg cs da es et fi fr hu lt lv nb no pl pt ru sk sl sv uk".split()
-)  # languages that write 12 345
+    {"bg", "cs", "da", "es", "et", "fi", "fr", "hu", "lt", "lv", "nb", "no", "pl", "pt", "ru"}
+    | {"sk", "sl", "sv", "uk"}
+)
 _NUMBERED_MONTHS = frozenset({"zh", "ja", "ko", "vi", "yue", "wuu"})
 _ROMAN = re.compile(r"\b[IVXLCDM]+\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -33,75 +37,6 @@ _MULTIPLIER = re.compile(
     r"|milyon|milyar|bin|trilyon|万|亿|千|百|萬|億|m\b|bn\b|k\b)",
     re.IGNORECASE,
 )
-
-_EN = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {
-    word: 10 * tens
-    for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-}
-_EN_ORDINALS = (
-    {
-        word: value
-        for value, word in enumerate(
-            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
-            "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth "
-            "twentieth".split(),
-            1,
-        )
-    }
-    | {"thirtieth": 30, "once": 1, "twice": 2, "double": 2, "both": 2, "half": 2, "dozen": 12}
-    | {"couple": 2, "pair": 2, "twin": 2, "triple": 3, "quarter": 4, "decade": 10, "century": 100}
-)
-_PT = (
-    {
-        word: value
-        for value, word in enumerate(
-            "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze "
-            "dezesseis dezessete dezoito dezenove".split()
-        )
-    }
-    | {
-        word: 10 * tens
-        for tens, word in enumerate(
-            "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa".split(), 2
-        )
-    }
-    | {"uma": 1, "duas": 2, "tres": 3, "quatorze": 14, "dezasseis": 16, "dezassete": 17}
-    | {"dezanove": 19, "cem": 100, "cento": 100, "duzentos": 200, "duzentas": 200}
-    | {"trezentos": 300, "trezentas": 300, "quatrocentos": 400, "quatrocentas": 400}
-    | {"quinhentos": 500, "quinhentas": 500, "seiscentos": 600, "setecentos": 700}
-    | {"oitocentos": 800, "novecentos": 900}
-)
-_PT_ORDINALS = {
-    stem + ending: value
-    for value, stem in enumerate(
-        "primeir segund terceir quart quint sext sétim oitav non décim".split(), 1
-    )
-    for ending in ("o", "a", "os", "as")
-} | {"duplo": 2, "dupla": 2, "ambos": 2, "ambas": 2, "metade": 2, "meio": 2, "dúzia": 12, "par": 2}
-_PT_ORDINALS |= {"vigésimo": 20, "década": 10, "século": 100, "dobro": 2, "triplo": 3}
-
-
-@dataclass(frozen=True)
-class _Words:
-    """Number words of a language: cardinals, words that only hint at a number, connector."""
-
-    cardinals: dict[str, int]
-    hints: dict[str, int]
-    connector: str
-    scales: dict[str, int]
-
-
-_WORDS = {
-    "en": _Words(_EN, _EN_ORDINALS, "and", {"hundred": 100, "thousand": 1000}),
-    "pt": _Words(_PT, _PT_ORDINALS, "e", {"mil": 1000}),
-}
-_TOKEN = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -156,51 +91,6 @@ def _roman_value(numeral: str) -> int:
     return sum(-v if v < nxt else v for v, nxt in zip(values, following, strict=True))
 
 
-def _spelled(text: str, words: _Words) -> tuple[list[int], list[int]]:
-    """Return the values spelled out by cardinal words, and those only hinted at."""
-    values: list[int] = []
-    hints: list[int] = []
-    total = current = -1  # -1: no number open
-    end = -1
-    last = 0
-
-    def close() -> None:
-        nonlocal total, current
-        if total >= 0 or current >= 0:
-            value = max(total, 0) + max(current, 0)
-            (values if value > 1 else hints).append(value)
-        total = current = -1
-
-    for match in _TOKEN.finditer(text):
-        word = match.group().casefold()
-        gap = text[end : match.start()] if end >= 0 else ""
-        if gap.strip(" -") and (total >= 0 or current >= 0):
-            close()
-        if word in words.cardinals:
-            value = words.cardinals[word]
-            # "forty two" adds up; "two three" are two numbers
-            if current >= 0 and not (last > value and (last >= 100 or (last >= 20 and value < 10))):
-                close()
-            current = max(current, 0) + value
-            last, end = value, match.end()
-        elif word in words.scales and (current > 0 or words.scales[word] == 1000):
-            scale = words.scales[word]
-            if scale == 1000:
-                total, current = max(total, 0) + (current if current > 0 else 1) * scale, -1
-            else:
-                current *= scale
-            last, end = scale, match.end()
-        elif word == words.connector and (total >= 0 or current >= 0):
-            end = match.end()
-        else:
-            close()
-            end = -1
-            if word in words.hints:
-                hints.append(words.hints[word])
-    close()
-    return values, hints
-
-
 @lru_cache(maxsize=4096)
 def read_numbers(text: str, lang: str) -> Numbers:
     """Return the numbers of ``text``, written in the language of BCP-47 tag ``lang``."""
@@ -223,10 +113,10 @@ def read_numbers(text: str, lang: str) -> Numbers:
             scaled.add(value)
     hints = Counter(str(_roman_value(m.group())) for m in _ROMAN.finditer(text))
     written = values.copy()
-    words = _WORDS.get(base)
+    words = NUMBER_WORDS.get(base)
     if words is not None:
         # "3 mil" and "2 hundred" belong to the digits before them
-        spelled, hinted = _spelled(_blank_scales(text, spans), words)
+        spelled, hinted = spelled_numbers(_blank_scales(text, spans), words)
         values.update(map(str, spelled))
         scaled.update(str(value) for value in spelled if value < 1000)
         hints.update(map(str, hinted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Set
 from functools import partial
 from typing import Any
@@ -16,10 +17,14 @@ from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
+from bt_augment.translation.segmentation import split_sentences
 
 _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
 _TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
 _TEXTS = ("question", "passage")
+
+_REORDERED = 0.9  # the likeness of an answer whose words are all there, in another order
+_WORDS = re.compile(r"\w+(?:[.,]\w+)*")
 
 Pair = tuple[str, str, str, str]  # source, its language, made, its language
 
@@ -35,7 +40,8 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.answer",
             "similarity, 0 to 1",
-            "Likeness of the best re-located answer to the native one; 0 where none is found.",
+            "Likeness of the best re-located answer to the native one; 0.9 where a sentence has "
+            "all its words in another order, 0 where none is found.",
             min=0.75,
             methods=_ROUND_TRIP_ONLY,
             reject_null=False,
@@ -126,19 +132,44 @@ def _per_pair(batch: CandidateBatch, text: str, measure: Callable[[Pair], float]
 
 
 def _answers(batch: CandidateBatch) -> ScoreArray:
-    rows = zip(batch.source("answers"), batch.made("answers"), strict=True)
-    return np.array([_best_answer(native, made) for native, made in rows], dtype=np.float32)
+    rows = zip(
+        batch.source("answers"),
+        batch.made("answers"),
+        batch.made("passage"),
+        batch.made("passage_lang"),
+        strict=True,
+    )
+    return np.array([_best_answer(*row) for row in rows], dtype=np.float32)
 
 
-def _best_answer(native: list[dict[str, Any]] | None, made: list[dict[str, Any]] | None) -> float:
+def _best_answer(
+    native: list[dict[str, Any]] | None,
+    made: list[dict[str, Any]] | None,
+    passage: str,
+    lang: str,
+) -> float:
     """Return the likeness of the best kept answer; NaN where the native row has none located."""
     located = [answer["text"] for answer in native or () if answer["start"] >= 0]
     if not located:
         return float("nan")
     kept = [answer["text"] for answer in made or () if answer["start"] >= 0]
-    return max(
-        (fuzz.ratio(a.casefold(), b.casefold()) / 100 for a in located for b in kept), default=0.0
-    )
+    if kept:
+        return max(fuzz.ratio(a.casefold(), b.casefold()) / 100 for a in located for b in kept)
+    sentences = [set(_answer_words(sentence)) for sentence in split_sentences(passage, lang)]
+    reordered = any(_in_other_order(answer, sentences) for answer in located)
+    return _REORDERED if reordered else 0.0
+
+
+def _in_other_order(answer: str, sentences: list[set[str]]) -> bool:
+    """Whether a sentence has all words of an answer of several (18 May 1980, May 18, 1980)."""
+    words = set(_answer_words(answer))
+    return len(words) > 1 and any(words <= sentence for sentence in sentences)
+
+
+def _answer_words(text: str) -> list[str]:
+    """Return numbers, and words of three letters or more."""
+    words = _WORDS.findall(text.casefold())
+    return [word for word in words if len(word) > 2 or any(map(str.isdigit, word))]
 
 
 def _numbers_share(pair: Pair) -> float:

@@ -43,6 +43,7 @@ from bt_augment.translation.translator import Device, Translator, resolve_device
 
 logger = logging.getLogger(__name__)
 
+DUAL = "fidelity.dual_cross_entropy"
 UNITS_AHEAD = 3  # one translating while another is scored; more only holds memory
 _VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "sacrebleu")
 
@@ -129,6 +130,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
                     for hop, model in models.items()
                 },
                 recipe.decoding,
+                dual_cross_entropy=DUAL in recipe.enabled,
             ),
             build_filters(
                 recipe.enabled, {n: s.options for n, s in recipe.filters.items()}, benchmark
@@ -151,6 +153,8 @@ def _resolve_models(
 ) -> dict[Hop, ResolvedModel]:
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = dict.fromkeys(hop for route in request.recipe.routes for hop in route.hops)
+    if DUAL in request.recipe.enabled:  # scored by the model of the other direction
+        hops |= dict.fromkeys((target, source) for source, target in hops)
     return {
         hop: catalog.resolve(
             request.recipe.models.for_hop(*hop),
@@ -177,6 +181,7 @@ def _identity(
                 "name": model.name,
                 "revision": model.revision,
                 "fingerprint": model.fingerprint,
+                "max_input_tokens": model.max_input_tokens,
             }
             for (source, target), model in models.items()
         },

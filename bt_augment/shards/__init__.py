@@ -1,0 +1,1 @@
+"""Arrow shards, the manifest, and the run folder they make up."""

@@ -93,7 +93,7 @@ class RunFolder:
         known = self.identity()
         if known is None:
             strangers = self._strangers()
-            if strangers:
+            if strangers and not overwrite:
                 raise RunFolderError(
                     f"{self.path}: holds files that are not of a run "
                     f"({', '.join(strangers[:3])}); choose an empty folder"

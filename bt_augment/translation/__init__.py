@@ -1,0 +1,1 @@
+"""Routes, models, and the engine that translates one hop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bt_augment.errors import RouteError
 from bt_augment.languages import normalize_tag
@@ -37,7 +38,7 @@ class Route:
                 "such as en:pt:en (round trip) or en:pt (translation)"
             )
         tags = tuple(normalize_tag(part) for part in parts)
-        for source, target in zip(tags, tags[1:], strict=False):
+        for source, target in pairwise(tags):
             if source == target:
                 raise RouteError(f"route {text!r} goes from {source!r} to itself; remove one")
         return cls(tags)
@@ -52,7 +53,7 @@ class Route:
     @property
     def hops(self) -> tuple[tuple[str, str], ...]:
         """Return the (source, target) language of each hop, in order."""
-        return tuple(zip(self.tags, self.tags[1:], strict=False))
+        return tuple(pairwise(self.tags))
 
     def __str__(self) -> str:
         """Return the route as the user writes it."""

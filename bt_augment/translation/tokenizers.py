@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
 from bt_augment.translation.families import Family, Template
+from bt_augment.translation.folding import Folder
 
 if TYPE_CHECKING:
     import sentencepiece
@@ -44,6 +45,7 @@ class TranslationTokenizer(ABC):
         # The Marian converter has the engine append </s>, the transformers converter does not.
         # Twice makes the model repeat for ever, and so does not at all.
         self._suffix = [] if config.get("add_source_eos") else [eos]
+        self._fold = Folder(self._knows)
         self._dropped = {eos, str(config.get("bos_token") or "<s>"), "<pad>"}
 
     @property
@@ -52,8 +54,11 @@ class TranslationTokenizer(ABC):
         return list(self._template.target) or None
 
     def encode(self, sentences: Sequence[str]) -> list[list[str]]:
-        """Return the source tokens of each sentence, exactly as ``translate_batch`` takes them."""
-        texts = [self._template.instruction + sentence for sentence in sentences]
+        """Return the source tokens of each sentence, exactly as ``translate_batch`` takes them.
+
+        Characters that the model lacks are written with ones it has (:mod:`.folding`).
+        """
+        texts = [self._template.instruction + self._fold(sentence) for sentence in sentences]
         known, unknown = self._vocabulary, self._unknown
         return [
             [
@@ -63,6 +68,14 @@ class TranslationTokenizer(ABC):
             ]
             for pieces in self._pieces(texts)
         ]
+
+    def _knows(self, character: str) -> bool:
+        (pieces,) = self._pieces([character])
+        return all(piece in self._vocabulary and piece != self._unknown for piece in pieces)
+
+    def encode_target(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the target tokens of texts that are to be scored, without the end mark."""
+        return [[*self._template.target, *pieces] for pieces in self._target_pieces(list(texts))]
 
     def decode(self, outputs: Sequence[Sequence[str]]) -> list[str]:
         """Return the text of each output; ``<unk>`` is shown as ``⁇``, marks are left out."""
@@ -77,6 +90,9 @@ class TranslationTokenizer(ABC):
 
     @abstractmethod
     def _pieces(self, texts: list[str]) -> list[list[str]]: ...
+
+    def _target_pieces(self, texts: list[str]) -> list[list[str]]:
+        return self._pieces(texts)
 
     @abstractmethod
     def _text(self, tokens: list[str]) -> str: ...
@@ -99,6 +115,10 @@ class SentencePieceTokenizer(TranslationTokenizer):
 
     def _pieces(self, texts: list[str]) -> list[list[str]]:
         pieces: list[list[str]] = self._source.encode(texts, out_type=str)
+        return pieces
+
+    def _target_pieces(self, texts: list[str]) -> list[list[str]]:
+        pieces: list[list[str]] = self._target.encode(texts, out_type=str)
         return pieces
 
     def _text(self, tokens: list[str]) -> str:

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from annotated_types import Ge, Gt
 
 from bt_augment.errors import ModelError
@@ -31,6 +32,8 @@ _SEED_LOCK = threading.Lock()
 # Models are trained on sentences: beyond this length they tend to loop or drop clauses, long before
 # their positions run out. A model that bears less says so itself (the bundled one: 64).
 SENTENCE_TOKENS = 128
+
+SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,30 @@ class Translator:
             for parts in parts_of
         ]
 
+    def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[float]:
+        """Return the mean token log-probability of each target given its source, in nats.
+
+        Args:
+            sources: texts in this hop's source language.
+            targets: as many texts in its target language; only the first ``SCORED_TOKENS``
+                tokens of each side count.
+        """
+        if not sources:
+            return []
+        tokenizer = self.model.tokenizer
+        prefix = len(tokenizer.target_prefix or ())
+        results = self._engine.score_batch(
+            [_shortened(tokens) for tokens in tokenizer.encode(list(sources))],
+            [tokens[:SCORED_TOKENS] for tokens in tokenizer.encode_target(targets)],
+            batch_type="tokens",
+            max_batch_size=self._batch_tokens(Decoding()),
+        )
+        return [float(np.mean(result.log_probs[prefix:])) for result in results]
+
+    def _batch_tokens(self, decoding: Decoding) -> int:
+        default = GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS
+        return decoding.batch_tokens or default
+
     def _count_tokens(self, texts: list[str]) -> list[int]:
         return [len(tokens) for tokens in self.model.tokenizer.encode(texts)]
 
@@ -228,6 +255,11 @@ class Translator:
 
         ctranslate2.set_random_seed((seed * 1_000_003 + salt) % (2**32 - 1))
         return self._load(1, self._workers)
+
+
+def _shortened(tokens: list[str]) -> list[str]:
+    """Return source tokens with their end mark and at most ``SCORED_TOKENS`` of them."""
+    return tokens if len(tokens) <= SCORED_TOKENS else [*tokens[: SCORED_TOKENS - 1], tokens[-1]]
 
 
 def _join(sources: list[str], parts: list[list[Hypothesis]]) -> list[Hypothesis]:

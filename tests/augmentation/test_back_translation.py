@@ -165,3 +165,45 @@ def test_text_without_letters_passes_unchanged(translators):
     made = BackTranslator([Route.parse("en:pt:en")], translators, Decoding()).apply(batch, 0)
 
     assert (made.batch.made("question"), made.batch.made("passage")) == (["🎉🎉?"], ["42\n—"])
+
+
+def test_dual_cross_entropy_is_what_both_models_say(translators):
+    maker = BackTranslator(
+        [Route.parse("en:pt")],
+        translators,
+        Decoding(with_logprob=True),
+        dual_cross_entropy=True,
+    )
+    batch = batch_from_rows(
+        [
+            {
+                "id": "q",
+                "group_id": "g",
+                "question": "Who?",
+                "passage": "42",
+                "question_lang": "en",
+                "passage_lang": "en",
+                "answers": [],
+            }
+        ],
+        native_schema(),
+    )
+
+    made = maker.apply(batch, 0).batch
+
+    (there,) = translators["en", "pt"].translate(["Who?"], Decoding(with_logprob=True))
+    (back,) = translators["pt", "en"].score([there[0].text], ["Who?"])
+    forward, backward = -there[0].logprob, -back
+    expected = abs(forward - backward) + (forward + backward) / 2
+    assert made.evidence["dual_cross_entropy"][0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_faithful_translation_scores_better_than_another_text(translators):
+    engine = translators["en", "pt"]
+    there = engine.translate(["Where does the river begin?"], Decoding())[0][0].text
+
+    right, wrong = engine.score(
+        ["Where does the river begin?"] * 2, [there, "O gato preto dorme em casa."]
+    )
+
+    assert right > wrong + 1

@@ -191,7 +191,7 @@ def test_repeated_passages_score_as_single_ones() -> None:
     many = CandidateBatch(
         one.rows.take([0, 0, 0]),
         one.sources.take([0, 0, 0]),
-        {},  # type: ignore[arg-type]
+        {},
     )
     wanted = {s.name for s in FidelityFilter.scores if s.enabled}
     single, triple = FidelityFilter().score(one, wanted), FidelityFilter().score(many, wanted)

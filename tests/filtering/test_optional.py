@@ -62,7 +62,7 @@ def word_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     words = sorted({w.strip("?.").lower() for _, q, p in PAIRS for w in (q + " " + p).split()})
     vocabulary = {word: i for i, word in enumerate(["[UNK]", *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.default_rng(0).normal(size=(len(vocabulary), 64)).astype(np.float32)
@@ -80,7 +80,7 @@ def e5(tmp_path_factory: pytest.TempPathFactory) -> str:
         pytest.skip("shared/tools is not here")
     pytest.importorskip("sentence_transformers")
     folder = tmp_path_factory.mktemp("e5") / "e5-small"
-    built = subprocess.run(  # noqa: S603
+    built = subprocess.run(
         [sys.executable, str(E5_TOOL), str(folder)], capture_output=True, check=False
     )
     if built.returncode:

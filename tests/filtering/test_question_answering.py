@@ -225,6 +225,18 @@ def test_the_best_located_answer_counts() -> None:
     assert scores({"answers": two}, answers=two)["answer"] == 1.0
 
 
+def test_an_answer_in_another_order_counts_and_a_scattered_one_does_not() -> None:
+    native = {
+        "passage": "It blew up on 18 May 1980.",
+        "answers": [{"text": "18 May 1980", "start": 14}],
+    }
+    lost = [{"text": "18 May 1980", "start": -1}]
+    reordered = scores(native, passage="On May 18, 1980 it blew up.", answers=lost)
+    scattered = scores(native, passage="It was 18. It blew up in May. It was 1980.", answers=lost)
+    assert reordered["answer"] == pytest.approx(0.9)
+    assert scattered["answer"] == 0.0
+
+
 def test_without_a_located_native_answer_there_is_nothing_to_keep() -> None:
     assert np.isnan(scores({"answers": [{"text": "Cabral", "start": -1}]})["answer"])
     assert np.isnan(scores({"answers": []}, answers=[])["answer"])

@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -297,36 +296,3 @@ def calm_small_run(tmp_path_factory, english, make_run):
         "filters.question_answering.answer.enabled=false",
     )
     return folder / "run"
-
-
-def test_a_half_made_folder_does_not_open(tmp_path, english, write_rows, make_run, monkeypatch):
-    from datasets import load_from_disk
-
-    from bt_augment.generation import pipeline
-
-    run = tmp_path / "run"
-
-    def crash(*arguments):
-        raise _Crash
-
-    monkeypatch.setattr(pipeline, "finish", crash)
-    with pytest.raises(_Crash):
-        make_run(run, write_rows(english[:4]), "output.unit_rows=2")
-    assert list((run / "train").glob("*.arrow"))
-    with pytest.raises(FileNotFoundError):
-        load_from_disk(str(run))
-    with pytest.raises(FileNotFoundError):
-        load_from_disk(str(run / "train"))
-
-
-def test_real_datasets_open_a_run_with_the_same_rows(finished, split_rows):
-    from datasets import load_from_disk
-
-    opened = load_from_disk(str(finished))
-    assert list(opened) == ["train", "rejected"]
-    for split in ("train", "rejected"):
-        assert opened[split].to_list() == split_rows(finished, split)
-        assert opened[split].features.arrow_schema.names == opened[split].column_names
-        with pa.memory_map(str(next((finished / split).glob("*.arrow")))) as source:
-            stored = pa.ipc.open_stream(source).schema
-        assert opened[split].features.arrow_schema.remove_metadata() == stored

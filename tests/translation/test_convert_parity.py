@@ -19,6 +19,8 @@ from bt_augment.translation.models import ModelCatalog, ResolvedModel
 MAX_NEW_TOKENS = 60  # under the 128 positions of the tiny models
 SHARED = Path(__file__).parents[3] / "shared"
 
+NEAR_TIE = 1e-2  # nats between two tokens; float32 sums in another order differ by less
+
 MIN_NEW_TOKENS = 8  # else some random models say nothing at all
 
 # transformers' Marian tokenizer recommends a package that it does not use.
@@ -57,8 +59,7 @@ def test_a_converted_checkpoint_translates_as_transformers_does(
     made = engine_greedy(model, tiny.SENTENCES)
     assert model.family == family
     assert made[0] == wanted[0], "source tokens"
-    assert made[1] == wanted[1], "output ids"
-    assert made[2] == pytest.approx(wanted[2], rel=2e-3, abs=2e-3), "log-probabilities"
+    assert_same_output(made, wanted)
     assert len({tuple(ids) for ids in wanted[1]}) > 1, "the test needs varied outputs"
 
 
@@ -74,8 +75,7 @@ def test_a_marian_npz_folder_translates_as_the_same_weights_in_transformers(
     # This converter has the engine append </s>, so the caller must not.
     assert made[0] == [tokens[:-1] for tokens in wanted[0]]
     assert wanted[0][0][-1] == "</s>"
-    assert made[1] == wanted[1]
-    assert made[2] == pytest.approx(wanted[2], rel=2e-3, abs=2e-3)
+    assert_same_output(made, wanted)
 
 
 def test_the_bundled_models_weights_translate_real_sentences_as_transformers_does(
@@ -91,19 +91,22 @@ def test_the_bundled_models_weights_translate_real_sentences_as_transformers_doe
     model = ModelCatalog(tmp_path).resolve(str(checkpoint), "en", "pt", quantization="float32")
     wanted = transformers_greedy(checkpoint, sentences, None)
     made = engine_greedy(model, sentences)
-    assert made[:2] == wanted[:2]
+    assert made[:2] == wanted[:2], "these weights leave no near ties"
     bundled = ModelCatalog(tmp_path).resolve("bundled:mini", "en", "pt").tokenizer
     assert bundled.encode(sentences) == wanted[0]
 
 
 def transformers_greedy(
     folder: Path, texts: list[str], forced: str | None, **tokenizer_options: Any
-) -> tuple[list[list[str]], list[list[int]], list[float]]:
-    """Return source tokens, output ids and summed log-probabilities, one sentence at a time."""
+) -> tuple[list[list[str]], list[list[int]], list[float], list[list[float]]]:
+    """Return source tokens, output ids, summed log-probabilities and margins, one by one.
+
+    The margins are, for each output id, how far the best token was before the second best.
+    """
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **tokenizer_options)
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32).eval()
     marks = 0 if forced is None else 1  # the engine does not score a forced token
-    sources, outputs, scores = [], [], []
+    sources, outputs, scores, margins = [], [], [], []
     for text in texts:
         inputs = tokenizer(text, return_tensors="pt")
         made = model.generate(
@@ -123,7 +126,25 @@ def transformers_greedy(
         scores.append(sum(float(steps[k][ids[k]]) for k in range(marks, len(ids))))
         sources.append(tokenizer.convert_ids_to_tokens(inputs["input_ids"][0].tolist()))
         outputs.append([i for i in ids if i != tokenizer.eos_token_id])
-    return sources, outputs, scores
+        tops = [step.topk(2).values.tolist() for step in steps]
+        margins.append([first - second for first, second in tops])
+    return sources, outputs, scores, margins
+
+
+def assert_same_output(
+    made: tuple[list[list[str]], list[list[int]], list[float]],
+    wanted: tuple[list[list[str]], list[list[int]], list[float], list[list[float]]],
+) -> None:
+    """Compare output ids up to a near tie: there, rounding on another CPU may choose the other."""
+    whole = 0
+    for k, margins in enumerate(wanted[3]):
+        ties = [i for i, margin in enumerate(margins) if margin < NEAR_TIE]
+        length = ties[0] if ties else None
+        assert made[1][k][:length] == wanted[1][k][:length], "output ids"
+        if made[1][k] == wanted[1][k]:
+            whole += 1
+            assert made[2][k] == pytest.approx(wanted[2][k], rel=2e-3, abs=2e-3), "log-probability"
+    assert whole > len(wanted[3]) // 2, "most sentences must agree to the end"
 
 
 def engine_greedy(

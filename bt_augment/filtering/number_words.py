@@ -1,0 +1,128 @@
+"""Numbers spelled out in words, English and Portuguese."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+def _numbered(words: str, start: int, step: int = 1) -> dict[str, int]:
+    return {word: start + step * index for index, word in enumerate(words.split())}
+
+
+@dataclass(frozen=True)
+class NumberWords:
+    """Number words of a language.
+
+    Attributes:
+        cardinals: word → value.
+        hints: words that a faithful version may write as a number, or not: ``first``, ``pair``.
+        connector: the word inside a number: two hundred *and* six.
+        scales: words that multiply what stands before them.
+    """
+
+    cardinals: dict[str, int]
+    hints: dict[str, int]
+    connector: str
+    scales: dict[str, int]
+
+
+_EN = NumberWords(
+    cardinals=_numbered(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen",
+        start=0,
+    )
+    | _numbered("twenty thirty forty fifty sixty seventy eighty ninety", start=20, step=10),
+    hints=_numbered(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+        "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth",
+        start=1,
+    )
+    | {"thirtieth": 30, "once": 1, "twice": 2, "double": 2, "both": 2, "half": 2, "dozen": 12}
+    | {"couple": 2, "pair": 2, "twin": 2, "triple": 3, "quarter": 4, "decade": 10, "century": 100},
+    connector="and",
+    scales={"hundred": 100, "thousand": 1000},
+)
+_PT = NumberWords(
+    cardinals=_numbered(
+        "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze "
+        "dezesseis dezessete dezoito dezenove",
+        start=0,
+    )
+    | _numbered(
+        "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa", start=20, step=10
+    )
+    | _numbered(
+        "cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos "
+        "novecentos",
+        start=100,
+        step=100,
+    )
+    | _numbered(
+        "duzentas trezentas quatrocentas quinhentas seiscentas setecentas oitocentas novecentas",
+        start=200,
+        step=100,
+    )
+    | {"uma": 1, "duas": 2, "tres": 3, "quatorze": 14, "dezasseis": 16, "dezassete": 17}
+    | {"dezanove": 19, "cem": 100},
+    hints={
+        stem + ending: value
+        for stem, value in _numbered(
+            "primeir segund terceir quart quint sext sétim oitav non décim", start=1
+        ).items()
+        for ending in ("o", "a", "os", "as")
+    }
+    | {"duplo": 2, "dupla": 2, "ambos": 2, "ambas": 2, "metade": 2, "meio": 2, "dúzia": 12}
+    | {"par": 2, "vigésimo": 20, "década": 10, "século": 100, "dobro": 2, "triplo": 3},
+    connector="e",
+    scales={"mil": 1000},
+)
+NUMBER_WORDS = {"en": _EN, "pt": _PT}
+
+_TOKEN = re.compile(r"[^\W\d_]+")
+
+
+def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]]:
+    """Return the values spelled out by cardinal words, and those only hinted at."""
+    values: list[int] = []
+    hints: list[int] = []
+    total = current = -1  # -1: no number open
+    end = -1
+    last = 0
+
+    def close() -> None:
+        nonlocal total, current
+        if total >= 0 or current >= 0:
+            value = max(total, 0) + max(current, 0)
+            (values if value > 1 else hints).append(value)
+        total = current = -1
+
+    for match in _TOKEN.finditer(text):
+        word = match.group().casefold()
+        gap = text[end : match.start()] if end >= 0 else ""
+        if gap.strip(" -") and (total >= 0 or current >= 0):
+            close()
+        if word in words.cardinals:
+            value = words.cardinals[word]
+            # "forty two" adds up; "two three" are two numbers
+            if current >= 0 and not (last > value and (last >= 100 or (last >= 20 and value < 10))):
+                close()
+            current = max(current, 0) + value
+            last, end = value, match.end()
+        elif word in words.scales and (current > 0 or words.scales[word] == 1000):
+            scale = words.scales[word]
+            if scale == 1000:
+                total, current = max(total, 0) + (current if current > 0 else 1) * scale, -1
+            else:
+                current *= scale
+            last, end = scale, match.end()
+        elif word == words.connector and (total >= 0 or current >= 0):
+            end = match.end()
+        else:
+            close()
+            end = -1
+            if word in words.hints:
+                hints.append(words.hints[word])
+    close()
+    return values, hints

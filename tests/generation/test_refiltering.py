@@ -1,0 +1,145 @@
+"""Judging anew reads stored scores, and gives what a run with those thresholds would have."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.generation import refilter
+from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.shards.verification import verify
+
+STRICT = "filters.fidelity.chrf.min=70"
+
+
+def again(source, out, *assignments, **more):
+    return refilter(source, out, stored_recipe(source, None, assignments), **more)
+
+
+def test_the_same_thresholds_give_the_same_bytes(finished, tmp_path, arrow_bytes):
+    again(finished, tmp_path / "again")
+    assert arrow_bytes(tmp_path / "again") == arrow_bytes(finished)
+    assert verify(tmp_path / "again").problems == ()
+
+
+def test_stricter_thresholds_only_move_rows_to_rejected(finished, tmp_path, split_rows):
+    out = tmp_path / "strict"
+    summary = again(finished, out, STRICT)
+    before = {row["id"] for row in split_rows(finished, "train")}
+    after = {row["id"] for row in split_rows(out, "train")}
+    assert after < before
+    totals = summary.totals
+    assert totals.accepted + totals.rejected == totals.candidates
+    for row in split_rows(out, "rejected"):
+        if row["id"] in before:
+            assert row["reject_reasons"] == ["fidelity.chrf.low"]
+            assert row["scores"]["fidelity.chrf"] < 70
+    assert verify(out).problems == ()
+
+
+def test_there_and_back_again_gives_the_first_bytes(finished, tmp_path, arrow_bytes):
+    again(finished, tmp_path / "strict", STRICT)
+    stored = json.loads((finished / "run.json").read_text())["recipe"]["filters"]
+    again(
+        tmp_path / "strict",
+        tmp_path / "back",
+        f"filters.fidelity.chrf.min={stored['fidelity']['chrf']['min']}",
+    )
+    assert arrow_bytes(tmp_path / "back") == arrow_bytes(finished)
+
+
+def test_it_is_what_generating_with_those_thresholds_gives(
+    tmp_path, english, write_rows, make_run, arrow_bytes
+):
+    source = write_rows(english[:20])
+    make_run(tmp_path / "loose", source, "output.unit_rows=8")
+    make_run(tmp_path / "direct", source, "output.unit_rows=8", STRICT)
+    again(tmp_path / "loose", tmp_path / "filtered", STRICT)
+    assert arrow_bytes(tmp_path / "filtered") == arrow_bytes(tmp_path / "direct")
+
+
+@pytest.mark.parametrize("kind", ["no_native", "decontaminated"])
+def test_rows_keep_their_order_where_native_rows_are_not_all_in_train(
+    tmp_path, english, data, write_rows, make_run, arrow_bytes, kind
+):
+    rows = english[:24]
+    article = json.loads((data / "parallel" / "en.json").read_text())["data"][0]
+    paragraph = article["paragraphs"][0]
+    rows[3:3] = [
+        {"id": qa["id"], "question": qa["question"], "passage": paragraph["context"]}
+        for qa in paragraph["qas"]
+    ]
+    settings = ["output.native=false"] if kind == "no_native" else []
+    make_run(
+        tmp_path / "run",
+        write_rows(rows),
+        "output.unit_rows=16",
+        "filters.fidelity.chrf.min=62",
+        *settings,
+        routes=("en:pt:en", "en:pt"),
+        decontaminate={"xquad": str(data / "parallel")} if kind == "decontaminated" else None,
+    )
+    again(tmp_path / "run", tmp_path / "again")
+    assert arrow_bytes(tmp_path / "again") == arrow_bytes(tmp_path / "run")
+
+
+def test_a_score_that_was_not_computed_is_refused(finished, tmp_path):
+    with pytest.raises(
+        RecipeError, match=r"filters\.fidelity\.embedding_cosine: this run did not compute.*Generate again"
+    ):
+        again(finished, tmp_path / "out", "filters.fidelity.embedding_cosine.enabled=true")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_score_can_be_left_out_of_the_verdict(finished, tmp_path, split_rows):
+    again(finished, tmp_path / "out", "filters.question_answering.answer.enabled=false")
+    for row in split_rows(tmp_path / "out", "rejected"):
+        assert not any(x.startswith("question_answering.answer.") for x in row["reject_reasons"])
+
+
+def test_interrupted_it_goes_on(finished, tmp_path, arrow_bytes, monkeypatch):
+    from bt_augment.generation import refiltering
+
+    real, made = refiltering.write_shard, []
+
+    def crash(folder: Path, path, batch):
+        made.append(path)
+        if len(made) == 6:  # in the middle of the third unit
+            raise KeyboardInterrupt
+        return real(folder, path, batch)
+
+    monkeypatch.setattr(refiltering, "write_shard", crash)
+    with pytest.raises(KeyboardInterrupt):
+        again(finished, tmp_path / "out", STRICT)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    again(finished, tmp_path / "out", STRICT)
+    assert len(made) == 6 + 2 * 6  # two of eight units were kept
+    again(finished, tmp_path / "calm", STRICT)
+    assert arrow_bytes(tmp_path / "out") == arrow_bytes(tmp_path / "calm")
+
+
+def test_other_thresholds_into_the_same_folder_are_refused(finished, tmp_path):
+    again(finished, tmp_path / "out")
+    with pytest.raises(RunFolderError, match=r"recipe\.filters\.fidelity\.chrf\.min was"):
+        again(finished, tmp_path / "out", STRICT)
+    again(finished, tmp_path / "out", STRICT, overwrite=True)
+
+
+def test_into_itself_is_refused(finished):
+    with pytest.raises(RunFolderError, match="is the run itself"):
+        again(finished, finished.parent / ".." / finished.parent.name / finished.name)
+
+
+def test_a_damaged_run_is_refused_and_named(copied, tmp_path):
+    shard = copied / "rejected" / "data-00002-of-00008.arrow"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"data-00002-of-00008\.arrow: its SHA-256"):
+        again(copied, tmp_path / "out")
+
+
+def test_no_run_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
+        stored_recipe(tmp_path)

@@ -1,0 +1,32 @@
+from bt_augment.shards.browsing import browse
+
+
+def test_only_rows_that_fit_are_shown_each_beside_its_source(finished):
+    examples = browse(finished, 5, route="en:pt")
+    assert len(examples) == 5
+    for example in examples:
+        assert example.row["route"] == ["en", "pt"]
+        assert example.row["reject_reasons"] == []
+        assert example.source["id"] == example.row["source_id"]
+        assert example.source["method"] == "native"
+
+
+def test_a_reason_is_a_prefix_and_implies_rejected(finished, split_rows):
+    prefix = "question_answering"
+    expected = [
+        row["id"]
+        for row in split_rows(finished, "rejected")
+        if any(reason.startswith(prefix) for reason in row["reject_reasons"])
+    ]
+    assert expected
+    assert [e.row["id"] for e in browse(finished, 1000, reason=prefix)] == expected
+
+
+def test_a_sample_is_drawn_by_its_seed_from_what_fits(finished):
+    def sample(seed):
+        return [e.row["id"] for e in browse(finished, 6, rejected=True, seed=seed)]
+
+    everything = [e.row["id"] for e in browse(finished, 1000, rejected=True)]
+    assert sample(1) == sample(1) != sample(2)
+    assert len(set(sample(1))) == 6
+    assert [x for x in everything if x in sample(1)] == sample(1)

@@ -1,0 +1,142 @@
+"""A folder is one run's, or it is refused and left as it is."""
+
+import os
+
+import pytest
+
+from bt_augment.errors import RunFolderError, StorageError
+from bt_augment.shards import run_folder
+from bt_augment.shards.run_folder import RunFolder
+
+IDENTITY = {
+    "recipe": {
+        "routes": ["en:pt"],
+        "filters": {},
+        "decontaminate": {},
+        "output": {"native": True},
+        "translation": {"decoding": {"candidates": 1}},
+    },
+    "inputs": [{"path": "a.json", "sha256": "1"}],
+    "versions": {"pyarrow": "1"},
+}
+
+
+def begin(path, identity=IDENTITY, *, overwrite=False):
+    folder = RunFolder(path)
+    with folder.claimed():
+        folder.begin(identity, overwrite=overwrite)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "README.md", "train/data.arrow", "dataset_dict.json", "manifest.json"]
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_something_else_is_refused_and_not_touched(tmp_path, name, overwrite):
+    # A saved data set of the user's has the same names as a run.
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(RunFolderError, match="choose an empty folder"):
+        begin(tmp_path / "out", overwrite=overwrite)
+    assert path.read_text() == "mine"
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_overwrite_removes_the_run_and_nothing_else(tmp_path):
+    folder = begin(tmp_path / "out")
+    (folder.path / "train").mkdir()
+    (folder.path / "train" / "data-00000-of-00001.arrow").write_bytes(b"old")
+    (folder.path / "notes.txt").write_text("mine")
+    (folder.work / "journal.jsonl").write_text("old")
+    begin(tmp_path / "out", {**IDENTITY, "inputs": []}, overwrite=True)
+    assert not (folder.path / "train").exists()
+    assert not (folder.work / "journal.jsonl").exists()
+    assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+def test_overwrite_does_not_follow_a_link(tmp_path):
+    folder = begin(tmp_path / "out")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine.txt").write_text("mine")
+    (folder.path / "train").symlink_to(outside)
+    begin(tmp_path / "out", overwrite=True)
+    assert (outside / "mine.txt").read_text() == "mine"
+    assert not (folder.path / "train").exists()
+
+
+def test_overwrite_killed_at_any_file_can_be_repeated(tmp_path, monkeypatch):
+    real = os.unlink
+    for survivors in range(8):
+        path = tmp_path / str(survivors)
+        folder = begin(path)
+        names = ("manifest.json", "dataset_dict.json", "quarantine.jsonl", "README.md")
+        for name in names:
+            (path / name).write_text("{}")
+        (folder.work / "journal.jsonl").write_text("old")
+        removed = []
+
+        def unlink(target, *arguments, removed=removed, limit=survivors, **named):
+            if len(removed) == limit:
+                raise KeyboardInterrupt
+            result = real(target, *arguments, **named)
+            removed.append(target)
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", unlink)
+            try:
+                begin(path, overwrite=True)
+            except KeyboardInterrupt:
+                assert (path / "run.json").exists()  # still known as a run
+        begin(path, overwrite=True)
+        assert not any((path / name).exists() for name in names)
+        assert not (folder.work / "journal.jsonl").exists()
+
+
+def test_a_first_start_killed_before_run_json_was_whole_can_be_repeated(tmp_path):
+    path = tmp_path / "out"
+    (path / ".work").mkdir(parents=True)
+    (path / ".lock").touch()
+    (path / ".run.json.tmp").write_text('{"recipe": ')
+    begin(path)
+    assert (path / "run.json").exists()
+
+
+def test_what_differs_is_named_by_its_place(tmp_path):
+    begin(tmp_path / "out")
+    other = {**IDENTITY, "inputs": [{"path": "a.json", "sha256": "2"}], "device": "cuda"}
+    with pytest.raises(RunFolderError) as caught:
+        begin(tmp_path / "out", other)
+    assert 'inputs.0.sha256 was "1", is "2"' in str(caught.value)
+    assert "device is new" in str(caught.value)
+
+
+def test_other_library_versions_are_no_other_run(tmp_path):
+    begin(tmp_path / "out")
+    begin(tmp_path / "out", {**IDENTITY, "versions": {"pyarrow": "2"}})
+
+
+def test_only_one_may_hold_the_folder(tmp_path):
+    with RunFolder(tmp_path / "out").claimed():
+        with pytest.raises(RunFolderError, match="another process"):
+            with RunFolder(tmp_path / "out").claimed():
+                pass
+    with RunFolder(tmp_path / "out").claimed():
+        pass
+
+
+def test_a_file_in_place_of_the_folder_is_a_storage_error(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(StorageError, match="out"):
+        begin(tmp_path / "out" / "run")
+
+
+def test_abandoning_keeps_a_run_that_has_units(tmp_path, monkeypatch):
+    folder = begin(tmp_path / "out")
+    monkeypatch.setattr(
+        run_folder.RunFolder, "journal", lambda self: type("J", (), {"units": [1]})()
+    )
+    folder.abandon()
+    assert (folder.path / "run.json").exists()

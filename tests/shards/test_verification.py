@@ -1,0 +1,178 @@
+"""``verify`` finds every kind of damage, and names it."""
+
+import json
+import shutil
+
+import pytest
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.verification import verify
+
+SHARD = "train/data-00001-of-00008.arrow"
+
+
+def test_a_run_as_it_was_written_is_sound(finished):
+    result = verify(finished)
+    assert result.problems == ()
+    assert result.shards == 16
+    assert result.rows == 238 * 3
+
+
+@pytest.mark.parametrize("place", [0, 0.37, 0.5, 0.81, -1])
+def test_a_flipped_bit(copied, place):
+    path = copied / SHARD
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content)) if place >= 0 else -1] ^= 4
+    path.write_bytes(content)
+    assert verify(copied).problems == (
+        f"{SHARD}: its SHA-256 differs from the manifest's; it was changed",
+    )
+
+
+def test_a_cut_shard(copied):
+    path = copied / SHARD
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-9])
+    (problem,) = verify(copied).problems
+    assert problem == f"{SHARD}: has {size - 9} bytes instead of {size}; it was cut or changed"
+
+
+def test_a_missing_shard(copied):
+    (copied / SHARD).unlink()
+    assert verify(copied).problems == (f"{SHARD}: is missing",)
+
+
+def test_an_extra_shard(copied):
+    shutil.copy(copied / SHARD, copied / "train" / "data-00008-of-00009.arrow")
+    assert verify(copied).problems == (
+        "train/data-00008-of-00009.arrow: is not in the manifest",
+    )  # fmt: skip
+
+
+def test_shards_that_changed_places(copied):
+    first, second = copied / SHARD, copied / "train" / "data-00002-of-00008.arrow"
+    one, two = first.read_bytes(), second.read_bytes()
+    first.write_bytes(two)
+    second.write_bytes(one)
+    assert len(verify(copied).problems) == 2
+
+
+def test_a_symlinked_shard(copied, tmp_path):
+    path = copied / SHARD
+    shutil.move(path, tmp_path / "elsewhere.arrow")
+    path.symlink_to(tmp_path / "elsewhere.arrow")
+    assert verify(copied).problems == (f"{SHARD}: leads out of the run folder",)
+
+
+def test_a_symlinked_split(copied, tmp_path):
+    shutil.move(copied / "train", tmp_path / "elsewhere")
+    (copied / "train").symlink_to(tmp_path / "elsewhere")
+    problems = verify(copied).problems
+    assert len(problems) == 8
+    assert all("leads out of the run folder" in problem for problem in problems)
+
+
+def edit(run, change):
+    manifest = json.loads((run / "manifest.json").read_text())
+    change(manifest)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    return verify(run).problems
+
+
+@pytest.mark.parametrize(
+    "field", ["rows", "candidates", "accepted", "rejected", "native_rejected", "tokens"]
+)
+def test_an_edited_count_of_a_unit(copied, field):
+    problems = edit(copied, lambda m: m["units"][3].update({field: m["units"][3][field] + 1}))
+    assert any(f"totals.{'native' if field == 'rows' else field} " in x for x in problems)
+
+
+@pytest.mark.parametrize(
+    "field", ["read", "native", "quarantined", "candidates", "accepted", "rejected", "seconds"]
+)
+def test_an_edited_total(copied, field):
+    problems = edit(copied, lambda m: m["totals"].update({field: m["totals"][field] + 1}))
+    assert problems
+
+
+def test_counts_edited_in_unit_and_total_alike(copied):
+    def move(manifest):
+        for part in (manifest["units"][3], manifest["totals"]):
+            part["accepted"] += 1
+            part["rejected"] -= 1
+
+    problems = edit(copied, move)
+    assert any("unit 3: the manifest says accepted" in problem for problem in problems)
+
+
+def test_edited_reasons(copied):
+    def rename(manifest):
+        for part in (manifest["units"][0], manifest["totals"]):
+            part["reasons"] = {"text.invented.low": 1}
+
+    assert any("unit 0: the manifest says reasons" in x for x in edit(copied, rename))
+
+
+def test_a_unit_gone_with_its_shards(copied):
+    def drop(manifest):
+        for shard in manifest["units"].pop()["files"].values():
+            (copied / shard["path"]).unlink()
+
+    problems = edit(copied, drop)
+    assert any(problem.startswith("totals.native is 238") for problem in problems)
+    assert any(problem.startswith("train/state.json: was changed") for problem in problems)
+
+
+def test_a_unit_numbered_twice(copied):
+    problems = edit(copied, lambda m: m["units"][1].update(unit=0))
+    assert "the manifest's units are not numbered 0, 1, 2 and so on" in problems
+
+
+def test_a_removed_quarantine_line(tmp_path, english, write_rows, make_run):
+    run = tmp_path / "run"
+    make_run(run, write_rows([english[0], "{broken", "{again", english[1]]))
+    assert verify(run).problems == ()
+    path = run / "quarantine.jsonl"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    assert verify(run).problems == ("quarantine.jsonl: 1 records, but the totals say 2",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train/state.json", None),
+        ("dataset_dict.json", None),
+        ("rejected/dataset_info.json", "{cut"),
+        ("dataset_dict.json", '{"splits": ["train"]}'),
+    ],
+)
+def test_index_files_that_are_gone_or_changed(copied, name, content):
+    (copied / name).unlink()
+    if content is not None:
+        (copied / name).write_text(content)
+    (problem,) = verify(copied).problems
+    assert problem.startswith(f"{name}: ")
+
+
+def test_a_state_that_leaves_a_shard_out(copied):
+    path = copied / "train" / "state.json"
+    state = json.loads(path.read_text())
+    state["_data_files"].pop()
+    path.write_text(json.dumps(state))
+    (problem,) = verify(copied).problems
+    assert problem.startswith("train/state.json: was changed")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("{cut", "cannot be read"), ("[]", "not a JSON object"), ('{"recipe": {}}', "lacks recipe")],
+)
+def test_a_damaged_run_json_is_refused(copied, content, said):
+    (copied / "run.json").write_text(content)
+    with pytest.raises(RunFolderError, match=rf"run\.json.* {said}"):
+        verify(copied)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="not a finished run"):
+        verify(tmp_path)

@@ -1,0 +1,244 @@
+"""A recipe says what it means or is refused with the key, its place and what is allowed."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment.errors import LanguageError, ModelError, RecipeError, RouteError
+from bt_augment.filtering.registry import all_scores
+from bt_augment.recipe import load_recipe, recipe_schema
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(text):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "meant", "allowed"),
+    [
+        ("routes: [en:pt]\nfilter: {}\n", 2, "filter", "filters", "decontaminate, filters, input"),
+        ("input:\n  quesion: q\n", 2, "input.quesion", "question", "passage_lang"),
+        ("translation:\n  model: x\n", 2, "translation.model", "models", "decoding"),
+        (
+            "translation:\n  decoding:\n    beamsize: 2\n",
+            3, "translation.decoding.beamsize", "beam_size", "temperature",
+        ),
+        ("output:\n\n  unit_row: 2\n", 3, "output.unit_row", "unit_rows", "native"),
+        ("filters:\n  fidelty: {}\n", 2, "filters.fidelty", "fidelity", "duplicates"),
+        (
+            "filters:\n  fidelity:\n    chr: {}\n",
+            3, "filters.fidelity.chr", "chrf", "passage_chrf",
+        ),
+        (
+            "filters:\n  fidelity:\n    chrf:\n      mim: 3\n",
+            4, "filters.fidelity.chrf.mim", "min", "on_null",
+        ),
+        (
+            "filters:\n  fidelity:\n    embedding_cosine:\n      modle: x\n",
+            4, "filters.fidelity.embedding_cosine.modle", "model", "on_null",
+        ),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_is_named_with_its_place_and_a_suggestion(
+    recipe, text, line, key, meant, allowed
+):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(recipe(text))
+    message = str(caught.value)
+    assert f"recipe.yaml, line {line}: {key}: unknown key (did you mean {meant!r}?)" in message
+    assert allowed in message.split("allowed are ")[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("output.unit_rows", "0", "greater than or equal to 1, not 0"),
+        ("output.unit_rows", "100001", "less than or equal to 100000"),
+        ("output.unit_rows", "many", "valid integer"),
+        ("output.native", "perhaps", "valid boolean"),
+        ("translation.decoding.beam_size", "0", "greater than or equal to 1"),
+        ("translation.decoding.candidates", "-1", "greater than or equal to 1"),
+        ("translation.decoding.temperature", "0", "greater than 0"),
+        ("translation.decoding.method", "greedy", "'nbest' or 'sampling'"),
+        ("translation.decoding.max_input_tokens", "7", "greater than or equal to 8"),
+        ("filters.fidelity.chrf.min", "high", "valid number"),
+        ("filters.fidelity.chrf.min", ".nan", "finite number"),
+        ("filters.fidelity.chrf.on_null", "keep", "'reject' or 'pass'"),
+        ("filters.fidelity.embedding_cosine.model", "3", "not of type str"),
+        ("routes", "en:pt", "valid list"),
+        ("input", "5", "input"),
+        ("filters", "[]", "valid dictionary"),
+        ("filters.fidelity", "3", "valid dictionary"),
+        ("filters.fidelity.chrf", "3", "valid dictionary"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_is_allowed(key, value, said):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(assignments=[f"{key}={value}"])
+    assert str(caught.value).startswith(f"{key}")
+    assert said in str(caught.value)
+
+
+def test_a_value_out_of_range_in_a_file_has_its_line(recipe):
+    with pytest.raises(RecipeError, match=r"recipe\.yaml, line 3: translation\.decoding\.seed: "):
+        load_recipe(recipe("translation:\n  decoding:\n    seed: -1\n"))
+
+
+def test_thresholds_that_contradict_each_other_are_refused(recipe):
+    with pytest.raises(RecipeError, match=r"line 2: filters.fidelity.chrf: min 99 is above max 97"):
+        load_recipe(recipe("filters:\n  fidelity: {chrf: {min: 99}}\n"))
+
+
+@pytest.mark.parametrize(
+    "assignment", ["", "routes", "=3", "a.b", "filters.fidelity.chrf.min=[", ".=1", "a..b=1"]
+)
+def test_an_assignment_that_is_none_is_refused(assignment):
+    with pytest.raises(RecipeError):
+        load_recipe(assignments=[assignment])
+
+
+def test_an_assignment_below_a_value_is_refused():
+    with pytest.raises(RecipeError, match="output holds a value, not a section"):
+        load_recipe(assignments=["output=3", "output.native=false"])
+
+
+def test_set_wins_over_options_and_those_over_the_file(recipe):
+    path = recipe("output: {unit_rows: 1, native: false}\ntranslation: {decoding: {seed: 4}}\n")
+    loaded = load_recipe(
+        path,
+        {"output.unit_rows": 2, "translation.decoding.seed": 5},
+        ["output.unit_rows=3", "output.unit_rows=4"],
+    )
+    assert loaded.output.unit_rows == 4
+    assert loaded.decoding.seed == 5
+    assert loaded.output.native is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "routes: !!python/object/apply:os.system ['touch {mark}']\n",
+        "!!python/object/new:os.system ['touch {mark}']\n",
+        "routes: !!python/name:os.system\n",
+    ],
+)
+def test_yaml_runs_no_code(recipe, tmp_path, text):
+    mark = tmp_path / "mark"
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(recipe(text.format(mark=mark)))
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(assignments=[f"routes=!!python/object/apply:os.system ['touch {mark}']"])
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"routes: [en:pt", "is not YAML"),
+        (b"- en:pt\n", "a mapping of sections, not list"),
+        (b"just words", "a mapping of sections, not str"),
+        (b"routes: \xff\xfe", "cannot be read as a recipe"),
+        (b"1: 2\n", "1"),
+        (b"routes: [en:pt]\nroutes: [en:pt:en]\n", "line 2: routes"),
+        (b"input: &a\n  question: *a\n", "question"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused_and_named(tmp_path, content, said):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "bad.yaml" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(RecipeError, match="cannot be read as a recipe"):
+            load_recipe(path)
+
+
+def test_an_empty_file_is_the_defaults(recipe):
+    assert load_recipe(recipe("# nothing\n")).resolved() == load_recipe().resolved()
+
+
+def test_the_defaults_are_what_the_scores_declare():
+    settings = load_recipe(overrides={"decontaminate": {"x": "y"}}).filters
+    for score in all_scores():
+        setting = settings[score.name]
+        assert (setting.threshold.min, setting.threshold.max) == (score.min, score.max)
+        assert setting.enabled == score.enabled
+
+
+def test_contamination_is_judged_only_against_a_benchmark():
+    assert not any(name.startswith("contamination.") for name in load_recipe().enabled)
+    named = load_recipe(overrides={"decontaminate": {"xquad": "data/parallel"}})
+    assert "contamination.question" in named.enabled
+
+
+def test_a_null_removes_a_bound():
+    chrf = load_recipe(assignments=["filters.fidelity.chrf.max=null"]).filters["fidelity.chrf"]
+    assert chrf.threshold.max is None
+    assert chrf.threshold.min is not None
+
+
+def test_routes_are_kept_once_in_their_order():
+    loaded = load_recipe(overrides={"routes": ["en:pt:en", "en:pt", "EN:pt:en"]})
+    assert [str(route) for route in loaded.routes] == ["en:pt:en", "en:pt"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "said"),
+    [
+        ({"routes": ["en"]}, RouteError, "'en' needs two"),
+        ({"routes": ["en:klingonese"]}, LanguageError, "klingonese"),
+        ({"translation.models": ["a/b", "c/d"]}, ModelError, "keep one"),
+        ({"translation.models": ["en:xyzzyq=a/b"]}, LanguageError, "xyzzyq"),
+    ],
+)
+def test_routes_and_models_are_checked_when_the_recipe_is_read(overrides, error, said):
+    with pytest.raises(error, match=said):
+        load_recipe(overrides=overrides)
+
+
+ENABLED = st.sampled_from([score.name for score in all_scores()])
+
+
+@given(
+    st.lists(st.sampled_from(["en:pt", "en:pt:en", "pt:en:es"]), max_size=3),
+    st.dictionaries(ENABLED, st.booleans(), max_size=5),
+    st.dictionaries(ENABLED, st.floats(-1e6, 1e6, width=32), max_size=5),
+    st.integers(1, 100_000),
+    st.sampled_from([[], ["opus-mt"], ["a/b", "en:pt=c/d"]]),
+)
+def test_a_resolved_recipe_is_a_recipe_that_resolves_to_itself(
+    tmp_path_factory, routes, enabled, floors, unit_rows, models
+):
+    assignments = [f"filters.{name}.enabled={str(on).lower()}" for name, on in enabled.items()]
+    assignments += [f"filters.{name}.max=null" for name in floors]
+    assignments += [f"filters.{name}.min={json.dumps(low)}" for name, low in floors.items()]
+    resolved = load_recipe(
+        overrides={
+            "routes": routes,
+            "output.unit_rows": unit_rows,
+            "translation.models": models,
+            "decontaminate": {"bench": "some/where"},
+        },
+        assignments=assignments,
+    ).resolved()
+    path = tmp_path_factory.mktemp("recipe") / "resolved.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(resolved))), encoding="utf-8")
+    assert load_recipe(path).resolved() == resolved
+
+
+def test_the_schema_lists_every_section():
+    assert set(recipe_schema()["properties"]) == set(load_recipe().resolved())
