@@ -287,8 +287,10 @@ def _about(identity: Mapping[str, Any], pairs: int) -> Iterator[str]:
         for hop, model in identity["models"].items()
     )
     versions = ", ".join(f"{name} {number}" for name, number in identity["versions"].items())
+    routes = " ".join(f"--route {route}" for route in identity["recipe"]["routes"])
+    named = " ".join(Path(str(i.get("path", i))).name for i in identity["inputs"])
     yield f"- input: {inputs}, {pairs:,} pairs"
-    yield f"- routes: {', '.join(f'`{route}`' for route in identity['recipe']['routes'])}"
+    yield f"- run: `bt-augment generate {named} {routes} --out RUN`"
     yield f"- models: {models}"
     yield f"- versions: {versions}"
     changed = _changed(identity["recipe"]["filters"])

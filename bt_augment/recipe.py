@@ -21,7 +21,7 @@ from bt_augment.translation.models import ModelSelection
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding
 
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @pydantic_dataclass(frozen=True, config=_STRICT)
@@ -67,7 +67,7 @@ class OutputSection(BaseModel):
 class ScoreSetting(BaseModel):
     """What a recipe may say of one score; what it leaves out stays as the score declares it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     enabled: bool | None = None
     min: float | None = None
@@ -270,6 +270,20 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> F
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 class _Places:
     """Says where in a recipe a key is: the file and line if it is there, and the dotted key."""
 
@@ -339,7 +353,7 @@ def _read(path: Path) -> str:
 
 def _parse(text: str, path: Path | None) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
+        content = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise RecipeError(f"{path}: is not YAML: {error}") from error
     if content is None:

@@ -148,7 +148,7 @@ def test_yaml_runs_no_code(recipe, tmp_path, text):
         (b"just words", "a mapping of sections, not str"),
         (b"routes: \xff\xfe", "cannot be read as a recipe"),
         (b"1: 2\n", "1"),
-        (b"routes: [en:pt]\nroutes: [en:pt:en]\n", "line 2: routes"),
+        (b"routes: [en:pt]\nroutes: [en:pt:en]\n", "'routes' is there twice"),
         (b"input: &a\n  question: *a\n", "question"),
     ],
 )

@@ -16,6 +16,7 @@ from bt_augment.filtering.number_words import NUMBER_WORDS, spelled_numbers
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 _AFTER_LETTER = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹₀-₉]+")  # km², CO₂
+_VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
 _LONE_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")  # a footnote mark, or an exponent
 _SIGNS = str.maketrans({"٫": ".", "٬": ",", "’": "'", "\u00a0": "\u202f", "\u2009": "\u202f"})
 
@@ -92,10 +93,16 @@ def _roman_value(numeral: str) -> int:
 
 
 @lru_cache(maxsize=4096)
+def _fraction_in_digits(match: re.Match[str]) -> str:
+    """Return ½ as it is written without the character: 1/2."""
+    return " " + unicodedata.normalize("NFKC", match.group()).replace("\u2044", "/") + " "
+
+
 def read_numbers(text: str, lang: str) -> Numbers:
     """Return the numbers of ``text``, written in the language of BCP-47 tag ``lang``."""
     base = lang.split("-")[0]
     if not text.isascii():
+        text = _VULGAR_FRACTION.sub(_fraction_in_digits, text)
         text = text.translate(_digit_table()).translate(_SIGNS)
         text = _AFTER_LETTER.sub(lambda m: m.group().translate(_SUPERSCRIPTS), text)
         text = _LONE_SUPERSCRIPT.sub(" ", text)

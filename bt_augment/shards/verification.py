@@ -118,7 +118,7 @@ def _made(rows: pa.Table) -> pa.Table:
 def _strays(folder: Path, manifest: Manifest) -> Iterator[str]:
     known = {entry.path for unit in manifest.units for entry in unit.files.values()}
     for split in SPLITS:
-        for path in sorted((folder / split).glob("*.arrow")):
+        for path in sorted((folder / split).glob("data-*.arrow")):
             if f"{split}/{path.name}" not in known:
                 yield f"{split}/{path.name}: is not in the manifest"
 
