@@ -143,9 +143,7 @@ class Command:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(
-        self, *arguments: object, stderr: int = subprocess.PIPE
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start it, to be killed."""
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *map(str, arguments)],

@@ -50,7 +50,7 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
     return sum(ordinary) / len(ordinary) if len(ordinary) >= _MIN_WORDS else 0.0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _runs(text: str) -> frozenset[tuple[str, ...]]:
     words = _words().findall(text.casefold())
     return frozenset(zip(*(words[offset:] for offset in range(_RUN)), strict=False))

@@ -106,7 +106,7 @@ def _round_trip_chrf(source: str, made: str, method: str) -> float:
     return chrf(source, made) if method == ROUND_TRIP else float("nan")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def chrf(reference: str, hypothesis: str) -> float:
     """Return chrF2 of ``hypothesis``, 0 to 100, by sacrebleu's defaults (Popović 2015)."""
     if reference == hypothesis:

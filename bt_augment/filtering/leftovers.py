@@ -73,7 +73,7 @@ def _markup(text: str) -> Counter[str]:
     return Counter("".join(match.split()).lower() for match in _MARKUP.findall(text))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _stands_for_nothing(char: str) -> bool:
     if char in _UNKNOWN:
         return True

@@ -73,7 +73,7 @@ def _like(name: str, tokens: Collection[str], likeness: float) -> bool:
     return process.extractOne(name, tokens, scorer=fuzz.ratio, score_cutoff=likeness) is not None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _tokens(text: str) -> frozenset[str]:
     return frozenset(_fold(token) for token in _TOKEN.findall(text))
 

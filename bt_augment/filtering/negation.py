@@ -21,39 +21,51 @@ class _Negation:
     soft: re.Pattern[str]
 
 
+_AROUND = 5  # characters that an untranslated negation shares with the source on either side
+
+
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
 
 
+# Not counted as negations: "or not" and "not only", which deny nothing, and "no more than".
 NEGATIONS = {
     "en": _Negation(
-        # "No. 6" is a number, "whether or not" and "not only" negate nothing
+        # "No. 6" is a number
         re.compile(
-            r"(?<!\w)(?:(?<!\bor )not(?! only)|cannot|never|no(?!\.? ?\d)|without|none"
+            r"(?<!\w)(?:(?<!\bor )not(?! only| just| solely| merely| simply)|cannot|never"
+            r"|no(?!\.? ?\d| doubt| (?:more|less|later|fewer|sooner) than)|without|none"
             r"|nobody|nothing|nowhere)(?!\w)|n['’]t(?!\w)",
             re.IGNORECASE,
         ),
         _words(r"nor|neither"),
         _words(
-            r"hardly|barely|rarely|seldom|scarcely|lack\w*|fail\w*|unable|unlike\w*|impossib\w+"
+            r"hardly|barely|rarely|seldom|scarcely|lack\w*|fail\w*|impossib\w+"
             r"|except|instead|rather|avoid\w*|prevent\w*|refus\w+|absen\w+|missing"
-            r"|non\w*|until|un\w+(?:ed|able|ful|al|n|ly)|in(?:abil|capab)\w+"
-            r"|ir(?:relev|respect)\w+|exclu\w+|den(?:y|ied|ies)|\w+less|free|not only|stop\w*"
+            r"|non\w*|until|un-?(?!der|til|i[otv]|less|cle|anim)\w{4,}|unless|in(?:abil|capab)\w+"
+            r"|ir(?:relev|respect)\w+|exclu\w+|den(?:y|ied|ies)|\w+less(?:ness|ly)?|free"
+            r"|not (?:only|just|solely|merely|simply)|stop\w*|yet to|ever|only"
             r"|prohibit\w*|forb\w+|dis\w+ed|other than|anything but|out of|opposite|left"
         ),
     ),
     "pt": _Negation(
-        _words(r"não(?! só| apenas| somente| obstante)|nunca|sem(?! dúvida)|jamais"),
+        _words(
+            r"(?<!\bou )não(?! só| apenas| somente| obstante| mais d[eo]| passa\w* de)|nunca"
+            r"|sem(?! dúvida)|jamais"
+        ),
         _words(r"nem|nenhuma?s?|nenhuns|nada|ninguém|tampouco"),
         _words(
             r"falt\w+|falh\w+|incapa\w+|imposs\w+|exce[tp]\w+|salvo|só em|só no"
             r"|evit\w+|imped\w+|recus\w+|deix\w+ de|ausên\w+|ausen\w+|raramente"
             r"|livre\w*|exclu\w+|neg\w+|in\w+(?:íve|áve)\w+|des(?:conhec|prov|abit|ocup)\w+|fora de"
-            r"|proib\w+"
+            r"|proib\w+|inexist\w+|insatisf\w+|não (?:só|apenas|somente)|apenas"
         ),
     ),
     "es": _Negation(
-        _words(r"no(?! solo| sólo| solamente| obstante)|nunca|sin(?! embargo| duda)|jamás"),
+        _words(
+            r"(?<!\bo )no(?! solo| sólo| solamente| obstante| más de)|nunca"
+            r"|sin(?! embargo| duda)|jamás"
+        ),
         _words(r"ni|ningun[oa]|ningún|nada|nadie|tampoco"),
         _words(
             r"falt\w+|carec\w+|fall\w+|incapa\w+|impos\w+|excep\w+|salvo|hasta"
@@ -63,12 +75,15 @@ NEGATIONS = {
         ),
     ),
     "de": _Negation(
-        _words(r"nicht(?! nur)|kein\w*|nie|niemals|ohne|nichts|niemand\w*|nirgend\w*"),
+        _words(
+            r"(?<!\boder )nicht(?! nur| mehr als)|kein\w*|nie|niemals|ohne|nichts|niemand\w*"
+            r"|nirgend\w*"
+        ),
         _words(r"weder"),
         _words(
-            r"mangel\w*|fehl\w*|unfähig\w*|unmöglich\w*|außer|erst|statt|anstatt"
-            r"|vermeid\w*|verhinder\w*|weiger\w*|verweiger\w*|kaum|selten"
-            r"|un(?!d|ter|s|iv|gef)\w+|\w+los\w*|\w+frei\w*|ab\w*lehn\w*|verbot\w*|verbiet\w*"
+            r"mangel\w*|fehl\w*|außer|erst|statt|anstatt|vermeid\w*|verhinder\w*|\w*weiger\w*"
+            r"|kaum|selten|un(?!d|ter|s|i[vot]|gef)\w{4,}|\w{3,}los(?:e[nmrs]?|igkeit)?"
+            r"|\w+frei(?:e[nmrs]?)?|ab\w*lehn\w*|verbot\w*|verbiet\w*"
         ),
     ),
 }
@@ -91,7 +106,7 @@ def negations_changed(source: str, source_lang: str, made: str, made_lang: str) 
 
 def _changed(before: _Negation, source: str, after: _Negation, made: str) -> int:
     """Return how many negations one sentence has more than the other, paraphrases aside."""
-    first, second = _count(before, source), _count(after, made)
+    first, second = _count(before, source, made), _count(after, made, source)
     if first == second:
         return 0
     if first > second:
@@ -99,14 +114,19 @@ def _changed(before: _Negation, source: str, after: _Negation, made: str) -> int
     return max(0, second - first - _paraphrases(after, made, before, source))
 
 
-def _count(words: _Negation, sentence: str) -> int:
-    return len(words.hard.findall(sentence)) or int(bool(words.concord.search(sentence)))
+def _count(words: _Negation, sentence: str, other: str) -> int:
+    """Return the negations of a sentence, less the untranslated ones (titles) of both texts."""
+    found = 0
+    for match in words.hard.finditer(sentence):
+        around = sentence[max(match.start() - _AROUND, 0) : match.end() + _AROUND]
+        found += around not in other
+    return found or int(bool(words.concord.search(sentence)))
 
 
 def _paraphrases(one: _Negation, negated: str, other: _Negation, plain: str) -> int:
-    """Return how many words of the plainer sentence may stand for a negation of the other."""
+    """Return how many words of the plainer sentence may stand for a negation of the other.
+
+    Words of that kind that both sentences have stand for each other.
+    """
     found = len(other.soft.findall(plain)) + len(other.concord.findall(plain))
-    if one is not other:
-        return found
-    # In one language, a word that both sentences have stands for itself.
-    return found - len(one.soft.findall(negated)) - len(one.concord.findall(negated))
+    return max(0, found - len(one.soft.findall(negated)) - len(one.concord.findall(negated)))

@@ -29,6 +29,9 @@ _SPACE_GROUPS = frozenset(
     | {"sk", "sl", "sv", "uk"}
 )
 _NUMBERED_MONTHS = frozenset({"zh", "ja", "ko", "vi", "yue", "wuu"})
+_PERCENT = re.compile(r"\bpor\s+cento\b|\bpor\s+cien(?:to)?\b", re.IGNORECASE)  # no hundred
+# Titles keep their English words in other languages: The Five Keys, Volume Two.
+_ENGLISH_TITLE = re.compile(r"\b(?:Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve)\b")
 _ROMAN = re.compile(r"\b[IVXLCDM]+\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _MULTIPLIER = re.compile(
@@ -92,7 +95,7 @@ def _roman_value(numeral: str) -> int:
     return sum(-v if v < nxt else v for v, nxt in zip(values, following, strict=True))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _fraction_in_digits(match: re.Match[str]) -> str:
     """Return ½ as it is written without the character: 1/2."""
     return " " + unicodedata.normalize("NFKC", match.group()).replace("\u2044", "/") + " "
@@ -121,9 +124,13 @@ def read_numbers(text: str, lang: str) -> Numbers:
     hints = Counter(str(_roman_value(m.group())) for m in _ROMAN.finditer(text))
     written = values.copy()
     words = NUMBER_WORDS.get(base)
+    if base != "en":
+        english, _ = spelled_numbers(" ; ".join(_ENGLISH_TITLE.findall(text)), NUMBER_WORDS["en"])
+        hints.update(map(str, english))
     if words is not None:
         # "3 mil" and "2 hundred" belong to the digits before them
-        spelled, hinted = spelled_numbers(_blank_scales(text, spans), words)
+        plain = _PERCENT.sub(" % ", _blank_scales(text, spans))
+        spelled, hinted = spelled_numbers(plain, words)
         values.update(map(str, spelled))
         scaled.update(str(value) for value in spelled if value < 1000)
         hints.update(map(str, hinted))
@@ -190,6 +197,9 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
                 invented[b] -= 1
                 break
     missing, invented = +missing, +invented
+    if not missing:  # nothing was replaced: "Route 101 of the U.S. Route 101" only says it again
+        invented = Counter({v: n - (v in source.values) for v, n in invented.items()})
+        invented = +invented
     # What may be a word or a month's name on the other side is given the benefit of the doubt.
     free_missing = Counter({v: n for v, n in missing.items() if _may_lack(v, source, made)})
     free_invented = Counter({v: n for v, n in invented.items() if _may_lack(v, made, source)})

@@ -21,8 +21,12 @@ _KINDS = {
         (r"why", {"reason"}),
         (r"how (?:many|much)", {"quantity"}),
         (
-            r"how (?:long|old|far|often|high|tall|big|large|deep|fast|heavy|wide|late|early|soon"
-            r"|old|hot|cold|thick|strong|close|near|frequently|long)",
+            r"how (?:long|late|early|soon)",
+            {"quantity", "manner", "time"},  # until when, até quando
+        ),
+        (
+            r"how (?:old|far|often|high|tall|big|large|deep|fast|heavy|wide"
+            r"|hot|cold|thick|strong|close|near|frequently)",
             {"quantity", "manner"},
         ),
         (r"how", {"manner"}),
@@ -31,7 +35,9 @@ _KINDS = {
     "pt": (
         (r"quem", {"person"}),
         (r"onde|aonde", {"place"}),
+        (r"até quando|quanto tempo", {"time", "quantity", "manner"}),
         (r"quando", {"time"}),
+        (r"(?:necessário|possível|obrigatório|permitido|preciso|verdade) que", set()),  # that
         (r"por ?qu[eê]", {"reason"}),
         (r"quant[oa]s?", {"quantity", "manner"}),
         (r"como", {"manner"}),
@@ -86,8 +92,8 @@ def _kinds(text: str, lang: str) -> list[set[str]] | None:
     pattern = _PATTERNS.get(lang)
     if pattern is None:
         return None
-    kinds = _KINDS[lang]
-    return [kinds[int((m.lastgroup or "k0")[1:])][1] for m in pattern.finditer(text)]
+    found = (_KINDS[lang][int((m.lastgroup or "k0")[1:])][1] for m in pattern.finditer(text))
+    return [kinds for kinds in found if kinds]
 
 
 def _compatible(asked: list[set[str]], still_asked: list[set[str]]) -> bool:

@@ -190,7 +190,7 @@ def _runs(
     return starts[long], lengths[long]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _weight(token: str) -> float:
     if _HAN.match(token):
         return HAN_WEIGHT / _LETTERS_PER_WORD

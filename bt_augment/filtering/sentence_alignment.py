@@ -53,12 +53,18 @@ def unmatched_sentences(source: Sequence[float], made: Sequence[float]) -> int:
     """
     if len(source) == len(made) and all(map(_plausible, source, made)):
         return int(len(source) >= _MANY and sum(made) < _SHRUNK * sum(source))
-    if len(source) * len(made) > _MAX_CELLS:
+    beads = align(source, made)
+    if beads is None:
         return abs(len(source) - len(made))
-    return sum(
-        rows + columns if 0 in (rows, columns) else not _plausible(before, after)
-        for rows, columns, before, after in _align(source, made)
-    )
+    unmatched = 0
+    row = column = 0
+    for rows, columns in beads:
+        before, after = sum(source[row : row + rows]), sum(made[column : column + columns])
+        unmatched += (
+            rows + columns if 0 in (rows, columns) else not _plausible(before, after)
+        )
+        row, column = row + rows, column + columns
+    return unmatched
 
 
 def _plausible(expected: float, made: float) -> bool:
@@ -75,8 +81,13 @@ def _mismatch(expected: float, made: float) -> float:
     return -math.log(max(math.erfc(deviation / math.sqrt(2)), 1e-300))
 
 
-def _align(source: Sequence[float], made: Sequence[float]) -> list[tuple[int, int, float, float]]:
-    """Return the cheapest beads: sentences taken on each side, and their total lengths."""
+def align(source: Sequence[float], made: Sequence[float]) -> list[tuple[int, int]] | None:
+    """Return the cheapest beads, in order: how many sentences each takes on either side.
+
+    ``None`` for texts of too many sentences.
+    """
+    if len(source) * len(made) > _MAX_CELLS:
+        return None
     source_sum = [0.0, *accumulate(source)]
     made_sum = [0.0, *accumulate(made)]
     best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
@@ -97,7 +108,6 @@ def _align(source: Sequence[float], made: Sequence[float]) -> list[tuple[int, in
     beads = []
     i, j = len(source), len(made)
     while i or j:
-        di, dj = best[i, j][1]
-        beads.append((di, dj, source_sum[i] - source_sum[i - di], made_sum[j] - made_sum[j - dj]))
-        i, j = i - di, j - dj
-    return beads
+        beads.append(best[i, j][1])
+        i, j = i - beads[-1][0], j - beads[-1][1]
+    return beads[::-1]

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate
 
+from bt_augment.filtering.sentence_alignment import align, relative_length
 from bt_augment.translation.segmentation import split_sentences
 
 
+@lru_cache(maxsize=1024)  # several scores of a row ask for the same pairs
 def sentence_pairs(
     source: str, source_lang: str, made: str, made_lang: str
-) -> Iterator[tuple[str, str]]:
-    """Yield the sentences of both texts pairwise if they are as many, else the whole texts.
+) -> tuple[tuple[str, str], ...]:
+    """Return the sentences of both texts pairwise; none where the texts are the same.
 
-    Texts are translated sentence by sentence, so equal numbers almost always mean pairs.
+    Texts are translated sentence by sentence, so equal numbers almost always mean pairs. Others
+    are aligned by their lengths (Gale and Church 1993); a sentence without a counterpart is left
+    out, as it is a matter of its own.
     """
     if source == made:
-        return
+        return ()
     before = [s for s in split_sentences(source, source_lang) if not s.isspace()]
     after = [s for s in split_sentences(made, made_lang) if not s.isspace()]
     if len(before) == len(after):
-        yield from zip(before, after, strict=True)
-    else:
-        yield source, made
+        return tuple(zip(before, after, strict=True))
+    beads = align(
+        [len(s) / relative_length(source_lang) for s in before],
+        [len(s) / relative_length(made_lang) for s in after],
+    )
+    if beads is None:
+        return ((source, made),)
+    rows = accumulate((bead[0] for bead in beads), initial=0)
+    columns = accumulate((bead[1] for bead in beads), initial=0)
+    return tuple(
+        ("".join(before[i : i + di]), "".join(after[j : j + dj]))
+        for (di, dj), i, j in zip(beads, rows, columns, strict=False)
+        if di and dj
+    )

@@ -23,6 +23,7 @@ from bt_augment.generation.ingestion import (
 )
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.units import JudgedUnit, ScoredUnit, UnitMaker, judge_unit
+from bt_augment.languages import normalize_tag
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.pairs.schema import row_schema
@@ -141,9 +142,15 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
 
 
 def input_settings(recipe: Recipe) -> InputSettings:
-    """Return the recipe's input section; the routes' common first language is the default one."""
+    """Return the recipe's input section; the routes' common first language is the default one.
+
+    Raises:
+        LanguageError: its language is not BCP-47.
+    """
     first = {route.tags[0] for route in recipe.routes}
-    if recipe.input.lang is None and len(first) == 1:
+    if recipe.input.lang is not None:
+        return replace(recipe.input, lang=normalize_tag(recipe.input.lang))
+    if len(first) == 1:
         return replace(recipe.input, lang=first.pop())
     return recipe.input
 

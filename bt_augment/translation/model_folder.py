@@ -16,6 +16,8 @@ from bt_augment.translation.tokenizers import read_json, read_vocabulary
 METADATA_NAME = "bt_augment.json"
 
 _KNOWN_BINARY_VERSIONS = (5, 6)  # ctranslate2/specs/model_spec.py: CURRENT_BINARY_VERSION
+# Of the source; the second where both languages share one table.
+_EMBEDDINGS = (b"encoder/embeddings_0/weight", b"decoder/embeddings/weight")
 _HASH_CHUNK = 1 << 20
 
 
@@ -30,8 +32,13 @@ def check_folder(folder: Path) -> None:
         raise ModelError(
             f"{folder / 'config.json'}: is not the configuration of a CTranslate2 translation model"
         )
-    read_vocabulary(folder)
-    _check_weights(folder / "model.bin")
+    tokens = len(read_vocabulary(folder))
+    embeddings = _check_weights(folder / "model.bin")
+    if embeddings is not None and tokens < embeddings:
+        raise ModelError(
+            f"{folder}: the vocabulary lists {tokens} tokens, and the weights have {embeddings}; "
+            "get or convert the model again"
+        )
 
 
 def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = None) -> str:
@@ -87,27 +94,33 @@ def write_atomically(path: Path, content: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def _check_weights(path: Path) -> None:
-    """Walk through the headers of ``model.bin`` and check that the last byte is where it ends."""
+def _check_weights(path: Path) -> int | None:
+    """Walk through the headers of ``model.bin`` and check that the last byte is where it ends.
+
+    Returns the number of source embeddings, where the file tells it.
+    """
+    rows: dict[bytes, int] = {}
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             (version,) = _read(file, "<I")
             if version not in _KNOWN_BINARY_VERSIONS:
-                return  # the engine says itself whether it can read another version
-            _skip_string(file)
+                return None  # the engine says itself whether it can read another version
+            _read_string(file)
             _, variables = _read(file, "<II")
             for _ in range(variables):
-                _skip_string(file)
+                name = _read_string(file)
                 (rank,) = _read(file, "<B")
-                file.seek(4 * rank, os.SEEK_CUR)
+                shape = _read(file, f"<{rank}I")
+                if name in _EMBEDDINGS:
+                    rows[name] = shape[0]
                 _, num_bytes = _read(file, "<BI")
                 file.seek(num_bytes, os.SEEK_CUR)
                 if file.tell() > size:
                     raise EOFError
             (aliases,) = _read(file, "<I")
             for _ in range(2 * aliases):
-                _skip_string(file)
+                _read_string(file)
             complete = file.tell() <= size
     except FileNotFoundError as error:
         raise ModelError(f"{path}: is missing; it is not a CTranslate2 model folder") from error
@@ -115,15 +128,19 @@ def _check_weights(path: Path) -> None:
         raise ModelError(f"{path}: is cut off or damaged; get or convert it again") from error
     if not complete:
         raise ModelError(f"{path}: is cut off; get or convert the model again")
+    return next((rows[name] for name in _EMBEDDINGS if name in rows), None)
 
 
 def _read(file: BinaryIO, layout: str) -> tuple[int, ...]:
     return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
 
-def _skip_string(file: BinaryIO) -> None:
+def _read_string(file: BinaryIO) -> bytes:
     (length,) = _read(file, "<H")
-    file.seek(length, os.SEEK_CUR)
+    text = file.read(length)
+    if len(text) < length:
+        raise EOFError
+    return text.rstrip(b"\0")
 
 
 def _update(digest: hashlib._Hash, path: Path) -> None:

@@ -219,7 +219,16 @@ def test_help_is_there(command, arguments, said):
             "BENCHMARK=DIR",
         ),
         (
-            ("generate", "{one}", "--route", "en:pt", "--decontaminate", "x=none", "--out", "{new}"),
+            (
+                "generate",
+                "{one}",
+                "--route",
+                "en:pt",
+                "--decontaminate",
+                "x=none",
+                "--out",
+                "{new}",
+            ),
             "there is no folder none",
         ),
         (

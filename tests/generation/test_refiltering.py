@@ -86,7 +86,8 @@ def test_rows_keep_their_order_where_native_rows_are_not_all_in_train(
 
 def test_a_score_that_was_not_computed_is_refused(finished, tmp_path):
     with pytest.raises(
-        RecipeError, match=r"filters\.fidelity\.embedding_cosine: this run did not compute.*Generate again"
+        RecipeError,
+        match=r"filters\.fidelity\.embedding_cosine: this run did not compute.*Generate again",
     ):
         again(finished, tmp_path / "out", "filters.fidelity.embedding_cosine.enabled=true")
     assert not (tmp_path / "out").exists()

@@ -119,10 +119,12 @@ def test_other_library_versions_are_no_other_run(tmp_path):
 
 
 def test_only_one_may_hold_the_folder(tmp_path):
-    with RunFolder(tmp_path / "out").claimed():
-        with pytest.raises(RunFolderError, match="another process"):
-            with RunFolder(tmp_path / "out").claimed():
-                pass
+    second = RunFolder(tmp_path / "out").claimed()
+    with (
+        RunFolder(tmp_path / "out").claimed(),
+        pytest.raises(RunFolderError, match="another process"),
+    ):
+        second.__enter__()
     with RunFolder(tmp_path / "out").claimed():
         pass
 

@@ -46,11 +46,26 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
+class _Available(io.RawIOBase):
+    """Gives what there is: filling a whole buffer would lose the part before a cut."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[BinaryIO]:
     """Open ``path`` as :func:`open_bytes` does, past a UTF-8 byte order mark."""
     with open_bytes(path) as stream:
-        buffered = io.BufferedReader(cast(io.RawIOBase, stream), 1 << 18)
+        buffered = io.BufferedReader(_Available(stream), 1 << 18)
         if buffered.peek(3)[:3] == UTF8_BOM:
             buffered.read(3)
         yield cast(BinaryIO, buffered)
