@@ -1,6 +1,7 @@
 """A recipe says what it means or is refused with the key, its place and what is allowed."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 from bt_augment.errors import LanguageError, ModelError, RecipeError, RouteError
 from bt_augment.filtering.registry import all_scores
 from bt_augment.recipe import load_recipe, recipe_schema
+
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -242,3 +246,8 @@ def test_a_resolved_recipe_is_a_recipe_that_resolves_to_itself(
 
 def test_the_schema_lists_every_section():
     assert set(recipe_schema()["properties"]) == set(load_recipe().resolved())
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)
+def test_the_recipes_that_are_shipped_are_valid(path):
+    assert load_recipe(path).routes

@@ -60,9 +60,7 @@ def unmatched_sentences(source: Sequence[float], made: Sequence[float]) -> int:
     row = column = 0
     for rows, columns in beads:
         before, after = sum(source[row : row + rows]), sum(made[column : column + columns])
-        unmatched += (
-            rows + columns if 0 in (rows, columns) else not _plausible(before, after)
-        )
+        unmatched += rows + columns if 0 in (rows, columns) else not _plausible(before, after)
         row, column = row + rows, column + columns
     return unmatched
 

@@ -40,7 +40,7 @@ from bt_augment.shards.manifest import (
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
 from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
-from bt_augment.translation.translator import Device, Translator, resolve_device
+from bt_augment.translation.translator import Device, load_translators, resolve_device
 
 logger = logging.getLogger(__name__)
 
@@ -126,10 +126,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         maker = UnitMaker(
             BackTranslator(
                 recipe.routes,
-                {
-                    hop: Translator(model, device=device, workers=request.workers)
-                    for hop, model in models.items()
-                },
+                load_translators(models, device=device, workers=request.workers),
                 recipe.decoding,
                 dual_cross_entropy=DUAL in recipe.enabled,
             ),

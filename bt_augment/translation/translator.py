@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -95,6 +96,7 @@ class Translator:
         device: Device = "auto",
         device_index: Sequence[int] = (0,),
         workers: int | None = None,
+        shares: Translator | None = None,
     ) -> None:
         """Load ``model``.
 
@@ -103,6 +105,7 @@ class Translator:
             device: ``auto`` is the GPU where CTranslate2 sees one.
             device_index: GPUs to use.
             workers: batches translated at once on CPU; None is one per core.
+            shares: a translator of the same folder, whose loaded weights serve this hop too.
 
         Raises:
             ModelError: the folder cannot be loaded.
@@ -111,7 +114,7 @@ class Translator:
         self.device = resolve_device(device)
         self._device_index = list(device_index)
         self._workers = workers or available_cores()
-        self._engine = self._load(self._workers, 1)
+        self._engine: Any = shares._engine if shares else self._load(self._workers, 1)
 
     def _load(self, inter_threads: int, intra_threads: int) -> Any:
         import ctranslate2
@@ -255,6 +258,27 @@ class Translator:
 
         ctranslate2.set_random_seed((seed * 1_000_003 + salt) % (2**32 - 1))
         return self._load(1, self._workers)
+
+
+def load_translators(
+    models: Mapping[tuple[str, str], ResolvedModel],
+    *,
+    device: Device = "auto",
+    workers: int | None = None,
+) -> dict[tuple[str, str], Translator]:
+    """Return a translator for each hop; hops of one multilingual model share its weights.
+
+    Raises:
+        ModelError: a model cannot be loaded.
+    """
+    loaded: dict[Path, Translator] = {}
+    translators = {}
+    for hop, model in models.items():
+        translators[hop] = Translator(
+            model, device=device, workers=workers, shares=loaded.get(model.folder)
+        )
+        loaded.setdefault(model.folder, translators[hop])
+    return translators
 
 
 def _shortened(tokens: list[str]) -> list[str]:

@@ -8,7 +8,12 @@ import sentencepiece
 
 from bt_augment.errors import ModelError
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator, resolve_device
+from bt_augment.translation.translator import (
+    Decoding,
+    Translator,
+    load_translators,
+    resolve_device,
+)
 
 SENTENCES = [
     "Where does the river begin?",
@@ -111,3 +116,16 @@ def test_a_gpu_that_is_not_there_is_refused():
         assert resolve_device("auto") == "cpu"
         with pytest.raises(ModelError, match="no GPU"):
             resolve_device("cuda")
+
+
+def test_hops_of_one_folder_share_its_weights(model, translator, tmp_path):
+    other = ModelCatalog(tmp_path).resolve(BUNDLED_MINI, "pt", "en")
+    hops = {("en", "pt"): model, ("en", "pt-BR"): model, ("pt", "en"): other}
+
+    loaded = load_translators(hops, device="cpu", workers=1)
+
+    assert loaded["en", "pt"]._engine is loaded["en", "pt-BR"]._engine
+    assert loaded["en", "pt"]._engine is not loaded["pt", "en"]._engine
+    assert texts(loaded["en", "pt-BR"].translate(SENTENCES, Decoding())) == texts(
+        translator.translate(SENTENCES, Decoding())
+    )
