@@ -260,6 +260,12 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> F
         raise RecipeError(_explain(error, ScoreSetting, place, where, allowed)) from error
     low = setting.min if "min" in plain else score.min
     high = setting.max if "max" in plain else score.max
+    for key, value in (("min", low), ("max", high)):
+        if value is not None and score.bounds and not score.bounds[0] <= value <= score.bounds[1]:
+            raise RecipeError(
+                f"{where((*place, key))}: {value:g} is out of range; {score.name} is in "
+                f"{score.unit}"
+            )
     if low is not None and high is not None and low > high:
         raise RecipeError(f"{where(place)}: min {low:g} is above max {high:g}")
     reject_null = score.reject_null if setting.on_null is None else setting.on_null == "reject"

@@ -99,6 +99,18 @@ def finished(
     return out
 
 
+@pytest.fixture(scope="session")
+def calm(
+    tmp_path_factory: pytest.TempPathFactory, english: Rows, make_run: Callable[..., Summary]
+) -> tuple[Path, Path]:
+    """Return an input of four units of 16, and an undisturbed run over it along en:pt."""
+    folder = tmp_path_factory.mktemp("calm")
+    source = folder / "pairs.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in english[:64]), encoding="utf-8")
+    make_run(folder / "run", source, "output.unit_rows=16", routes=("en:pt",))
+    return source, folder / "run"
+
+
 @pytest.fixture
 def copied(finished: Path, tmp_path: Path) -> Path:
     """Return a copy of the finished run, to be damaged."""

@@ -12,7 +12,6 @@ from bt_augment.errors import LanguageError, ModelError, RecipeError, RouteError
 from bt_augment.filtering.registry import all_scores
 from bt_augment.recipe import load_recipe, recipe_schema
 
-
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 
 
@@ -220,7 +219,7 @@ ENABLED = st.sampled_from([score.name for score in all_scores()])
 @given(
     st.lists(st.sampled_from(["en:pt", "en:pt:en", "pt:en:es"]), max_size=3),
     st.dictionaries(ENABLED, st.booleans(), max_size=5),
-    st.dictionaries(ENABLED, st.floats(-1e6, 1e6, width=32), max_size=5),
+    st.dictionaries(ENABLED, st.floats(0, 1, width=32), max_size=5),
     st.integers(1, 100_000),
     st.sampled_from([[], ["opus-mt"], ["a/b", "en:pt=c/d"]]),
 )
@@ -251,3 +250,17 @@ def test_the_schema_lists_every_section():
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)
 def test_the_recipes_that_are_shipped_are_valid(path):
     assert load_recipe(path).routes
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "filters.fidelity.chrf.min=1000",
+        "filters.fidelity.chrf.min=-1",
+        "filters.question_answering.names.max=2",
+        "translation.decoding.candidates=1000",
+    ],
+)
+def test_a_value_that_no_score_or_beam_can_have_is_refused(assignment):
+    with pytest.raises(RecipeError, match=assignment.split("=")[0].replace(".", r"\.")):
+        load_recipe(None, {"routes": ["en:pt"]}, [assignment])

@@ -100,8 +100,8 @@ class BackTranslator:
 
 
 def applies(route: Route, row: Mapping[str, Any]) -> bool:
-    """Tell whether question and passage are both in the route's first language."""
-    return bool(row["question_lang"] == row["passage_lang"] == route.tags[0])
+    """Tell whether question and passage are both in the route's first language, of any region."""
+    return all(route.starts_in(row[column]) for column in ("question_lang", "passage_lang"))
 
 
 @dataclass(frozen=True)

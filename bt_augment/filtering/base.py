@@ -7,6 +7,7 @@ from stored scores.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
 from bt_augment.pairs.schema import CODE_SWITCH, PIVOT, ROUND_TRIP, TRANSLATION
 
 __all__ = ["MADE_METHODS", "CandidateBatch", "Filter", "Score", "ScoreArray"]
+
+_BOUNDS = re.compile(r"(-?\d+) to (\d+)$")
 
 MADE_METHODS = frozenset({TRANSLATION, ROUND_TRIP, PIVOT, CODE_SWITCH})
 
@@ -45,6 +48,12 @@ class Score:
     reject_null: bool = True
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Return the lowest and highest value that the unit allows, or None where it is open."""
+        match = _BOUNDS.search(self.unit)
+        return (float(match[1]), float(match[2])) if match else None
 
 
 class Filter(ABC):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
+from anyascii import anyascii
 from rapidfuzz import fuzz, process
 
 from bt_augment.filtering.sentence_pairs import sentence_pairs
@@ -20,9 +20,14 @@ _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 # target's form (London, Londres), so that much less likeness is asked.
 _ROUND_TRIP_LIKENESS = 75.0
 _TRANSLATION_LIKENESS = 50.0
-_PIVOT_LIKENESS = 60.0  # a word less alike is another word, not the name in the pivot language
+_PIVOT_LIKENESS = 61.0  # a word less alike is another word, not the name in the pivot language
+_PIVOT_KEEPS = 80.0  # a word more alike is the name itself; between the two are cognates
+_VERBATIM = 95.0
+_NO_ORIGIN = 41.0  # a new name less alike to any word of the pivot translates none of them
+_ABBREVIATION = 4  # letters
 _NOUNS_CAPITALISED = frozenset({"de", "lb"})
 _MIN_LETTERS = 3
+_STEM = 4  # letters that forms of one name begin with
 
 
 def names_kept(source: str, source_lang: str, made: str, made_lang: str) -> tuple[int, int] | None:
@@ -34,14 +39,19 @@ def names_kept(source: str, source_lang: str, made: str, made_lang: str) -> tupl
         ``None`` where names are not comparable: one of the texts is not in Latin letters, or
         one of two different languages capitalises all nouns.
     """
-    same = source_lang == made_lang
-    bases = {source_lang.split("-")[0], made_lang.split("-")[0]}
-    if not same and (bases & _NOUNS_CAPITALISED or not (_is_latin(source) and _is_latin(made))):
+    if not _comparable(source, source_lang, made, made_lang):
         return None
-    likeness = _ROUND_TRIP_LIKENESS if same else _TRANSLATION_LIKENESS
+    likeness = _ROUND_TRIP_LIKENESS if source_lang == made_lang else _TRANSLATION_LIKENESS
     tokens = _tokens(made)
     names = [n for s in split_sentences(source, source_lang) for n in _names(s)]
     return sum(_like(name, tokens, likeness) for name in names), len(names)
+
+
+def _comparable(source: str, source_lang: str, made: str, made_lang: str) -> bool:
+    if source_lang == made_lang:
+        return True
+    nouns = {source_lang.split("-")[0], made_lang.split("-")[0]} & _NOUNS_CAPITALISED
+    return not nouns and _is_latin(source) and _is_latin(made)
 
 
 def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
@@ -49,19 +59,117 @@ def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
 
     A name of ``source`` that has no like word in ``made`` is exchanged if its sentence has a new
     name instead, and the pivot tells the two apart from reworded common words (Act, Law): it has
-    the old name, or the new one.
+    the old name, or the new one as it is, or a word like both (Siam, Sião, Sion), or nothing that
+    the new one could come from.
     """
-    known, kept, between = _tokens(source), _tokens(made), _tokens(pivot)
+    known, kept = _tokens(source), _tokens(made)
+    pairs = sentence_pairs(source, lang, made, lang)
     exchanged = 0
-    for before, after in sentence_pairs(source, lang, made, lang):
+    for index, (before, after) in enumerate(pairs):
         missing = [n for n in _names(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
         if not missing:
             continue
         new = [n for n in _names(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
-        gone = sum(_like(name, between, _PIVOT_LIKENESS) for name in missing)
-        come = sum(_like(name, between, _ROUND_TRIP_LIKENESS) for name in new)
-        exchanged += min(len(missing), len(new), max(gone, come))
+        missing, new = _without_abbreviations(missing, new, before, after)
+        if missing and new:
+            between = _words_between(pivot, len(pairs), index)
+            exchanged += min(len(missing), len(new), _traced(missing, new, between, known))
     return exchanged
+
+
+def names_disagreeing(
+    source: tuple[str, str], source_lang: str, made: tuple[str, str], made_lang: str
+) -> int | None:
+    """Return how many names a translation has in one text and not in the other.
+
+    A single text does not tell another name from a translated one (Germany, Alemanha). But a
+    name that both ``source`` texts have, and that one made text keeps as it is, is missing from
+    the other if that has a new name in its place.
+
+    Args:
+        source: question and passage.
+        source_lang: BCP-47 tag of both.
+        made: their translations.
+        made_lang: BCP-47 tag of both.
+
+    Returns:
+        ``None`` where names are not comparable (see :func:`names_kept`).
+    """
+    if not _comparable(" ".join(source), source_lang, " ".join(made), made_lang):
+        return None
+    known = _capitalised(source[0]) | _capitalised(source[1])
+    disagreeing = 0
+    for text, other in ((0, 1), (1, 0)):
+        shared = _capitalised(source[other]) & _capitalised(made[other])
+        if not shared & _capitalised(source[text]):
+            continue
+        for before, after in sentence_pairs(source[text], source_lang, made[text], made_lang):
+            kept = _capitalised(after) | _capitalised(made[text])
+            missing = sum(not _alike(name, kept) for name in _names(before) & shared)
+            if missing:
+                disagreeing += min(missing, sum(not _alike(n, known) for n in _names(after)))
+    return disagreeing
+
+
+def _alike(name: str, words: Collection[str]) -> bool:
+    return any(word[:_STEM] == name[:_STEM] for word in words) or _like(
+        name, words, _ROUND_TRIP_LIKENESS
+    )
+
+
+def _traced(
+    missing: Sequence[str], new: Sequence[str], between: Collection[str], known: Collection[str]
+) -> int:
+    """Return how many of the exchanges the pivot's words bear out."""
+    unknown = [word for word in between if word not in known]  # others explain no new name
+    origins = [_nearest(name, unknown)[1] for name in new]
+    gone = cognate = 0
+    for name in missing:
+        word, likeness = _nearest(name, between)
+        chained = any(fuzz.ratio(word, other) >= _PIVOT_LIKENESS for other in new)
+        if likeness >= _PIVOT_KEEPS or (likeness >= _PIVOT_LIKENESS and chained):
+            gone += 1
+        elif likeness >= _PIVOT_LIKENESS:
+            cognate += 1
+    stray = sum(likeness < _PIVOT_LIKENESS for likeness in origins)
+    from_nowhere = sum(
+        likeness < _NO_ORIGIN and len(name) > _MIN_LETTERS
+        for name, likeness in zip(new, origins, strict=True)
+    )
+    come = sum(likeness >= _VERBATIM for likeness in origins)
+    return max(gone + min(cognate, stray), come, from_nowhere)
+
+
+def _words_between(pivot: str, pairs: int, index: int) -> frozenset[str]:
+    """Return the words of the pivot's sentence, or of the whole pivot where they do not pair."""
+    sentences = [s for s in split_sentences(pivot, "") if not s.isspace()]
+    return _tokens(sentences[index] if len(sentences) == pairs else pivot)
+
+
+def _nearest(name: str, words: Collection[str]) -> tuple[str, float]:
+    found = process.extractOne(name, words, scorer=fuzz.ratio)
+    return (found[0], found[1]) if found else ("", 0.0)
+
+
+def _without_abbreviations(
+    missing: Sequence[str], new: Sequence[str], before: str, after: str
+) -> tuple[list[str], list[str]]:
+    """Return both lists without names that one side abbreviates: United States, U.S."""
+    for short, long in ((new, missing), (missing, new)):
+        text = after if short is new else before
+        for name in short:
+            if 2 <= len(name) <= _ABBREVIATION and _is_abbreviation(name, long, text):
+                left = [n for n in short if n != name]
+                rest = [n for n in long if n[0] not in name]
+                return (rest, left) if short is new else (left, rest)
+    return list(missing), list(new)
+
+
+def _is_abbreviation(name: str, words: Sequence[str], text: str) -> bool:
+    """Whether ``name`` is in capitals and made of the first letters of two words or more."""
+    initials = {word[0] for word in words}
+    written = name.upper() in text or ".".join(name.upper()) in text
+    return written and len(initials & set(name)) >= 2 and name[0] in initials
 
 
 def _like(name: str, tokens: Collection[str], likeness: float) -> bool:
@@ -78,6 +186,11 @@ def _tokens(text: str) -> frozenset[str]:
     return frozenset(_fold(token) for token in _TOKEN.findall(text))
 
 
+@lru_cache(maxsize=256)
+def _capitalised(text: str) -> frozenset[str]:
+    return frozenset(_fold(token) for token in _TOKEN.findall(text) if token[0].isupper())
+
+
 def _names(sentence: str) -> frozenset[str]:
     found = set()
     for match in _TOKEN.finditer(sentence):
@@ -91,10 +204,9 @@ def _names(sentence: str) -> frozenset[str]:
 
 
 def _fold(token: str) -> str:
-    token = token.removesuffix("'s").removesuffix("’s").replace(".", "").casefold()
-    if token.isascii():
-        return token
-    return "".join(c for c in unicodedata.normalize("NFKD", token) if not unicodedata.combining(c))
+    """Return a word without capitals, points and diacritics: Božidar and Bozidar are one name."""
+    token = token.removesuffix("'s").removesuffix("’s").replace(".", "")
+    return (token if token.isascii() else anyascii(token)).casefold()
 
 
 def _is_latin(text: str) -> bool:

@@ -21,7 +21,7 @@ class _Negation:
     soft: re.Pattern[str]
 
 
-_AROUND = 5  # characters that an untranslated negation shares with the source on either side
+_AFTER = 5  # characters after a negation that tell it from another
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -34,15 +34,16 @@ NEGATIONS = {
         # "No. 6" is a number
         re.compile(
             r"(?<!\w)(?:(?<!\bor )not(?! only| just| solely| merely| simply)|cannot|never"
-            r"|no(?!\.? ?\d| doubt| (?:more|less|later|fewer|sooner) than)|without|none"
+            r"|(?<!\bor )no(?!\.? ?\d| doubt| (?:more|less|later|fewer|sooner) than)|without|none"
             r"|nobody|nothing|nowhere)(?!\w)|n['’]t(?!\w)",
             re.IGNORECASE,
         ),
         _words(r"nor|neither"),
         _words(
-            r"hardly|barely|rarely|seldom|scarcely|lack\w*|fail\w*|impossib\w+"
+            r"less|hardly|barely|rarely|seldom|scarcely|lack\w*|fail\w*|impossib\w+"
             r"|except|instead|rather|avoid\w*|prevent\w*|refus\w+|absen\w+|missing"
-            r"|non\w*|until|un-?(?!der|til|i[otv]|less|cle|anim)\w{4,}|unless|in(?:abil|capab)\w+"
+            r"|non\w*|or not?|un-?(?!der|til|i[otv]|less|cle|anim)\w{4,}|unless"
+            r"|in(?:abil|capab)\w+|in\w+[ai]ble"
             r"|ir(?:relev|respect)\w+|exclu\w+|den(?:y|ied|ies)|\w+less(?:ness|ly)?|free"
             r"|not (?:only|just|solely|merely|simply)|stop\w*|yet to|ever|only"
             r"|prohibit\w*|forb\w+|dis\w+ed|other than|anything but|out of|opposite|left"
@@ -50,15 +51,15 @@ NEGATIONS = {
     ),
     "pt": _Negation(
         _words(
-            r"(?<!\bou )não(?! só| apenas| somente| obstante| mais d[eo]| passa\w* de)|nunca"
-            r"|sem(?! dúvida)|jamais"
+            r"(?<!\bou )não(?! só| apenas| somente| obstante| (?:\w+ )?mais d[eo]"
+            r"| passa\w* de)|nunca|sem(?! dúvida)|jamais"
         ),
         _words(r"nem|nenhuma?s?|nenhuns|nada|ninguém|tampouco"),
         _words(
             r"falt\w+|falh\w+|incapa\w+|imposs\w+|exce[tp]\w+|salvo|só em|só no"
             r"|evit\w+|imped\w+|recus\w+|deix\w+ de|ausên\w+|ausen\w+|raramente"
             r"|livre\w*|exclu\w+|neg\w+|in\w+(?:íve|áve)\w+|des(?:conhec|prov|abit|ocup)\w+|fora de"
-            r"|proib\w+|inexist\w+|insatisf\w+|não (?:só|apenas|somente)|apenas"
+            r"|proib\w+|inexist\w+|insatisf\w+|não (?:só|apenas|somente)|apenas|ou não"
         ),
     ),
     "es": _Negation(
@@ -68,7 +69,7 @@ NEGATIONS = {
         ),
         _words(r"ni|ningun[oa]|ningún|nada|nadie|tampoco"),
         _words(
-            r"falt\w+|carec\w+|fall\w+|incapa\w+|impos\w+|excep\w+|salvo|hasta"
+            r"falt\w+|carec\w+|fall\w+|incapa\w+|impos\w+|excep\w+|salvo|o no"
             r"|evit\w+|imped\w+|impid\w+|rechaz\w+|dej\w+ de|ausen\w+"
             r"|libre\w*|exclu\w+|neg\w+|in\w+(?:ible|able)\w*"
             r"|des(?:conoc|prov|hab|ocup)\w+|fuera de|ileg\w+|irr\w+|prohib\w+"
@@ -76,14 +77,14 @@ NEGATIONS = {
     ),
     "de": _Negation(
         _words(
-            r"(?<!\boder )nicht(?! nur| mehr als)|kein\w*|nie|niemals|ohne|nichts|niemand\w*"
-            r"|nirgend\w*"
+            r"(?<!\boder )nicht(?! nur| mehr als| weniger als)|kein\w*|nie|niemals"
+            r"|ohne(?! weiteres)|nichts|niemand\w*|nirgend\w*"
         ),
         _words(r"weder"),
         _words(
-            r"mangel\w*|fehl\w*|außer|erst|statt|anstatt|vermeid\w*|verhinder\w*|\w*weiger\w*"
+            r"weniger|mangel\w*|fehl\w*|außer|erst|statt|anstatt|vermeid\w*|verhinder\w*|\w*weiger\w*"
             r"|kaum|selten|un(?!d|ter|s|i[vot]|gef)\w{4,}|\w{3,}los(?:e[nmrs]?|igkeit)?"
-            r"|\w+frei(?:e[nmrs]?)?|ab\w*lehn\w*|verbot\w*|verbiet\w*"
+            r"|\w+frei(?:e[nmrs]?)?|oder (?:nicht|nein)|ab\w*lehn\w*|verbot\w*|verbiet\w*"
         ),
     ),
 }
@@ -106,7 +107,9 @@ def negations_changed(source: str, source_lang: str, made: str, made_lang: str) 
 
 def _changed(before: _Negation, source: str, after: _Negation, made: str) -> int:
     """Return how many negations one sentence has more than the other, paraphrases aside."""
-    first, second = _count(before, source, made), _count(after, made, source)
+    translated = before is not after
+    first = _count(before, source, made if translated else "")
+    second = _count(after, made, source if translated else "")
     if first == second:
         return 0
     if first > second:
@@ -115,12 +118,17 @@ def _changed(before: _Negation, source: str, after: _Negation, made: str) -> int
 
 
 def _count(words: _Negation, sentence: str, other: str) -> int:
-    """Return the negations of a sentence, less the untranslated ones (titles) of both texts."""
-    found = 0
-    for match in words.hard.finditer(sentence):
-        around = sentence[max(match.start() - _AROUND, 0) : match.end() + _AROUND]
-        found += around not in other
-    return found or int(bool(words.concord.search(sentence)))
+    """Return the negations of a sentence, less those that ``other`` has untranslated (titles)."""
+    matches = list(words.hard.finditer(sentence))
+    if not matches:
+        return int(bool(words.concord.search(sentence)))
+    return sum(_in_context(sentence, match) not in other for match in matches)
+
+
+def _in_context(sentence: str, match: re.Match[str]) -> str:
+    """Return a negation with the beginning of the next word, and its verb's end (Don't Let)."""
+    before = 3 if match.group()[0] in "nN" and match.group()[1:2] in "'’" else 0
+    return sentence[max(match.start() - before, 0) : match.end() + _AFTER]
 
 
 def _paraphrases(one: _Negation, negated: str, other: _Negation, plain: str) -> int:
@@ -129,4 +137,6 @@ def _paraphrases(one: _Negation, negated: str, other: _Negation, plain: str) -> 
     Words of that kind that both sentences have stand for each other.
     """
     found = len(other.soft.findall(plain)) + len(other.concord.findall(plain))
-    return max(0, found - len(one.soft.findall(negated)) - len(one.concord.findall(negated)))
+    if one is other:
+        found -= len(one.concord.findall(negated))
+    return max(0, found - len(one.soft.findall(negated)))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from functools import partial
 from typing import Any
 
 import numpy as np
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import score_distinct
-from bt_augment.filtering.names import names_exchanged, names_kept
+from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
@@ -24,6 +24,10 @@ _TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
 _TEXTS = ("question", "passage")
 
 _REORDERED = 0.9  # the likeness of an answer whose words are all there, in another order
+_SCATTERED = 0.5  # that of one whose words are nowhere; between the two it grows with their share
+_MIN_SHARE = 0.6  # of an answer's words; fewer are chance
+_SAME_WORD = 80.0  # likeness of an inflected form: eficaz, eficazes
+_CAPITALS = re.compile(r"\b[A-Z](?:\.?[A-Z]){1,3}\b")  # UK, U.S.
 _WORDS = re.compile(r"\w+(?:[.,]\w+)*")
 
 Pair = tuple[str, str, str, str]  # source, its language, made, its language
@@ -40,8 +44,8 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.answer",
             "similarity, 0 to 1",
-            "Likeness of the best re-located answer to the native one; 0.9 where a sentence has "
-            "all its words in another order, 0 where none is found.",
+            "Likeness of the best re-located answer to the native one. Not located: 0.9 where a "
+            "sentence has all its words or their initials, 0.74 where it has 60 % of them, else 0.",
             min=0.75,
             methods=_ROUND_TRIP_ONLY,
             reject_null=False,
@@ -80,9 +84,10 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.names_exchanged",
             "names",
-            "Names of a round trip's question and passage that came back as other names.",
+            "Names of a round trip's question and passage that came back as other names; of a "
+            "translation, those that only one of the two keeps.",
             max=0.0,
-            methods=_ROUND_TRIP_ONLY,
+            methods=_TRANSLATED,
             reject_null=False,
         ),
         Score(
@@ -104,7 +109,7 @@ class QuestionAnsweringFilter(Filter):
             "numbers_invented": lambda: np.add(*_both(batch, _numbers_invented)),
             "question_form": partial(_per_pair, batch, "question", lambda p: question_form(*p)),
             "names": partial(_names_share, batch),
-            "names_exchanged": lambda: np.add(*(_names_exchanged(batch, text) for text in _TEXTS)),
+            "names_exchanged": partial(_names_exchanged, batch),
             "negation": lambda: np.add(*_both(batch, _negation)),
         }
         return {
@@ -119,7 +124,11 @@ def _both(batch: CandidateBatch, measure: Callable[[Pair], float]) -> list[Score
 
 
 def _per_pair(batch: CandidateBatch, text: str, measure: Callable[[Pair], float]) -> ScoreArray:
-    pairs = list(
+    return score_distinct(_pairs(batch, text), measure)
+
+
+def _pairs(batch: CandidateBatch, text: str) -> list[Pair]:
+    return list(
         zip(
             batch.source(text),
             batch.source(f"{text}_lang"),
@@ -128,7 +137,6 @@ def _per_pair(batch: CandidateBatch, text: str, measure: Callable[[Pair], float]
             strict=True,
         )
     )
-    return score_distinct(pairs, measure)
 
 
 def _answers(batch: CandidateBatch) -> ScoreArray:
@@ -155,15 +163,40 @@ def _best_answer(
     kept = [answer["text"] for answer in made or () if answer["start"] >= 0]
     if kept:
         return max(fuzz.ratio(a.casefold(), b.casefold()) / 100 for a in located for b in kept)
-    sentences = [set(_answer_words(sentence)) for sentence in split_sentences(passage, lang)]
-    reordered = any(_in_other_order(answer, sentences) for answer in located)
-    return _REORDERED if reordered else 0.0
+    sentences = [frozenset(_answer_words(sentence)) for sentence in split_sentences(passage, lang)]
+    written = frozenset(word.replace(".", "") for word in _CAPITALS.findall(passage))
+    return max(_reworded(answer, sentences, written) for answer in located)
 
 
-def _in_other_order(answer: str, sentences: list[set[str]]) -> bool:
-    """Whether a sentence has all words of an answer of several (18 May 1980, May 18, 1980)."""
+def _reworded(answer: str, sentences: Sequence[Collection[str]], capitals: Set[str]) -> float:
+    """Return the likeness of an answer that was not located, by its words in one sentence.
+
+    They may be in another order (18 May 1980, May 18, 1980), inflected, some of them reworded, or
+    abbreviated to their initials (``capitals``); numbers count twice and have to be there.
+    """
     words = set(_answer_words(answer))
-    return len(words) > 1 and any(words <= sentence for sentence in sentences)
+    initials = "".join(word[0] for word in answer.split() if word[0].isupper())
+    if len(initials) > 1 and {initials, initials + "A"} & capitals:  # Estados Unidos da América
+        return _REORDERED
+    numbers = {word for word in words if any(map(str.isdigit, word))}
+    if len(words) < 2 and not numbers:
+        return 0.0
+    total = len(words) + len(numbers)
+    share = max(
+        (
+            (2 * len(numbers) + sum(_has_form(w, sentence) for w in words - numbers)) / total
+            for sentence in sentences
+            if numbers <= set(sentence)
+        ),
+        default=0.0,
+    )
+    return _SCATTERED + (_REORDERED - _SCATTERED) * share if share >= _MIN_SHARE else 0.0
+
+
+def _has_form(word: str, sentence: Collection[str]) -> bool:
+    return word in sentence or bool(
+        process.extractOne(word, sentence, scorer=fuzz.ratio, score_cutoff=_SAME_WORD)
+    )
 
 
 def _answer_words(text: str) -> list[str]:
@@ -184,14 +217,19 @@ def _numbers_invented(pair: Pair) -> float:
 
 
 def _names_share(batch: CandidateBatch) -> ScoreArray:
-    question, passage = (
-        [_per_pair(batch, text, partial(_names_counted, part)) for part in (0, 1)]
-        for text in _TEXTS
-    )
+    question, passage = (_names_counted(_pairs(batch, text)) for text in _TEXTS)
     together = _share(question[0] + passage[0], question[1] + passage[1])
     apart = np.minimum(_share(*question), _share(*passage))
     is_round_trip = np.array([method == ROUND_TRIP for method in batch.made("method")])
     return np.where(is_round_trip, apart, together).astype(np.float32)
+
+
+def _names_counted(pairs: Sequence[Pair]) -> tuple[ScoreArray, ScoreArray]:
+    """Return the names kept of each pair, and all names; NaN where not comparable."""
+    nothing = (np.nan, np.nan)
+    counted = {pair: names_kept(*pair) or nothing for pair in set(pairs)}
+    kept, total = np.array([counted[pair] for pair in pairs], dtype=np.float32).reshape(-1, 2).T
+    return kept, total
 
 
 def _share(kept: ScoreArray, total: ScoreArray) -> ScoreArray:
@@ -200,12 +238,13 @@ def _share(kept: ScoreArray, total: ScoreArray) -> ScoreArray:
     return share
 
 
-def _names_counted(part: int, pair: Pair) -> float:
-    kept = names_kept(*pair)
-    return float("nan") if kept is None else float(kept[part])
+def _names_exchanged(batch: CandidateBatch) -> ScoreArray:
+    is_round_trip = np.array([method == ROUND_TRIP for method in batch.made("method")])
+    by_pivot = np.add(*(_exchanged_in_round_trip(batch, text) for text in _TEXTS))
+    return np.where(is_round_trip, by_pivot, _disagreeing(batch)).astype(np.float32)
 
 
-def _names_exchanged(batch: CandidateBatch, text: str) -> ScoreArray:
+def _exchanged_in_round_trip(batch: CandidateBatch, text: str) -> ScoreArray:
     versions = list(
         zip(
             batch.source(text),
@@ -220,6 +259,24 @@ def _names_exchanged(batch: CandidateBatch, text: str) -> ScoreArray:
         versions,
         lambda v: float(names_exchanged(*v[:4])) if v[4] == ROUND_TRIP else float("nan"),
     )
+
+
+def _disagreeing(batch: CandidateBatch) -> ScoreArray:
+    columns = (
+        [batch.source(text) for text in _TEXTS],
+        [batch.source(f"{text}_lang") for text in _TEXTS],
+        [batch.made(text) for text in _TEXTS],
+        [batch.made(f"{text}_lang") for text in _TEXTS],
+        [batch.made("method")],
+    )
+    found = np.full(len(batch), np.nan, dtype=np.float32)
+    rows = zip(*(zip(*column, strict=True) for column in columns), strict=True)
+    for index, (source, source_langs, made, made_langs, (method,)) in enumerate(rows):
+        one_language_each = len(set(source_langs)) == len(set(made_langs)) == 1
+        if method != ROUND_TRIP and one_language_each:
+            count = names_disagreeing(source, source_langs[0], made, made_langs[0])
+            found[index] = np.nan if count is None else count
+    return found
 
 
 def _negation(pair: Pair) -> float:

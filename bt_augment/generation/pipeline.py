@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bt_augment.augmentation.back_translation import BackTranslator
-from bt_augment.errors import InputError, RouteError
+from bt_augment.errors import InputError, ModelError, RouteError
 from bt_augment.filtering.duplicates import DuplicateIndex
 from bt_augment.filtering.registry import build_filters, score_names
 from bt_augment.generation.ingestion import (
@@ -21,9 +21,10 @@ from bt_augment.generation.ingestion import (
     ingest,
     read_unit,
 )
+from bt_augment.generation.memory import release
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.units import JudgedUnit, ScoredUnit, UnitMaker, judge_unit
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.pairs.schema import row_schema
@@ -157,6 +158,12 @@ def _resolve_models(
 ) -> dict[Hop, ResolvedModel]:
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = dict.fromkeys(hop for route in request.recipe.routes for hop in route.hops)
+    for source, target in request.recipe.models.overrides:
+        if not any(same_language(source, s) and same_language(target, t) for s, t in hops):
+            raise ModelError(
+                f"a model is named for the hop {source}:{target}, which is on no route; the hops "
+                f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
+            )
     if DUAL in request.recipe.enabled:  # scored by the model of the other direction
         hops |= dict.fromkeys((target, source) for source, target in hops)
     return {
@@ -195,7 +202,7 @@ def _identity(
 
 def _check_routes(recipe: Recipe, ingested: Ingested) -> None:
     for route in recipe.routes:
-        if not ingested.languages.get(route.tags[0]):
+        if not any(route.starts_in(tag) for tag in ingested.languages):
             held = ", ".join(f"{tag} ({n})" for tag, n in ingested.languages.items()) or "none"
             raise InputError(
                 f"route {route} applies to no row: no pair has its question and its passage in "
@@ -220,6 +227,7 @@ def _make_units(
             entry = commit(folder.path, unit, ingested.units, scored, judged)
             index.add(unit, scored.sketches, sources)
             journal.append(entry)
+            release()
             done += entry.rows
             progress.advance("generate", done)
     totals = total(

@@ -20,7 +20,8 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; choose another --out",
     errno.EACCES: "permission denied; choose another --out, or change its permissions",
     errno.EPERM: "not permitted; choose another --out, or change its permissions",
-    errno.ENOENT: "the folder has disappeared; run the same command again",
+    errno.ENOENT: "the folder cannot be made, or has disappeared; check --out and run the same "
+    "command again",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
 }
 

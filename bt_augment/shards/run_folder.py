@@ -186,8 +186,8 @@ def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
-    if place == "versions":
-        return
+    if place.startswith("versions.") and place != "versions.bt-augment":
+        return  # another version of a library is noted, and no reason to start anew
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             inner = f"{place}.{key}" if place else str(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def _convert_transformers(
     checkpoint: Path, made: Path, family: Family, quantization: str
 ) -> dict[str, Any]:
     from ctranslate2.converters import TransformersConverter
+    from transformers.utils import logging as transformers_logging
 
     config = read_json(checkpoint / "config.json")
     _check_weight_files(checkpoint)
@@ -161,8 +163,12 @@ def _convert_transformers(
                 self.tokenizer_json = tokenizer.backend_tokenizer.to_str()
             return tokenizer
 
-    converter = Converter(str(checkpoint))
-    converter.convert(str(made), quantization=quantization)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        # Its tokenizer here only lists the vocabulary, which needs no Moses normalization.
+        warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
+        converter = Converter(str(checkpoint))
+        converter.convert(str(made), quantization=quantization)
     if family.uses_sentencepiece:
         for name in set(family.spm_files):
             shutil.copyfile(checkpoint / name, made / name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bt_augment.errors import RouteError
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 
 
@@ -49,6 +49,10 @@ class Route:
         if self.tags[0] == self.tags[-1]:
             return ROUND_TRIP
         return TRANSLATION if len(self.tags) == 2 else PIVOT
+
+    def starts_in(self, tag: str) -> bool:
+        """Tell whether a text of language ``tag`` takes this route; regions do not matter."""
+        return same_language(self.tags[0], tag)
 
     @property
     def hops(self) -> tuple[tuple[str, str], ...]:

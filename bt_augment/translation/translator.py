@@ -6,13 +6,12 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from bt_augment.errors import ModelError
 from bt_augment.translation.segmentation import join_parts, split_long
@@ -28,11 +27,15 @@ Device = Literal["auto", "cpu", "cuda"]
 CPU_BATCH_TOKENS = 1536
 GPU_BATCH_TOKENS = 16384
 
-_SEED_LOCK = threading.Lock()
+# The cores and the seed are the process's, whichever model works: one list at a time is decoded.
+# Two at once would share the cores, need twice the memory, and draw from each other's seed.
+_TURN = threading.Lock()
 
 # Models are trained on sentences: beyond this length they tend to loop or drop clauses, long before
 # their positions run out. A model that bears less says so itself (the bundled one: 64).
 SENTENCE_TOKENS = 128
+
+MAX_HYPOTHESES = 64  # of a beam: memory grows with it, quality does not
 
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
@@ -54,8 +57,8 @@ class Decoding:
         with_logprob: ask the engine for the mean token log-probability.
     """
 
-    beam_size: Annotated[int, Ge(1)] = 1
-    candidates: Annotated[int, Ge(1)] = 1
+    beam_size: Annotated[int, Ge(1), Le(MAX_HYPOTHESES)] = 1
+    candidates: Annotated[int, Ge(1), Le(MAX_HYPOTHESES)] = 1
     method: Literal["nbest", "sampling"] = "nbest"
     topk: Annotated[int, Ge(0)] = 10
     temperature: Annotated[float, Gt(0)] = 1.0
@@ -86,7 +89,7 @@ class Hypothesis:
 class Translator:
     """A loaded model for one hop.
 
-    Not bound to a thread: several threads may translate at once, and share the model's workers.
+    Not bound to a thread: several threads may ask at once, and take turns.
     """
 
     def __init__(
@@ -157,24 +160,24 @@ class Translator:
         limit = min(
             decoding.max_input_tokens or self.model.max_input_tokens, self.model.max_input_tokens
         )
-        texts: list[str] = []
-        parts_of: list[range] = []
+        parts_of: list[list[str]] = []
         sources = tokenizer.encode(list(sentences))
-        tokens: list[list[str]] = []
+        tokens: dict[str, list[str]] = {}  # text → its tokens: a part that recurs is decoded once
         for sentence, source in zip(sentences, sources, strict=True):
             if len(source) <= limit:
-                parts, encoded = [sentence], [source]
-            else:
-                parts = split_long(sentence, self._count_tokens, limit)
-                encoded = tokenizer.encode([part.strip() for part in parts])
-            parts_of.append(range(len(texts), len(texts) + len(parts)))
-            texts += parts
-            tokens += encoded
-        hypotheses = self._decode(tokens, decoding, salt)
+                parts_of.append([sentence])
+                tokens[sentence.strip()] = source
+                continue
+            parts = split_long(sentence, self._count_tokens, limit)
+            new = list(dict.fromkeys(p for part in parts if (p := part.strip()) not in tokens))
+            tokens.update(zip(new, tokenizer.encode(new), strict=True))
+            parts_of.append(parts)
+        found = self._decode(list(tokens.values()), decoding, salt)
+        hypotheses = dict(zip(tokens, found, strict=True))
         return [
-            hypotheses[parts[0]]
+            hypotheses[parts[0].strip()]
             if len(parts) == 1
-            else _join([texts[i] for i in parts], [hypotheses[i] for i in parts])
+            else _join(parts, [hypotheses[part.strip()] for part in parts])
             for parts in parts_of
         ]
 
@@ -190,12 +193,15 @@ class Translator:
             return []
         tokenizer = self.model.tokenizer
         prefix = len(tokenizer.target_prefix or ())
-        results = self._engine.score_batch(
-            [_shortened(tokens) for tokens in tokenizer.encode(list(sources))],
-            [tokens[:SCORED_TOKENS] for tokens in tokenizer.encode_target(targets)],
-            batch_type="tokens",
-            max_batch_size=self._batch_tokens(Decoding()),
-        )
+        source_tokens = [_shortened(tokens) for tokens in tokenizer.encode(list(sources))]
+        target_tokens = [tokens[:SCORED_TOKENS] for tokens in tokenizer.encode_target(targets)]
+        with _TURN:
+            results = self._engine.score_batch(
+                source_tokens,
+                target_tokens,
+                batch_type="tokens",
+                max_batch_size=self._batch_tokens(Decoding()),
+            )
         return [float(np.mean(result.log_probs[prefix:])) for result in results]
 
     def _batch_tokens(self, decoding: Decoding) -> int:
@@ -212,15 +218,13 @@ class Translator:
             return []
         prefix = self.model.tokenizer.target_prefix
         sampling = decoding.method == "sampling"
-        # The seed is the process's: another unit's must not come before this one's first draw.
-        with _SEED_LOCK if sampling else nullcontext():
+        with _TURN:
             engine = self._seeded_engine(decoding.seed, salt) if sampling else self._engine
             results = engine.translate_batch(
                 tokens,
                 target_prefix=[prefix] * len(tokens) if prefix else None,
                 batch_type="tokens",
-                max_batch_size=decoding.batch_tokens
-                or (GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS),
+                max_batch_size=self._batch_tokens(decoding),
                 beam_size=1 if sampling else max(decoding.beam_size, decoding.candidates),
                 num_hypotheses=decoding.candidates,
                 sampling_topk=decoding.topk if sampling else 1,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.filtering.names import names_exchanged, names_kept
+from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_answering import QuestionAnsweringFilter
@@ -44,6 +44,9 @@ def changed(source: str, source_lang: str, made: str, made_lang: str) -> tuple[i
         ("from 1997 to 98", "en", "from 1997 to 1998", "en"),
         ("26 km² of land", "en", "26 km2 of land", "en"),
         ("He took one of the books.", "en", "He took a book.", "en"),
+        ("It grew by 6 percent.", "en", "Cresceu 6 por cento.", "pt"),
+        ("The Five Keys sang it.", "en", "The Five Keys a cantaram.", "pt"),
+        ("It joins U.S. Route 101 to it.", "en", "A Rota 101 da U.S. Route 101.", "pt"),
     ],
 )
 def test_the_same_numbers_written_otherwise(
@@ -110,6 +113,14 @@ def test_any_text_has_the_numbers_of_itself(text: str, lang: str) -> None:
         ("The bird cannot fly.", "en", "A ave pode voar.", "pt", 1),
         ("Ele não voltou.", "pt", "Ele voltou.", "pt", 1),
         ("Es ist nicht rot. Es ist groß.", "de", "It is red. It is big.", "en", 1),
+        ('"Don\'t Let Me Down" is a song.', "en", '"Don\'t Let Me Down" é uma canção.', "pt", 0),
+        ("She was unfeminine.", "en", "Ela era não feminina.", "pt", 0),
+        ("It is unclear whether or not it helps.", "en", "Não está claro se ajuda.", "pt", 0),
+        ("No more than 20,000 enter.", "en", "Não entram mais do que 20.000.", "pt", 0),
+        ("It was stronger than ever.", "en", "Era mais forte do que nunca.", "pt", 0),
+        ("They may not be tried.", "en", "They cannot be tried.", "en", 0),
+        ("He was not unkind.", "en", "Ele era indelicado.", "pt", 1),
+        ("Er kam nicht. Das Kloster war geschlossen.", "de", "He came. It was closed.", "en", 1),
     ],
 )
 def test_negations(source: str, source_lang: str, made: str, made_lang: str, expected: int) -> None:
@@ -138,6 +149,8 @@ def test_a_language_without_negation_words_is_unknown() -> None:
         ("How many ships sank?", "en", "When did ships sink?", "en", OTHER_KIND),
         ("When was it built?", "en", "In what year was it built?", "en", KEPT),
         ("How old is it?", "en", "Quantos anos tem?", "pt", KEPT),
+        ("Até quando foi secreto?", "pt", "How long was it secret?", "en", KEPT),
+        ("É necessário que seja feito?", "pt", "Is it necessary to do it?", "en", KEPT),
         ("Onde nasceu?", "pt", "Quando nasceu?", "pt", OTHER_KIND),
     ],
 )
@@ -158,6 +171,37 @@ def test_an_exchanged_name_is_found_and_a_reworded_word_is_not() -> None:
 def test_a_name_exchanged_by_the_first_hop_is_found() -> None:
     source, pivot = "It was built by Werner Siemens.", "Foi construído por Werner Daimler."
     assert names_exchanged(source, pivot, "It was built by Werner Daimler.", "en") == 1
+
+
+def test_a_name_garbled_on_the_way_is_found() -> None:
+    source, pivot = "Anna came to Siam in 1862.", "Anna veio para Sião em 1862."
+    assert names_exchanged(source, pivot, "Anna came to Sion in 1862.", "en") == 1
+    untranslated = ("The Han Dynasty ruled.", "A Han Dinas governava.", "The Han Dinas ruled.")
+    assert names_exchanged(*untranslated, "en") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "pivot", "made", "lang"),
+    [
+        ("Here lived Božidar Đại.", "Aqui viveu Bozidar Dai.", "Here lived Bozidar Dai.", "en"),
+        ("In the United States", "Nos Estados Unidos", "In the U.S.", "en"),
+        ("At the Port Huron Statement", "Na Declaração", "At the Port Huron Declaration", "en"),
+        ("O Conselho de Ensino", "The Education Council", "O Conselho de Educação", "pt"),
+    ],
+)
+def test_a_name_written_otherwise_is_not_exchanged(
+    source: str, pivot: str, made: str, lang: str
+) -> None:
+    assert names_exchanged(source, pivot, made, lang) == 0
+
+
+def test_a_name_that_one_text_of_a_translation_keeps_is_missed_in_the_other() -> None:
+    source = ("When did Perkins leave London?", "In 1834 Jacob Perkins left London.")
+    faithful = ("Quando Perkins deixou Londres?", "Em 1834 Jacob Perkins deixou Londres.")
+    swapped = (faithful[0].replace("Perkins", "Aldrin"), faithful[1])
+    assert names_disagreeing(source, "en", faithful, "pt") == 0
+    assert names_disagreeing(source, "en", swapped, "pt") == 1
+    assert names_disagreeing(source, "en", faithful, "de") is None
 
 
 def test_names_in_translation_may_take_the_targets_form() -> None:
@@ -235,6 +279,29 @@ def test_an_answer_in_another_order_counts_and_a_scattered_one_does_not() -> Non
     scattered = scores(native, passage="It was 18. It blew up in May. It was 1980.", answers=lost)
     assert reordered["answer"] == pytest.approx(0.9)
     assert scattered["answer"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "passage", "expected"),
+    [
+        ("United Kingdom", "It is popular in the UK.", 0.9),
+        ("$72", "The meal costs 72 dollars.", 0.9),
+        # disputed is gone, 1824 counts twice: 5 of 6
+        (
+            "the disputed 1824 presidential election",
+            "the presidential elections of 1824",
+            0.5 + 2 / 6,
+        ),
+        ("the disputed 1824 presidential election", "the presidential elections of 1828", 0.0),
+        ("milling", "The grinding process removes material.", 0.0),
+    ],
+)
+def test_an_answer_reworded_in_part_counts_by_its_words(
+    answer: str, passage: str, expected: float
+) -> None:
+    native = {"passage": f"So {answer}.", "answers": [{"text": answer, "start": 3}]}
+    lost = [{"text": answer, "start": -1}]
+    assert scores(native, passage=passage, answers=lost)["answer"] == pytest.approx(expected)
 
 
 def test_without_a_located_native_answer_there_is_nothing_to_keep() -> None:

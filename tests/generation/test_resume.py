@@ -132,10 +132,11 @@ def _squadshifts(count):
 
 
 def test_a_second_process_is_refused_and_an_interrupted_run_goes_on(
-    tmp_path, finished, data, command, arrow_bytes
+    tmp_path, calm, command, arrow_bytes
 ):
     run = tmp_path / "run"
-    arguments = ["generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run]
+    source, undisturbed = calm
+    arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 16, "--out", run]
     process = command.start(*arguments)
     try:
         wait_for(process, lambda: (run / "run.json").exists())
@@ -156,7 +157,7 @@ def test_a_second_process_is_refused_and_an_interrupted_run_goes_on(
     resumed = command(*arguments, "--json")
     assert resumed.code == 0, resumed.err
     assert resumed.json["resumed_units"] == kept >= 1
-    assert arrow_bytes(run) == arrow_bytes(finished)
+    assert arrow_bytes(run) == arrow_bytes(undisturbed)
 
 
 _INGEST = """

@@ -118,6 +118,13 @@ def test_other_library_versions_are_no_other_run(tmp_path):
     begin(tmp_path / "out", {**IDENTITY, "versions": {"pyarrow": "2"}})
 
 
+def test_another_version_of_this_package_is_another_run(tmp_path):
+    begin(tmp_path / "out", {**IDENTITY, "versions": {"bt-augment": "1"}})
+
+    with pytest.raises(RunFolderError, match=r"versions\.bt-augment"):
+        begin(tmp_path / "out", {**IDENTITY, "versions": {"bt-augment": "2"}})
+
+
 def test_only_one_may_hold_the_folder(tmp_path):
     second = RunFolder(tmp_path / "out").claimed()
     with (

@@ -33,3 +33,17 @@ def test_what_is_no_route_is_refused(text):
 def test_an_invalid_tag_is_named():
     with pytest.raises(LanguageError, match="qqqq"):
         Route.parse("en:qqqq")
+
+
+@pytest.mark.parametrize(
+    ("route", "tag", "starts"),
+    [
+        ("en:pt", "en", True),
+        ("en:pt", "en-US", True),
+        ("pt-BR:en", "pt", True),
+        ("en:pt", "pt", False),
+        ("zh:en", "yue", False),
+    ],
+)
+def test_a_route_takes_its_language_whatever_the_region(route, tag, starts):
+    assert Route.parse(route).starts_in(tag) is starts

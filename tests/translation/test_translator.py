@@ -102,6 +102,23 @@ def test_a_long_sentence_is_split_and_nothing_of_it_is_cut(translator):
     assert all(str(1900 + i) in found[0].text for i in range(0, 80, 8))
 
 
+def test_a_part_that_recurs_in_a_long_sentence_is_decoded_once(translator, monkeypatch):
+    decoded = []
+    decode = translator._decode
+
+    def spy(tokens, *settings):
+        decoded.extend(tokens)
+        return decode(tokens, *settings)
+
+    monkeypatch.setattr(translator, "_decode", spy)
+    (found,) = translator.translate(["x" * 4096], Decoding())  # halved until a part is short enough
+    (once,) = translator.translate(["x" * 128], Decoding())
+
+    assert len(decoded) == 2
+    assert found[0].text == once[0].text * 32
+    assert found[0].tokens == once[0].tokens * 32
+
+
 def test_a_hit_of_the_output_limit_is_told(translator):
     (found,) = translator.translate(SENTENCES[3:], Decoding(max_output_tokens=5))
 

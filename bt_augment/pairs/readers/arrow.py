@@ -127,14 +127,25 @@ class SavedDatasetReader(_BatchReader):
             yield from _ipc_batches(folder / name)
 
     def _split_folder(self) -> Path:
-        index = self.path / "dataset_dict.json"
-        if not index.is_file():
+        splits = saved_splits(self.path)
+        if splits is None:
             return self.path
-        try:
-            splits = list(json.loads(index.read_text("utf-8"))["splits"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{index} cannot be read: {error}") from error
         return self.path / choose_split(self.source, splits, self.settings.split)
+
+
+def saved_splits(folder: Path) -> list[str] | None:
+    """Return the splits of a saved ``DatasetDict``; None for a folder that is not one.
+
+    Raises:
+        InputError: the list of splits cannot be read.
+    """
+    index = folder / "dataset_dict.json"
+    if not index.is_file():
+        return None
+    try:
+        return [str(name) for name in json.loads(index.read_text("utf-8"))["splits"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{index} cannot be read: {error}") from error
 
 
 def choose_split(source: str, splits: list[str], wanted: str | None) -> str:
@@ -147,9 +158,11 @@ def choose_split(source: str, splits: list[str], wanted: str | None) -> str:
         return "train"
     if wanted is None and len(splits) == 1:
         return splits[0]
+    if not splits:
+        raise InputError(f"{source} has no split, so there is nothing to read")
     if wanted is None or wanted not in splits:
-        lacking = "has several splits, or none" if wanted is None else f"has no split {wanted!r}"
-        listed = ", ".join(splits) or "none"
+        lacking = "has several splits" if wanted is None else f"has no split {wanted!r}"
+        listed = ", ".join(splits)
         raise InputError(f"{source} {lacking}; it has {listed}; name one with --set input.split=…")
     return wanted
 

@@ -99,6 +99,8 @@ class BeirReader(Reader):
             name, _, suffix = path.name.partition(".tsv")
             if suffix in COMPRESSED and name != path.name:
                 splits[name] = path
+        if not splits:
+            raise InputError(f"{self.source} has no qrels/<split>.tsv, which a BEIR folder needs")
         return splits[choose_split(f"{self.source}/qrels", list(splits), self.settings.split)]
 
     def _load(self, database: sqlite3.Connection, qrels: Path) -> Iterator[Quarantined]:

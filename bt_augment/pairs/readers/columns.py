@@ -139,5 +139,7 @@ class Columns:
 
 def _listed(names: Iterable[str]) -> str:
     listed = list(names)
+    if not listed:
+        return "its first rows have no columns"
     more = f" and {len(listed) - 20} more" if len(listed) > 20 else ""
     return f"its columns are {', '.join(listed[:20])}{more}"

@@ -54,14 +54,8 @@ def find_reader(source: str, settings: InputSettings) -> Reader:
             f"one of {', '.join(FORMATS)}"
         )
     path = Path(source)
-    if settings.format == "hub":
+    if on_hub(source, settings):
         return HubReader(source, settings)
-    if not path.exists():
-        if settings.format == "auto" and looks_like_name(source) and not path.parent.is_dir():
-            return HubReader(source, settings)
-        raise InputError(
-            f"{source} does not exist; for a data set of the Hugging Face hub say --format hub"
-        )
     if path.is_dir():
         return _folder_reader(source, path, settings)
     start = _start(source, path)
@@ -71,6 +65,28 @@ def find_reader(source: str, settings: InputSettings) -> Reader:
         return JsonArrayReader(source, settings)
     _check_named(source, start, settings.format)
     return _READERS[settings.format](source, settings)
+
+
+def on_hub(source: str, settings: InputSettings) -> bool:
+    """Return whether an input is a hub data set, and not a file or folder of this disk.
+
+    Raises:
+        InputError: it is neither, or it is a pipe, which could be read only once.
+    """
+    if settings.format == "hub":
+        return True
+    path = Path(source)
+    if path.is_file() or path.is_dir():
+        return False
+    if source == "-" or path.exists():
+        raise InputError(
+            f"{source} is not a file: an input is read more than once; write it to a file first"
+        )
+    if settings.format == "auto" and looks_like_name(source) and not path.parent.is_dir():
+        return True
+    raise InputError(
+        f"{source} does not exist; for a data set of the Hugging Face hub say --format hub"
+    )
 
 
 def _folder_reader(source: str, path: Path, settings: InputSettings) -> Reader:
@@ -117,7 +133,7 @@ def _by_content(source: str, path: Path, start: bytes, settings: InputSettings) 
         return ArrowReader
     stripped = start.lstrip()
     if stripped[:1] == b"[" and stripped[1:].lstrip()[:1] in (b"{", b"]"):
-        return JsonArrayReader
+        return SquadReader if _has_paragraphs(stripped) else JsonArrayReader
     if stripped[:1] == b"{" and _is_squad(stripped):
         return SquadReader
     suffixes = {suffix.lower() for suffix in path.suffixes}
@@ -144,6 +160,19 @@ def _is_squad(start: bytes) -> bool:
             elif kind == "start_array" and depth == 1 and key == "data":
                 return True
             depth += {"start": 1, "end": -1}.get(kind.partition("_")[0], 0)
+    except (ijson.JSONError, UnicodeDecodeError):
+        return False
+    return False
+
+
+def _has_paragraphs(start: bytes) -> bool:
+    """Return whether a JSON array begins with an article of SQuAD."""
+    try:
+        for prefix, kind, _ in ijson.parse(io.BytesIO(start), use_float=True):
+            if (prefix, kind) == ("item", "end_map"):
+                return False
+            if (prefix, kind) == ("item.paragraphs", "start_array"):
+                return True
     except (ijson.JSONError, UnicodeDecodeError):
         return False
     return False

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import InputError
+from bt_augment.pairs.readers.arrow import saved_splits
 from bt_augment.pairs.readers.base import InputSettings
+from bt_augment.pairs.readers.beir import is_beir
+from bt_augment.pairs.readers.detect import on_hub
 from bt_augment.pairs.readers.hub import PREFIX
 
 
@@ -17,24 +20,30 @@ def fingerprint(
 ) -> list[dict[str, Any]]:
     """Return ``path``, ``bytes`` and ``sha256`` of each file of the inputs, in order.
 
-    A folder counts as its files by name. A hub data set gives ``path``, ``config``, ``split``
+    A folder counts as its files by name, and those of ``qrels`` or of its splits; what else is
+    beneath it may be the run's own output. A hub data set gives ``path``, ``config``, ``split``
     and ``revision``: the commit that the hub has for it now, where the hub can be reached.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: an input is missing or cannot be read.
     """
     settings = settings or InputSettings()
     prints: list[dict[str, Any]] = []
     for source in inputs:
         path = Path(source)
-        if settings.format == "hub" or not path.exists():
+        if on_hub(source, settings):
             prints.append(_hub_fingerprint(source, settings))
         elif path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            prints.extend(_file_fingerprint(file) for file in files)
+            prints.extend(_file_fingerprint(file) for file in _files_of(path))
         else:
             prints.append(_file_fingerprint(path))
     return prints
+
+
+def _files_of(folder: Path) -> list[Path]:
+    parts = ["qrels"] if is_beir(folder) else saved_splits(folder) or []
+    folders = [folder, *(folder / part for part in parts if (folder / part).is_dir())]
+    return sorted(file for part in folders for file in part.iterdir() if file.is_file())
 
 
 def _file_fingerprint(path: Path) -> dict[str, Any]:
@@ -57,7 +66,8 @@ def _hub_fingerprint(source: str, settings: InputSettings) -> dict[str, Any]:
     # The hub client's HTTP library, and so what it raises, changes from version to version.
     except Exception as error:
         raise InputError(
-            f"{source} is no file, and the hub cannot say its revision: {error}"
+            f"{source} is no file here, and as a data set of the Hugging Face hub it cannot be "
+            f"looked up: {error}. Check the path or the name, and the connection"
         ) from error
     return {
         "path": source,

@@ -13,16 +13,21 @@ from bt_augment.pairs.readers.base import READ_ERRORS
 Event = tuple[str, Any]
 
 # What stands for text that the parser would refuse, or change without a word (yajl makes "?" of
-# half a surrogate pair). Noncharacters that no real text holds, as a bracket around a letter.
+# half a surrogate pair): a letter between noncharacters. One that the text itself holds is marked
+# too, so that no text can be taken for a mark.
 _BAD_BYTES: Final = "\ufdd0B\ufdd1"
 _HALF_PAIR: Final = "\ufdd0S\ufdd1"
+_NONCHARACTER: Final = "\ufdd0N\ufdd1"
+_MARK = re.compile("\ufdd0([BSN])\ufdd1")
+_MEANT = {"B": "\udc80", "S": "\ud800", "N": "\ufdd0"}
 
 _CHUNK = 1 << 16
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_MAYBE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_MAYBE_MARKED = re.compile(rb"\\u([dD][89a-fA-F]|[fF][dD][dD]0)")
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|(\\u[fF][dD][dD]0)"
     rb"|\\.",
     re.DOTALL,
 )
@@ -63,11 +68,11 @@ class MendedStream:
 
 
 def _mended(data: bytes) -> bytes:
+    data = data.replace("\ufdd0".encode(), _NONCHARACTER.encode())
     if _CONTROL.search(data):
         data = _CONTROL.sub(lambda match: rb"\u%04x" % match[0][0], data)
-    if _MAYBE_SURROGATE.search(data):
-        mark = _HALF_PAIR.encode()
-        data = _ESCAPE.sub(lambda match: mark if match[1] else match[0], data)
+    if _MAYBE_MARKED.search(data):
+        data = _ESCAPE.sub(_marked, data)
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -76,12 +81,19 @@ def _mended(data: bytes) -> bytes:
     return data
 
 
+def _marked(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return _HALF_PAIR.encode()
+    return _NONCHARACTER.encode() if escape[2] else escape[0]
+
+
 def unmark(value: Any) -> Any:
-    """Return ``value`` with each mark made the surrogate that the builder of records refuses."""
+    """Return ``value`` with each mark made what it stands for.
+
+    Bad bytes and half pairs become surrogates, which the builder of records refuses.
+    """
     if isinstance(value, str):
-        if "\ufdd0" in value:
-            value = value.replace(_BAD_BYTES, "\udc80").replace(_HALF_PAIR, "\ud800")
-        return value
+        return _MARK.sub(lambda mark: _MEANT[mark[1]], value) if "\ufdd0" in value else value
     if isinstance(value, dict):
         return {unmark(key): unmark(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,8 @@
-"""SQuAD v1.1 and v2.0: ``data[].paragraphs[].qas[]``, one JSON document."""
+"""SQuAD v1.1 and v2.0: ``data[].paragraphs[].qas[]``, one JSON document.
+
+Also read are the articles as a list without the object around it, and the flat ``data[]`` of
+questions that Hugging Face's question answering scripts take (``field="data"``).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.columns import ABSENT, Columns
 from bt_augment.pairs.readers.compression import open_text
 from bt_augment.pairs.readers.json_stream import Event, JsonBreakError, events, unmark, value_of
 
@@ -28,7 +33,8 @@ class _Paragraph(NamedTuple):
 class SquadReader(Reader):
     """Reads a SQuAD file, one paragraph in memory at a time.
 
-    The columns of a row are those of the question, and ``context`` and ``title``.
+    The columns of a row are those of the question, and ``context`` and ``title``; of a flat
+    file, those of the entry of ``data``.
     """
 
     format = "squad"
@@ -41,16 +47,20 @@ class SquadReader(Reader):
         try:
             with open_text(self.path) as stream:
                 for item in self._paragraphs(events(stream)):
-                    if isinstance(item, Quarantined):
-                        yield item
-                    else:
+                    if isinstance(item, _Paragraph):
                         yield from self._questions(item)
+                    else:
+                        yield item
         except (JsonBreakError, RecursionError) as error:
             message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
             yield quarantined(self.place(self._at), "broken_json", message)
 
-    def _paragraphs(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
+    def _paragraphs(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Row | Quarantined]:
         first = next(stream, ("", None))
+        if first[0] == "start_array":
+            yield from self._articles(stream)
+            next(stream, None)  # to the end, so that what follows the document is seen
+            return
         if first[0] != "start_map":
             yield quarantined(self.place("$"), "wrong_type", "the document is not a JSON object")
             return
@@ -69,7 +79,7 @@ class SquadReader(Reader):
         if not has_data:
             yield quarantined(self.place("$"), "wrong_type", "there is no array 'data'")
 
-    def _articles(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
+    def _articles(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Row | Quarantined]:
         for number, event in enumerate(stream):
             if event[0] == "end_array":
                 return
@@ -82,10 +92,17 @@ class SquadReader(Reader):
                 continue
             yield from self._article(number, stream)
 
-    def _article(self, number: int, stream: Iterator[Event]) -> Iterator[_Paragraph | Quarantined]:
-        """Yield an article's paragraphs; where its title comes after them, once that is known."""
+    def _article(
+        self, number: int, stream: Iterator[Event]
+    ) -> Iterator[_Paragraph | Row | Quarantined]:
+        """Yield an article's paragraphs; where its title comes after them, once that is known.
+
+        An article without paragraphs is itself a row where it has a question, else quarantined.
+        """
         title: Any = None
         titled = False
+        has_paragraphs = False
+        others: dict[str, Any] = {}
         broken: Exception | None = None
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8") as waiting:
             try:
@@ -93,6 +110,7 @@ class SquadReader(Reader):
                     if kind == "end_map":
                         break
                     start = next(stream)
+                    has_paragraphs |= key == "paragraphs"
                     if key != "paragraphs" or start[0] != "start_array":
                         value = value_of(start, stream)
                         if key == "title":
@@ -104,6 +122,8 @@ class SquadReader(Reader):
                                 "paragraphs is not an array",
                                 json.dumps(unmark(value)),
                             )
+                        else:
+                            others[key] = unmark(value)
                         continue
                     for index, event in enumerate(stream):
                         if event[0] == "end_array":
@@ -122,6 +142,25 @@ class SquadReader(Reader):
                 yield _Paragraph(number, index, title, value)
         if broken is not None:
             raise broken
+        if not has_paragraphs:
+            yield self._flat(number, {"title": title, **others})
+
+    def _flat(self, number: int, values: dict[str, Any]) -> Row | Quarantined:
+        place = self.place(f"data[{number}]")
+        if Columns(self.settings).get(values, "question") is ABSENT:
+            return quarantined(
+                place,
+                "missing_question",
+                "the article has neither paragraphs nor a question",
+                json.dumps(values),
+            )
+        return Row(place, self._judged(values), self.auto_id(str(number)))
+
+    def _judged(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return a question's columns; in version 2 one without an answer has none by intent."""
+        if self._version.lstrip("vV").startswith("2"):
+            values.setdefault("is_impossible", False)
+        return values
 
     def _questions(self, paragraph: _Paragraph) -> Iterator[Row | Quarantined]:
         value = paragraph.value
@@ -148,10 +187,7 @@ class SquadReader(Reader):
             place = self.place(f"{paragraph.path}.qas[{number}]")
             auto_id = self.auto_id(f"{paragraph.article}.{paragraph.number}.{number}")
             if isinstance(question, dict):
-                values = {**shared, **question}
-                if self._version.lstrip("vV").startswith("2"):
-                    values.setdefault("is_impossible", False)
-                yield Row(place, values, auto_id)
+                yield Row(place, self._judged({**shared, **question}), auto_id)
             else:
                 yield quarantined(
                     place, "wrong_type", "the question is not an object", json.dumps(question)

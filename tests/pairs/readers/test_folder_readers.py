@@ -42,7 +42,7 @@ def test_another_split_in_trec_columns(beir):
 
 
 def test_an_unknown_split_is_refused_with_those_there(beir):
-    with pytest.raises(InputError, match="no split 'dev'.*test, train"):
+    with pytest.raises(InputError, match=r"no split 'dev'.*test, train"):
         read([str(beir)], InputSettings(lang="en", split="dev"))
 
 

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import re
 
 import pytest
 from reading_samples import read_all
@@ -92,7 +94,7 @@ def test_a_hub_data_set_that_cannot_be_had_is_a_typed_error(monkeypatch):
         raise ConnectionError("Couldn't reach the Hub")
 
     monkeypatch.setattr(datasets, "get_dataset_split_names", offline)
-    with pytest.raises(InputError, match="'someone/qa' cannot be read.*reach the Hub"):
+    with pytest.raises(InputError, match=r"'someone/qa' cannot be read.*reach the Hub"):
         read(["someone/qa"], InputSettings(lang="en"))
 
 
@@ -110,10 +112,38 @@ def test_a_hub_data_set_is_streamed_by_name(monkeypatch):
 
 def test_fingerprints_are_those_of_the_bytes(write, tmp_path):
     one = write("d/one.jsonl", b"1")
-    two = write("d/sub/two.jsonl", b"22")
+    two = write("d/two.jsonl", b"22")
     expected = [
         {"path": str(path), "bytes": size, "sha256": hashlib.sha256(data).hexdigest()}
         for path, size, data in ((one, 1, b"1"), (two, 2, b"22"))
     ]
     assert fingerprint([str(tmp_path / "d")]) == expected
     assert fingerprint([str(two)]) == expected[1:]
+
+
+@pytest.mark.parametrize("call", [read, fingerprint])
+@pytest.mark.parametrize("name", ["none.json", "nowhere/deep/none.json"])
+def test_a_missing_file_is_called_missing_and_not_looked_up_on_the_hub(tmp_path, call, name):
+    path = tmp_path / name
+    with pytest.raises(InputError, match=f"{re.escape(str(path))} does not exist"):
+        call([str(path)], InputSettings(lang="en"))
+
+
+@pytest.mark.parametrize("call", [read, fingerprint])
+def test_a_pipe_is_refused_since_it_can_be_read_only_once(tmp_path, call):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for source in (str(pipe), "-"):
+        with pytest.raises(InputError, match=f"{re.escape(source)} is not a file.*write it to a"):
+            call([source], InputSettings(lang="en"))
+
+
+def test_a_run_folder_inside_the_input_does_not_change_its_fingerprint(write):
+    folder = write("b/queries.jsonl", [{"_id": "q", "text": "Who?"}]).parent
+    write("b/corpus.jsonl", [{"_id": "d", "text": "A man."}])
+    judged = write("b/qrels/test.tsv", "q\td\t1\n")
+    before = fingerprint([str(folder)])
+    write("b/out/train/data-00000-of-00001.arrow", b"made")
+    assert fingerprint([str(folder)]) == before
+    judged.write_text("q\td\t2\n")
+    assert fingerprint([str(folder)]) != before

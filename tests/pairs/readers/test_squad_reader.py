@@ -166,3 +166,58 @@ def test_real_sets_are_read_whole(shared, name, pairs, passages):
     for record in outcome.records:
         for text, start in record.answers:
             assert start == -1 or record.passage[start : start + len(text)] == text
+
+
+@pytest.mark.parametrize("layout", ["wrapped", "bare"])
+def test_articles_without_the_object_around_them_are_read(write, layout):
+    document = squad(paragraph("One.", question("A?", "a")), paragraph("Two.", question("B?", "b")))
+    found = read_all(write("a.json", document if layout == "wrapped" else document["data"]))
+    assert [(r.id, r.passage, r.title) for r in found.records] == [
+        ("a", "One.", "Lamps"),
+        ("b", "Two.", "Lamps"),
+    ]
+    assert found.quarantined == []
+
+
+def test_what_follows_a_bare_list_of_articles_is_not_lost_unseen(write):
+    text = json.dumps(squad(paragraph("One.", question("A?")))["data"]) + " {}"
+    found = read_all(write("a.json", text))
+    assert len(found.records) == 1
+    assert [item.cause for item in found.quarantined] == ["broken_json"]
+
+
+def test_a_flat_file_of_questions_is_read(write):
+    answers = {"text": ["Lisbon"], "answer_start": [3]}
+    rows = [
+        {
+            "id": "x",
+            "title": "T",
+            "context": "In Lisbon.",
+            "question": "Where?",
+            "answers": answers,
+        },
+        {"id": "y", "context": "In Lisbon.", "question": "Why?"},
+    ]
+    found = read_all(write("a.json", {"version": "0.1.0", "data": rows}))
+    assert [(r.id, r.title, r.question, r.passage) for r in found.records] == [
+        ("x", "T", "Where?", "In Lisbon."),
+        ("y", None, "Why?", "In Lisbon."),
+    ]
+    assert found.records[0].answers == (Answer("Lisbon", 3),)
+
+
+def test_an_article_with_neither_paragraphs_nor_a_question_is_quarantined(write):
+    good = squad(paragraph("One.", question("A?")))["data"]
+    found = read_all(write("a.json", {"data": [{"title": "Lost", "body": 1}, *good]}))
+    assert len(found.records) == 1
+    (lost,) = found.quarantined
+    assert (lost.cause, lost.place.value) == ("missing_question", "data[0]")
+    assert json.loads(lost.raw) == {"title": "Lost", "body": 1}
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_text_that_looks_like_the_mark_of_a_bad_character_is_left_alone(write, ascii_only):
+    text = "A \ufdd0S\ufdd1, \ufdd0B\ufdd1, \ufdd0N\ufdd1, \ufdd0 and \\ufdd0."
+    document = json.dumps(squad(paragraph(text, question("Why?"))), ensure_ascii=ascii_only)
+    (record,) = read_all(write("a.json", document)).records
+    assert record.passage == text
