@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bt_augment.augmentation.question_style import lend
 from bt_augment.pairs.answers import locate, relocate
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
 from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema
@@ -149,9 +150,10 @@ class _Unit:
     def translate(self, route: Route, indices: Sequence[int]) -> None:
         """Translate every sentence of the rows through all hops of the route."""
         tag = route.tags[0]
-        texts = dict.fromkeys(
-            self._rows[i][field] for i in indices for field in ("passage", "question")
-        )
+        texts: dict[str, None] = {}
+        for i in indices:
+            texts[self._rows[i]["passage"]] = None
+            texts[lend(self._rows[i]["question"], tag).text] = None
         sentences = list(
             dict.fromkeys(s for text in texts for s in self._layout(text, tag).sentences)
         )
@@ -232,14 +234,15 @@ class _Unit:
         native = self._rows[index]
         models = [self._translators[hop].model.label for hop in route.hops]
         for k in range(self._decoding.candidates):
-            question = self._text(route, native["question"], k)
+            loan = lend(native["question"], route.tags[0])
+            question = self._text(route, loan.text, k)
             passage = self._text(route, native["passage"], k)
             yield _MadeRow(
                 values={
                     "id": f"{native['id']}/{route}/{k}",
                     "source_id": native["id"],
                     "group_id": native["group_id"],
-                    "question": question.text,
+                    "question": loan.take_back(question.text),
                     "passage": passage.text,
                     "question_lang": route.tags[-1],
                     "passage_lang": route.tags[-1],
@@ -247,7 +250,7 @@ class _Unit:
                     "answers": list(self._answers(route, native, passage)),
                     "method": route.method,
                     "route": list(route.tags),
-                    "pivot_question": question.pivot,
+                    "pivot_question": question.pivot and loan.take_back(question.pivot),
                     "pivot_passage": passage.pivot,
                     "models": models,
                 },
