@@ -12,7 +12,7 @@ rejected. A name exchanged in a translation is seen only where the other text ke
 alone tells another name from a translated one. Duplicates and contamination are left out, as they
 do not depend on the pair. The header says which sets the defaults were tuned on.
 
-    python benchmarks/filters.py [--data ../shared/data] [--limit 300] [--seed 0] [--json]
+    python benchmarks/filters.py [--data DIR] [--limit 300] [--seed 0] [--json]
 """
 
 from __future__ import annotations

