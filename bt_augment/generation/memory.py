@@ -12,6 +12,18 @@ from collections.abc import Callable
 from functools import cache
 
 
+_M_ARENA_MAX = -8  # malloc.h
+_ARENAS = 2  # the main one, and one that all other threads share
+
+
+def share_arenas() -> None:
+    """Let the threads started from now on share one arena, where the C library has arenas."""
+    if sys.platform.startswith("linux"):
+        option = getattr(ctypes.CDLL(None), "mallopt", None)
+        if option is not None:
+            option(_M_ARENA_MAX, _ARENAS)
+
+
 def release() -> None:
     """Return freed memory to the system, where the C library offers it (a few milliseconds)."""
     trim = _malloc_trim()

@@ -21,7 +21,7 @@ from bt_augment.generation.ingestion import (
     ingest,
     read_unit,
 )
-from bt_augment.generation.memory import release
+from bt_augment.generation.memory import release, share_arenas
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.units import JudgedUnit, ScoredUnit, UnitMaker, judge_unit
 from bt_augment.languages import normalize_tag, same_language
@@ -46,7 +46,7 @@ from bt_augment.translation.translator import Device, load_translators, resolve_
 logger = logging.getLogger(__name__)
 
 DUAL = "fidelity.dual_cross_entropy"
-UNITS_AHEAD = 3  # one translating while another is scored; more only holds memory
+UNITS_AHEAD = 2  # one translating while another is scored; more only holds memory
 _VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "sacrebleu")
 
 Hop = tuple[str, str]
@@ -103,6 +103,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     """
     told = progress or Silent()
     recipe = request.recipe
+    share_arenas()
     if not recipe.routes:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
     device = resolve_device(request.device)

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 
-# 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep).
-CPU_BATCH_TOKENS = 1536
+# 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep), and
+CPU_BATCH_TOKENS = 1024
 GPU_BATCH_TOKENS = 16384
 
 # The cores and the seed are the process's, whichever model works: one list at a time is decoded.

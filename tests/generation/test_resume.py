@@ -140,7 +140,9 @@ def test_a_second_process_is_refused_and_an_interrupted_run_goes_on(
     process = command.start(*arguments)
     try:
         wait_for(process, lambda: (run / "run.json").exists())
+        process.send_signal(signal.SIGSTOP)  # else a fast machine is done before the second asks
         second = command(*arguments)
+        process.send_signal(signal.SIGCONT)
         assert second.code == 2
         assert "another process is writing this run" in second.err
         assert "Traceback" not in second.err

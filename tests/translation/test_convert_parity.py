@@ -21,6 +21,8 @@ SHARED = Path(__file__).parents[3] / "shared"
 
 NEAR_TIE = 1e-2  # nats between two tokens; float32 sums in another order differ by less
 
+MIN_COMPARED = 40  # output tokens over all sentences
+
 MIN_NEW_TOKENS = 8  # else some random models say nothing at all
 
 # transformers' Marian tokenizer recommends a package that it does not use.
@@ -127,7 +129,12 @@ def transformers_greedy(
         sources.append(tokenizer.convert_ids_to_tokens(inputs["input_ids"][0].tolist()))
         outputs.append([i for i in ids if i != tokenizer.eos_token_id])
         tops = [step.topk(2).values.tolist() for step in steps]
-        margins.append([first - second for first, second in tops])
+        # transformers counts M2M-100's positions by what is not padding, so a made-up <pad>
+        # in an output is as good as a tie.
+        padding = model.config.pad_token_id
+        margins.append(
+            [0.0 if i == padding else top[0] - top[1] for i, top in zip(ids, tops, strict=True)]
+        )
     return sources, outputs, scores, margins
 
 
@@ -136,15 +143,15 @@ def assert_same_output(
     wanted: tuple[list[list[str]], list[list[int]], list[float], list[list[float]]],
 ) -> None:
     """Compare output ids up to a near tie: there, rounding on another CPU may choose the other."""
-    whole = 0
+    compared = 0
     for k, margins in enumerate(wanted[3]):
         ties = [i for i, margin in enumerate(margins) if margin < NEAR_TIE]
-        length = ties[0] if ties else None
+        length = ties[0] if ties else len(wanted[1][k])
         assert made[1][k][:length] == wanted[1][k][:length], "output ids"
-        if made[1][k] == wanted[1][k]:
-            whole += 1
+        compared += length
+        if not ties:
             assert made[2][k] == pytest.approx(wanted[2][k], rel=2e-3, abs=2e-3), "log-probability"
-    assert whole > len(wanted[3]) // 2, "most sentences must agree to the end"
+    assert compared >= MIN_COMPARED, "too many ties: the comparison says nothing"
 
 
 def engine_greedy(

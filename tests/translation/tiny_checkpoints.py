@@ -79,6 +79,7 @@ def randomize(model: Any, specials: int = 4) -> Any:
     Untrained weights repeat one token at every step, whatever the sentence, and would not show
     a wrong position, mask or bias.
     """
+    torch.manual_seed(0)  # dropout draws from the process's generator
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weight in model.named_parameters():
