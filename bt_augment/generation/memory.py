@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-
 _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2  # the main one, and one that all other threads share
 
