@@ -13,34 +13,51 @@ if TYPE_CHECKING:
     from bt_augment.generation import Generation, Summary, generate, refilter
     from bt_augment.recipe import Recipe, load_recipe
     from bt_augment.shards.verification import verify
+    from bt_augment.training.hybrid_batches import (
+        BatchMix,
+        HybridBatchSampler,
+        hybrid_batches,
+    )
+    from bt_augment.training.settings import TrainingSettings
+    from bt_augment.training.trainer import train
     from bt_augment.translation.route import Route
     from bt_augment.translation.translator import Decoding, Translator
 
 __all__ = [
+    "BatchMix",
     "BtAugmentError",
     "Decoding",
     "Generation",
+    "HybridBatchSampler",
     "Recipe",
     "Route",
     "Summary",
+    "TrainingSettings",
     "Translator",
     "generate",
+    "hybrid_batches",
     "load_recipe",
     "refilter",
+    "train",
     "verify",
 ]
 
 _HOMES = {
+    "BatchMix": "training.hybrid_batches",
     "BtAugmentError": "errors",
     "Decoding": "translation.translator",
     "Generation": "generation",
+    "HybridBatchSampler": "training.hybrid_batches",
     "Recipe": "recipe",
     "Route": "translation.route",
     "Summary": "generation",
+    "TrainingSettings": "training.settings",
     "Translator": "translation.translator",
     "generate": "generation",
+    "hybrid_batches": "training.hybrid_batches",
     "load_recipe": "recipe",
     "refilter": "generation",
+    "train": "training.trainer",
     "verify": "shards.verification",
 }
 

@@ -39,7 +39,7 @@ except SystemExit as done: assert done.code == 0
     [
         ["--help"],
         ["--version"],
-        *([name, "--help"] for name in ("generate", "filter", "inspect", "verify", "models")),
+        *([name, "--help"] for name in ("generate", "filter", "inspect", "verify", "train", "models")),
         ["doctor", "--help"],
     ],
     ids=" ".join,
