@@ -19,7 +19,11 @@ from bt_augment.generation import Generation, Summary, generate
 from bt_augment.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAM = "from bt_augment.cli.main import main; main()"
+# A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from bt_augment.cli.main import main; main()"
+)
 
 Rows = list[dict[str, Any]]
 
