@@ -1,0 +1,334 @@
+"""Reading the files of benchmarks: whole or not at all, each error with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bt_augment.errors import InputError, LanguageError
+from bt_augment.evaluation.benchmarks.base import Candidates, Qrels, Queries
+from bt_augment.languages import normalize_tag
+from bt_augment.pairs.readers.arrow import ParquetReader
+from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Place, Quarantined, Row
+from bt_augment.pairs.readers.beir import COMPRESSED, find_file
+from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.json_lines import JsonLinesReader
+
+_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("context", pa.string())])
+_SPOOL_ROWS = 1 << 14
+_IN_MEMORY_ROWS = 1 << 18  # some 100 MB of passages; more of them wait on disk
+_INTEGER = re.compile(r"[+-]?\d+(\.0+)?")
+
+_ID = ("_id", "id", "docid", "query_id")
+_QUERY_TEXT = ("text", "query", "question")
+_CANDIDATE_TEXT = ("text", "passage", "documentation")
+
+__all__ = [
+    "by_language",
+    "check_qrels",
+    "field",
+    "find_file",
+    "read_candidates",
+    "read_json",
+    "read_qrels",
+    "read_queries",
+    "read_tsv_queries",
+    "rows",
+    "spooled",
+]
+
+
+def by_language(folder: Path, prefix: str, suffix: str) -> dict[str, Path]:
+    """Return the files named ``<prefix><tag><suffix>``, compressed or not, by normalized tag.
+
+    Raises:
+        InputError: no such folder, or two files of one language.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; give the benchmark's folder with --data")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        base = path.name
+        for compressed in COMPRESSED[1:]:
+            base = base.removesuffix(compressed)
+        if not (base.startswith(prefix) and base.endswith(suffix) and path.is_file()):
+            continue
+        try:
+            tag = normalize_tag(base[len(prefix) : len(base) - len(suffix)])
+        except LanguageError:
+            continue  # not a file of the benchmark
+        if tag in found:
+            raise InputError(f"{folder}: {found[tag].name} and {path.name} are both {tag!r}")
+        found[tag] = path
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON document.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with open_text(path) as stream:
+            return json.loads(stream.read())
+    except (*READ_ERRORS, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); get the file again") from error
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSON-lines or Parquet file.
+
+    Raises:
+        InputError: a line is broken; a benchmark is read whole or not at all.
+    """
+    kind = ParquetReader if path.suffix == ".parquet" else JsonLinesReader
+    empty = True
+    for item in kind(str(path), InputSettings()).read():
+        if isinstance(item, Quarantined):
+            raise InputError(f"{item.place}: {item.message}")
+        empty = False
+        yield item
+    if empty:
+        raise InputError(f"{path}: is empty")
+
+
+def read_queries(paths: Iterable[Path], prefix: str = "") -> Queries:
+    """Return the queries of JSON-lines or Parquet files.
+
+    Args:
+        paths: the files of one language.
+        prefix: put before each id.
+
+    Raises:
+        InputError: a query without id or text, or two of one id.
+    """
+    return _queries(
+        (row.place, prefix + field(row, _ID), field(row, _QUERY_TEXT))
+        for path in paths
+        for row in rows(path)
+    )
+
+
+def read_tsv_queries(path: Path, prefix: str = "") -> Queries:
+    """Return the queries of a file of lines ``id<TAB>text``.
+
+    Raises:
+        InputError: as :func:`read_queries`.
+    """
+    return _queries((place, prefix + name, text) for place, name, text in _tsv(path, 2))
+
+
+def _queries(items: Iterable[tuple[Any, ...]]) -> Queries:
+    found: dict[str, str] = {}
+    for place, name, text in items:
+        if not text.strip():
+            raise InputError(f"{place}: the query {name!r} is empty; write it or remove the line")
+        if name in found:
+            raise InputError(f"{place}: the query id {name!r} is there twice")
+        found[name] = text.strip()
+    return Queries(list(found), list(found.values()))
+
+
+def read_candidates(
+    paths: Iterable[Path], judged: Mapping[str, Any] | set[str], prefix: str = ""
+) -> Candidates:
+    """Return the candidates of JSON-lines or Parquet files; a title goes before its text.
+
+    Args:
+        paths: the files of one language.
+        judged: ids, prefix included, whose rows must be known afterwards.
+        prefix: put before each id.
+
+    Raises:
+        InputError: a candidate without id or text, or two of one id.
+    """
+
+    def made() -> Iterator[tuple[Place, str, str, None]]:
+        for path in paths:
+            for row in rows(path):
+                text = field(row, _CANDIDATE_TEXT).strip()
+                title = row.values.get("title")
+                if isinstance(title, str) and title.strip():
+                    text = f"{title.strip()} {text}".strip()  # as BEIR's own retrievers do
+                yield row.place, prefix + field(row, _ID), text, None
+
+    return spooled(made(), judged)
+
+
+def spooled(
+    items: Iterable[tuple[Place | str, str, str, str | None]], judged: Mapping[str, Any] | set[str]
+) -> Candidates:
+    """Return candidates from (place, id, text, context); many of them are kept on disk.
+
+    Raises:
+        InputError: an empty candidate, or two of one id.
+    """
+    positions: dict[str, int] = {}
+    hashes: list[int] = []
+    batches: list[pa.RecordBatch] = []
+    pending: list[tuple[str, str, str | None]] = []
+    count = 0
+    with ExitStack() as opened:
+        writer: Any = None
+        file: Any = None
+
+        def flush() -> None:
+            nonlocal writer, file
+            columns = zip(*pending, strict=True)
+            arrays = [pa.array(c, t) for c, t in zip(columns, _SCHEMA.types, strict=True)]
+            batches.append(pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA))
+            pending.clear()
+            if writer is None and count > _IN_MEMORY_ROWS:
+                file = opened.enter_context(tempfile.NamedTemporaryFile(suffix=".arrow"))
+                writer = opened.enter_context(pa.ipc.new_file(file, _SCHEMA))
+            if writer is not None:
+                for batch in batches:
+                    writer.write_batch(batch)
+                batches.clear()
+
+        for place, name, text, context in items:
+            if name in judged:
+                if name in positions:
+                    raise InputError(f"{place}: the candidate id {name!r} is there twice")
+                positions[name] = count
+            hashes.append(hash(name))
+            pending.append((name, text, context))
+            count += 1
+            if len(pending) == _SPOOL_ROWS:
+                flush()
+        if pending:
+            flush()
+        if writer is not None:
+            writer.close()
+            file.flush()
+            # The mapping outlives the name, which is gone when this block ends.
+            table = pa.ipc.open_file(pa.memory_map(file.name)).read_all()
+        else:
+            table = pa.Table.from_batches(batches, _SCHEMA)
+    _check_unique(table, hashes)
+    return Candidates(table, positions)
+
+
+def _check_unique(table: pa.Table, hashes: list[int]) -> None:
+    values, counts = np.unique(np.array(hashes, dtype=np.int64), return_counts=True)
+    if values.size == len(hashes):
+        return
+    repeated = set(values[counts > 1].tolist())
+    seen: set[str] = set()
+    for name in table.column("id").to_pylist():
+        if name in seen:
+            raise InputError(f"the candidate id {name!r} is there twice in one language's corpus")
+        if hash(name) in repeated:
+            seen.add(name)
+
+
+def read_qrels(path: Path, prefix: str = "") -> Qrels:
+    """Return relevance judgements of a TSV file: BEIR's three columns, or TREC's four.
+
+    Args:
+        path: lines ``query, candidate, relevance`` or ``query, 0, candidate, relevance``, with or
+            without a header; or Parquet with ``query-id``, ``corpus-id`` and ``score``.
+        prefix: put before both ids.
+
+    Raises:
+        InputError: a line is broken, or there is none.
+    """
+    qrels: Qrels = {}
+    for place, query, candidate, grade in _judged(path):
+        if not _INTEGER.fullmatch(grade):
+            raise InputError(f"{place}: the relevance {grade!r} is not an integer")
+        qrels.setdefault(prefix + query, {})[prefix + candidate] = int(float(grade))
+    if not qrels:
+        raise InputError(f"{path}: holds no judgements")
+    return qrels
+
+
+def check_qrels(
+    path: Path, qrels: Qrels, queries: set[str], candidates: set[str], prefix: str = ""
+) -> None:
+    """Check that judgements name only queries and relevant candidates that are there.
+
+    Args:
+        path: the file the judgements were read from.
+        qrels: the judgements.
+        queries: ids of all queries.
+        candidates: ids of the judged candidates that the corpus has.
+        prefix: what :func:`read_qrels` put before the ids.
+
+    Raises:
+        InputError: one is not there; names the line.
+    """
+    for query, grades in qrels.items():
+        if query not in queries:
+            raise InputError(
+                f"{_line_of(path, 0, query.removeprefix(prefix))}: the query id "
+                f"{query.removeprefix(prefix)!r} is in no file of queries"
+            )
+        for candidate, grade in grades.items():
+            if grade > 0 and candidate not in candidates:
+                name = candidate.removeprefix(prefix)
+                raise InputError(
+                    f"{_line_of(path, 1, name)}: the relevant id {name!r} of query "
+                    f"{query.removeprefix(prefix)!r} is not in the corpus"
+                )
+
+
+def _line_of(path: Path, column: int, name: str) -> str:
+    return next((str(place) for place, *ids, _ in _judged(path) if ids[column] == name), str(path))
+
+
+def _judged(path: Path) -> Iterator[tuple[Any, ...]]:
+    if path.suffix == ".parquet" or ".jsonl" in path.suffixes:
+        names = (("query-id", "query_id"), ("corpus-id", "corpus_id"), ("score", "relevance"))
+        for row in rows(path):
+            yield (row.place, *(field(row, name) for name in names))
+        return
+    for number, (place, *fields) in enumerate(_tsv(path, 3, 4)):
+        if len(fields) == 4:
+            del fields[1]
+        if number == 0 and not any(c.isdigit() for c in fields[2]):
+            continue  # the header
+        yield (place, *fields)
+
+
+def _tsv(path: Path, *widths: int) -> Iterator[tuple[Any, ...]]:
+    """Yield place and fields of each line that is not blank."""
+    try:
+        with open_text(path) as stream:
+            for number, line in enumerate(stream, start=1):
+                text = line.decode("utf-8").rstrip("\r\n")
+                if not text.strip():
+                    continue
+                fields = text.split("\t") if "\t" in text else text.split()
+                place = Place(str(path), "line", number)
+                if len(fields) not in widths:
+                    wanted = " or ".join(map(str, widths))
+                    raise InputError(f"{place}: {len(fields)} fields where {wanted} are wanted")
+                yield (place, *(part.strip() for part in fields))
+    except (*READ_ERRORS, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); get the file again") from error
+
+
+def field(row: Row, names: Iterable[str]) -> str:
+    """Return the first of the named fields that a row has, as text.
+
+    Raises:
+        InputError: there is none, or it is not text.
+    """
+    for name in names:
+        if (value := row.values.get(name)) is not None:
+            if isinstance(value, str):
+                return value
+            if isinstance(value, int) and not isinstance(value, bool):
+                return str(value)
+            raise InputError(f"{row.place}: the field {name!r} is not text")
+    raise InputError(f"{row.place}: has no field {' or '.join(map(repr, names))}")

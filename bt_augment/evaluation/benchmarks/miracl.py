@@ -1,0 +1,119 @@
+"""MIRACL (Zhang et al. 2023, TACL): ad hoc retrieval in 18 languages, each in its own corpus.
+
+Two layouts of the Hugging Face hub are read:
+
+- ``miracl/miracl`` and ``miracl/miracl-corpus``: ``miracl-v1.0-<lang>/topics/*.tsv``,
+  ``miracl-v1.0-<lang>/qrels/*.tsv`` and ``miracl-corpus-v1.0-<lang>/docs-*.jsonl.gz``;
+- ``mteb/MIRACLRetrieval`` and its hard-negatives subset: folders ``<lang>-queries``,
+  ``<lang>-qrels`` and ``<lang>-corpus`` of Parquet or JSON lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bt_augment.errors import InputError, LanguageError
+from bt_augment.evaluation.benchmarks.base import (
+    MONO,
+    Benchmark,
+    Candidates,
+    Collection,
+    Qrels,
+    Queries,
+    choose_languages,
+)
+from bt_augment.evaluation.benchmarks.beir import only_judged
+from bt_augment.evaluation.benchmarks.files import (
+    check_qrels,
+    read_candidates,
+    read_qrels,
+    read_queries,
+    read_tsv_queries,
+)
+from bt_augment.languages import normalize_tag
+
+_SPLIT = "dev"  # its answers are public, those of test-a and test-b are not
+_FOLDER = re.compile(r"miracl-v1\.0-([\w-]+)|([\w-]+)-queries")
+
+
+class _Paths(NamedTuple):
+    queries: Sequence[Path]
+    qrels: Path
+    corpus: Sequence[Path]
+
+
+class Miracl(Benchmark):
+    """MIRACL's development split, or the subset of it with hard negatives alone."""
+
+    settings = (MONO,)
+
+    def load(self, folder: Path, languages: Sequence[str] | None) -> Collection:
+        """Return the languages of a folder; ids are ``<lang>:<id>``, as corpora share theirs."""
+        available = _languages(folder)
+        queries: dict[str, Queries] = {}
+        candidates: dict[str, Candidates] = {}
+        qrels: Qrels = {}
+        for tag in choose_languages(folder, available, languages):
+            paths = _paths(available[tag], tag)
+            own = read_qrels(paths.qrels, f"{tag}:")
+            is_table = paths.queries[0].suffix == ".tsv"
+            read = (
+                read_tsv_queries(paths.queries[0], f"{tag}:")
+                if is_table
+                else read_queries(paths.queries, f"{tag}:")
+            )
+            queries[tag] = only_judged(read, set(own))
+            judged = {name for grades in own.values() for name in grades}
+            candidates[tag] = read_candidates(paths.corpus, judged, f"{tag}:")
+            found = set(candidates[tag].positions)
+            check_qrels(paths.qrels, own, set(read.ids), found, f"{tag}:")
+            qrels |= own
+        return self.collection(queries, candidates, qrels, parallel=False)
+
+
+def _languages(folder: Path) -> dict[str, Path]:
+    """Return the folder of the queries of each language, at the top or one level below."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; give the benchmark's folder with --data")
+    found: dict[str, Path] = {}
+    for path in sorted([*folder.iterdir(), *folder.glob("*/*")]):
+        match = _FOLDER.fullmatch(path.name)
+        if match is None or not path.is_dir():
+            continue
+        try:
+            found.setdefault(normalize_tag(match[1] or match[2]), path)
+        except LanguageError:
+            continue
+    return found
+
+
+def _paths(queries: Path, tag: str) -> _Paths:
+    match = _FOLDER.fullmatch(queries.name)
+    spelled = (match[1] or match[2]) if match else tag
+    if queries.name.endswith("-queries"):
+        parent = queries.parent
+        return _Paths(
+            _some(queries, "*", tag),
+            _some(parent / f"{spelled}-qrels", "*", tag)[0],
+            _some(parent / f"{spelled}-corpus", "*", tag),
+        )
+    name = f"miracl-v1.0-{spelled}-{_SPLIT}.tsv"
+    corpus = f"miracl-corpus-v1.0-{spelled}"
+    places = [queries.parent / corpus, *queries.parent.parent.glob(f"*/{corpus}")]
+    place = next((p for p in places if p.is_dir()), places[0])
+    return _Paths(
+        _some(queries / "topics", f"topics.{name}", tag),
+        _some(queries / "qrels", f"qrels.{name}", tag)[0],
+        _some(place, "docs-*.jsonl*", tag),
+    )
+
+
+def _some(folder: Path, pattern: str, tag: str) -> list[Path]:
+    kinds = (".parquet", ".jsonl", ".tsv", ".gz", ".zst")
+    found = sorted(p for p in folder.glob(pattern) if p.is_file() and p.suffix in kinds)
+    if not found:
+        raise InputError(f"{folder}: has no {pattern}, which MIRACL needs for {tag!r}")
+    return found
