@@ -1,0 +1,153 @@
+"""Vectors on disk, by the text they stand for: each text is encoded once per model.
+
+Two files, appended to: ``vectors.f32`` and ``keys.u64`` (two words of a 128-bit hash per
+vector). A key is written only when its vector is on disk, so that a process killed at any instant
+leaves whole vectors with their keys; what a later one finds beyond them it cuts off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_augment.errors import StorageError
+from bt_augment.shards.atomic import storage_errors
+
+Keys = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
+
+ABSENT = -1
+
+_KEY_BYTES = 16
+_FLOAT_BYTES = 4
+
+
+class EmbeddingStore:
+    """The vectors of one encoder.
+
+    Attributes:
+        dimensions: length of a vector; 0 while the store is empty.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; it is made when first written."""
+        self._folder = folder
+        self._keys: Keys = np.empty((0, 2), dtype=np.uint64)
+        self._order: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self.dimensions = 0
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the store against other processes; a second waits, and finds the work done.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        import filelock
+
+        with storage_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._folder / ".lock")
+            lock.acquire()
+        try:
+            self._recover()
+            yield
+        finally:
+            lock.release()
+
+    def rows(self, keys: Keys) -> Rows:
+        """Return the row of each key, or :data:`ABSENT`."""
+        if not len(self._keys) or not len(keys):
+            return np.full(len(keys), ABSENT, dtype=np.int64)
+        first = self._keys[self._order, 0]
+        at = np.minimum(np.searchsorted(first, keys[:, 0]), len(first) - 1)
+        rows = self._order[at]
+        found = (self._keys[rows] == keys).all(axis=1)
+        return np.where(found, rows, ABSENT).astype(np.int64)
+
+    def append(self, keys: Keys, vectors: npt.NDArray[np.float32]) -> None:
+        """Add vectors, on disk when this returns; call within :meth:`writing`.
+
+        Raises:
+            StorageError: the disk refused; nothing of the store is harmed.
+        """
+        self.dimensions = vectors.shape[1]
+        with storage_errors(self._folder):
+            _append(self._path("vectors.f32"), np.ascontiguousarray(vectors, np.float32).tobytes())
+            _append(self._path("keys.u64"), np.ascontiguousarray(keys, np.uint64).tobytes())
+        self._index(np.concatenate([self._keys, keys]))
+
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Return all vectors, mapped from disk; shape (rows, dimensions)."""
+        if not len(self._keys):
+            return np.empty((0, self.dimensions), dtype=np.float32)
+        with storage_errors(self._folder):
+            return np.memmap(
+                self._path("vectors.f32"),
+                np.float32,
+                "r",
+                shape=(len(self._keys), self.dimensions),
+            )
+
+    def _recover(self) -> None:
+        """Read the keys, and cut off what a killed process left unfinished."""
+        keys_path, vectors_path = self._path("keys.u64"), self._path("vectors.f32")
+        size_path = self._path("dimensions")
+        with storage_errors(self._folder):
+            keys_path.touch()
+            vectors_path.touch()
+            count = keys_path.stat().st_size // _KEY_BYTES
+            if count:
+                self.dimensions = int(size_path.read_text())
+                whole = vectors_path.stat().st_size // (self.dimensions * _FLOAT_BYTES)
+                count = min(count, whole)
+            os.truncate(keys_path, count * _KEY_BYTES)
+            os.truncate(vectors_path, count * self.dimensions * _FLOAT_BYTES)
+            keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
+        self._index(keys)
+
+    def begin(self, dimensions: int) -> None:
+        """Note the length of a vector, before the first is written.
+
+        Raises:
+            StorageError: the store holds vectors of another length, or the disk refused.
+        """
+        if self.dimensions and self.dimensions != dimensions and len(self._keys):
+            raise StorageError(
+                f"{self._folder}: holds vectors of {self.dimensions} dimensions, not {dimensions}; "
+                "remove the folder"
+            )
+        self.dimensions = dimensions
+        with storage_errors(self._folder):
+            self._path("dimensions").write_text(str(dimensions))
+
+    def _index(self, keys: Keys) -> None:
+        self._keys = keys
+        self._order = np.argsort(keys[:, 0], kind="stable")
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name
+
+
+def keys_of(prompt: str, texts: Sequence[str]) -> Keys:
+    """Return a 128-bit hash of prompt and text for each text, shape (texts, 2)."""
+    start = blake2b(f"{prompt}\0".encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES)
+    digests = bytearray()
+    for text in texts:
+        digest = start.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        digests += digest.digest()
+    return np.frombuffer(bytes(digests), dtype=np.uint64).reshape(-1, 2)
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,225 @@
+"""Encoders: text to vectors, by sentence-transformers or by CTranslate2 in int8."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.translation.hub import pin_revision
+from bt_augment.translation.model_folder import fingerprint
+from bt_augment.translation.tokenizers import read_json
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = npt.NDArray[np.float32]
+Kind = Literal["query", "passage"]
+
+TORCH, CTRANSLATE2 = BACKENDS = ("torch", "ctranslate2")
+
+# The names under which models store the prompt of each kind, the commoner first.
+_PROMPT_NAMES: dict[str, tuple[str, ...]] = {
+    "query": ("query",),
+    "passage": ("passage", "document", "corpus"),
+}
+_WEIGHTS = (".json", ".safetensors", ".bin", ".txt", ".model", ".py")
+# Written by training beside a model without being part of it.
+_NOT_THE_MODEL = {
+    "training_manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin",
+    "scheduler.bin",
+}  # fmt: skip
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors whose inner product is the score.
+
+    Attributes:
+        name: what the user called the model.
+        fingerprint: tells apart any two encoders that may give different vectors.
+    """
+
+    name: str
+    fingerprint: str
+
+    def prompt(self, kind: Kind) -> str:
+        """Return what the model wants before a text of this kind; often nothing."""
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:
+        """Return one vector per text, shape (texts, dimensions)."""
+
+
+def load_encoder(
+    name: str,
+    cache_dir: Path,
+    *,
+    backend: str = TORCH,
+    device: str = "auto",
+    batch_size: int = 32,
+    threads: int | None = None,
+) -> Encoder:
+    """Return the encoder of a SentenceTransformer folder or hub name.
+
+    Args:
+        name: a folder, or a name on the hub, ``NAME@REVISION`` to pin it.
+        cache_dir: where fingerprints and converted models are kept.
+        backend: ``torch``, or ``ctranslate2`` for int8 weights (BERT and XLM-R alone).
+        device: ``auto``, ``cpu`` or ``cuda``.
+        batch_size: texts per batch, for torch.
+        threads: CPU threads; None for all cores.
+
+    Raises:
+        ModelError: no such model, not an encoder, or not one of the back end.
+        MissingDependencyError: sentence-transformers is not installed.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise MissingDependencyError("sentence-transformers", "evaluate", "evaluating a model")
+    if backend not in BACKENDS:
+        raise ModelError(f"unknown back end {backend!r}; one of {', '.join(BACKENDS)}")
+    model, identity = _load(name, cache_dir, device)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    encoder: Encoder = TorchEncoder(name, model, identity, batch_size)
+    if backend == CTRANSLATE2:
+        from bt_augment.evaluation.int8_encoder import Int8Encoder, converted
+
+        folder = converted(name, model, identity, cache_dir)
+        encoder = Int8Encoder(name, model, identity, folder, threads)
+    _probe(encoder)
+    return encoder
+
+
+class TorchEncoder:
+    """A SentenceTransformer, in float32 on CPU and as it is stored elsewhere."""
+
+    def __init__(
+        self, name: str, model: SentenceTransformer, identity: str, batch_size: int = 32
+    ) -> None:
+        self.name = name
+        self.fingerprint = identity
+        self._model = model
+        self._batch_size = batch_size
+
+    def prompt(self, kind: Kind) -> str:
+        """Return the prompt stored in the model."""
+        return stored_prompt(self._model, kind)
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:
+        """Return one vector per text, of unit length where the model's similarity is cosine."""
+        run = self._model.encode_query if kind == "query" else self._model.encode_document
+        vectors = run(
+            list(texts),
+            prompt=self.prompt(kind),
+            batch_size=self._batch_size,
+            normalize_embeddings=is_cosine(self._model),
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def stored_prompt(model: SentenceTransformer, kind: Kind) -> str:
+    """Return the prompt that a model has stored for a kind of text, or nothing.
+
+    sentence-transformers writes an empty ``document`` prompt beside a ``passage`` one that is
+    not empty, so the first that says something is taken; the model's default prompt is last.
+    """
+    prompts = model.prompts
+    names = (*_PROMPT_NAMES[kind], model.default_prompt_name)
+    return next((str(prompts[n]) for n in names if n and prompts.get(n)), "")
+
+
+def is_cosine(model: SentenceTransformer) -> bool:
+    """Return whether vectors are compared by their angle alone, as the model says."""
+    return str(model.similarity_fn_name) != "dot"
+
+
+def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer, str]:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        source, revision, identity = str(folder), None, _identity(folder, cache_dir)
+    else:
+        source, _, wanted = name.partition("@")
+        revision = pin_revision(source, wanted or None)
+        identity = hashlib.sha256(f"{source}@{revision}".encode()).hexdigest()[:16]
+    chosen = device
+    if device == "auto":
+        chosen = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        with _quiet():
+            model = SentenceTransformer(
+                source, revision=revision, device=chosen, local_files_only=folder.is_dir()
+            )
+        if chosen == "cpu":
+            model.float()  # half precision is slow on CPU, and its scores tie
+    except Exception as error:
+        # Weights, tokenizers and configurations each raise their own types when they do not fit.
+        raise ModelError(
+            f"{name}: cannot be loaded as an encoder ({type(error).__name__}: "
+            f"{_first_line(error)}); give the folder or hub name of a SentenceTransformer"
+        ) from error
+    if str(model.similarity_fn_name) not in ("cosine", "dot"):
+        raise ModelError(
+            f"{name}: compares vectors by {model.similarity_fn_name}; only cosine and dot can be "
+            "evaluated"
+        )
+    return model.eval(), identity
+
+
+def _identity(folder: Path, cache_dir: Path) -> str:
+    """Return a fingerprint over the files that decide the vectors, in all module folders."""
+    listed = folder / "modules.json"
+    modules: Any = read_json(listed) if listed.is_file() else []
+    paths = [str(m.get("path") or "") for m in modules if isinstance(m, dict)]
+    digest = hashlib.sha256()
+    for path in dict.fromkeys(["", *paths]):
+        place = folder / path
+        if not place.is_dir():
+            raise ModelError(f"{place}: is missing, though modules.json names it")
+        names = [
+            p.name for p in place.iterdir() if p.suffix in _WEIGHTS and p.name not in _NOT_THE_MODEL
+        ]
+        digest.update(f"{path}\0{fingerprint(place, cache_dir, names)}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _probe(encoder: Encoder) -> None:
+    """Encode one text, so that a model that is no encoder is found before the long work."""
+    try:
+        vectors = encoder.encode(["a"], "query")
+    except Exception as error:
+        raise ModelError(
+            f"{encoder.name}: is no text encoder ({type(error).__name__}: {_first_line(error)})"
+        ) from error
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise ModelError(f"{encoder.name}: gives vectors that are not finite; it cannot be scored")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the bars of transformers off the terminal while a model is loaded."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
