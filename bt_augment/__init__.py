@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bt_augment.errors import BtAugmentError
+    from bt_augment.evaluation import Arm, Comparison, Evaluation, compare, evaluate
     from bt_augment.generation import Generation, Summary, generate, refilter
     from bt_augment.recipe import Recipe, load_recipe
     from bt_augment.shards.verification import verify
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
     from bt_augment.translation.translator import Decoding, Translator
 
 __all__ = [
+    "Arm",
     "BtAugmentError",
+    "Comparison",
     "Decoding",
+    "Evaluation",
     "Generation",
     "Recipe",
     "Route",
     "Summary",
     "Translator",
+    "compare",
+    "evaluate",
     "generate",
     "load_recipe",
     "refilter",
@@ -31,13 +37,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Arm": "evaluation",
     "BtAugmentError": "errors",
+    "Comparison": "evaluation",
     "Decoding": "translation.translator",
+    "Evaluation": "evaluation",
     "Generation": "generation",
     "Recipe": "recipe",
     "Route": "translation.route",
     "Summary": "generation",
     "Translator": "translation.translator",
+    "compare": "evaluation",
+    "evaluate": "evaluation",
     "generate": "generation",
     "load_recipe": "recipe",
     "refilter": "generation",

@@ -20,6 +20,8 @@ _COMMANDS = {
     "filter": "Judge a run anew by other thresholds; translates nothing.",
     "inspect": "Show pairs of a run, with scores and verdicts.",
     "verify": "Check a run: files unchanged, books balanced.",
+    "evaluate": "Score an encoder on a retrieval benchmark, in all languages.",
+    "compare": "Tell whether one result is better than another, or luck.",
     "models": "List, describe and convert translation models.",
     "doctor": "Check the installation.",
 }

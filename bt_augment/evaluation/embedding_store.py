@@ -123,6 +123,8 @@ class EmbeddingStore:
                 f"{self._folder}: holds vectors of {self.dimensions} dimensions, not {dimensions}; "
                 "remove the folder"
             )
+        if self.dimensions == dimensions and len(self._keys):
+            return
         self.dimensions = dimensions
         with storage_errors(self._folder):
             self._path("dimensions").write_text(str(dimensions))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy.typing as npt
 from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.model_folder import fingerprint
-from bt_augment.translation.tokenizers import read_json
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -158,7 +158,7 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
     if device == "auto":
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        with _quiet():
+        with without_bars():
             model = SentenceTransformer(
                 source, revision=revision, device=chosen, local_files_only=folder.is_dir()
             )
@@ -181,8 +181,11 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
 def _identity(folder: Path, cache_dir: Path) -> str:
     """Return a fingerprint over the files that decide the vectors, in all module folders."""
     listed = folder / "modules.json"
-    modules: Any = read_json(listed) if listed.is_file() else []
-    paths = [str(m.get("path") or "") for m in modules if isinstance(m, dict)]
+    try:
+        modules: Any = json.loads(listed.read_bytes()) if listed.is_file() else []
+        paths = [str(module["path"]) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
     digest = hashlib.sha256()
     for path in dict.fromkeys(["", *paths]):
         place = folder / path
@@ -212,14 +215,14 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the bars of transformers off the terminal while a model is loaded."""
+def without_bars() -> Iterator[None]:
+    """Keep the bars of transformers off the terminal while a model is loaded or saved."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

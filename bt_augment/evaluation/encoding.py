@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +61,7 @@ def encode(
     with store.writing():
         work = _Work(encoder, store, progress)
         queries = {
-            language: work.rows(map(list, batched(part.texts, 1 << 14)), "query")
+            language: work.rows(_blocks(part.texts), "query")
             for language, part in collection.queries.items()
         }
         candidates = {
@@ -103,6 +102,10 @@ class _Work:
         self._done = before + len(texts)
         self._progress.advance("encode", self._done)
         return self._store.rows(keys)
+
+
+def _blocks(texts: Sequence[str], size: int = 1 << 14) -> Iterator[list[str]]:
+    return (list(texts[start : start + size]) for start in range(0, len(texts), size))
 
 
 _NONE: Rows = np.empty(0, dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bt_augment.errors import ModelError, StorageError
-from bt_augment.evaluation.encoders import Kind, Vectors, is_cosine, stored_prompt
+from bt_augment.evaluation.encoders import Kind, Vectors, is_cosine, stored_prompt, without_bars
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -170,12 +170,13 @@ def _convert(
                 loaded.config.position_embedding_type = "absolute"  # the only one since 5
             return loaded
 
-        def load_tokenizer(self, tokenizer_class: Any, path: str, **kwargs: Any) -> Any:
+        def load_tokenizer(self, *_: Any, **__: Any) -> Any:
             return _Numbers(config.vocab_size)
 
     try:
-        transformer.auto_model.save_pretrained(checkpoint)
-        Converter(str(checkpoint)).convert(str(made), quantization=quantization)
+        with without_bars():
+            transformer.auto_model.save_pretrained(checkpoint)
+            Converter(str(checkpoint)).convert(str(made), quantization=quantization)
     except OSError:
         raise
     except Exception as error:

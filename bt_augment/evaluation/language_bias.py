@@ -47,7 +47,8 @@ def peer(
     differ between languages; its p-value is the fairness of that level, and PEER their weighted
     sum (Yang et al., SIGIR 2024). 1 is best. As in the authors' package ``peer_measure``:
     relevant candidates beyond the cutoff share the mean rank of the places after the level's
-    last, and a level that one language has to itself counts as fair.
+    last, and a level that one language has to itself counts as fair. So does one whose ranks are
+    all one (for which the package gives no number).
 
     With one relevant candidate per language each language is one rank, which no test can tell
     from chance: that level is then chi2.sf(L - 1, L - 1) for L languages, whatever the ranking,
@@ -94,6 +95,7 @@ def _kruskal(
         mean = sums.sum(axis=1) / total
         between = (sizes * (sums / np.maximum(sizes, 1) - mean[:, None]) ** 2).sum(axis=1)
         statistic = (total - 1) * between / (squares - total * mean**2)
+        statistic = np.where(np.isnan(statistic), 0.0, statistic)  # all ranks are one
     groups = (sizes > 0).sum(axis=1)
     testable = (groups > 1) & (found.sum(axis=1) > 0)
     return np.where(testable, statistic, 0.0), np.where(testable, groups - 1, 0).astype(np.int64)

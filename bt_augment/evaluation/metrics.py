@@ -130,7 +130,8 @@ class _Groups:
                 return np.asarray(hits == self.counts, dtype=np.float64)
 
     def _sum(self, chosen: npt.NDArray[np.bool_], values: Floats) -> Floats:
-        return np.bincount(self.group, np.where(chosen, values, 0.0), self.counts.size)
+        weights = np.where(chosen, values, 0.0)
+        return np.bincount(self.group, weights, self.counts.size).astype(np.float64)
 
     def _ideal(self, cutoff: int | None) -> Floats:
         grades = self.entries.grades[np.lexsort((-self.entries.grades, self.group))]

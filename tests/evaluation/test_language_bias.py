@@ -57,7 +57,10 @@ def ours_and_theirs(languages, grades, cutoff, number, weights):
 def test_peer_equals_the_authors_package(rows, cutoff, weights):
     languages, grades = zip(*rows, strict=True)
     ours, theirs = ours_and_theirs(languages, grades, cutoff, 4, weights)
-    assert ours == pytest.approx(theirs, abs=1e-9, nan_ok=True)
+    if np.isnan(theirs):  # the package divides by no variance, where all ranks are one
+        assert 0 < ours <= 1
+    else:
+        assert ours == pytest.approx(theirs, abs=1e-9)
 
 
 def test_peer_tells_a_fair_ranking_from_an_unfair_one():

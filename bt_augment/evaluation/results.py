@@ -1,0 +1,153 @@
+"""The results file, and the scores per query that are kept beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bt_augment.errors import InputError
+from bt_augment.evaluation.benchmarks.base import CROSS, MONO, MULTI
+from bt_augment.evaluation.metrics import Floats, Scores
+from bt_augment.shards.atomic import write_atomically
+
+RANK_DISTANCE, PEER = "rank_distance", "peer"
+
+
+@dataclass
+class ScoreTable:
+    """Collects the scores per query of all settings, and averages them.
+
+    Attributes:
+        measures: names of the measures.
+        matrix: mean by measure, query language and candidate language.
+        multi: mean by measure and query language, over the pool of all languages.
+    """
+
+    measures: tuple[str, ...]
+    matrix: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    multi: dict[str, dict[str, float]] = field(default_factory=dict)
+    bias: dict[str, dict[str, float]] = field(default_factory=dict)
+    _batches: list[pa.Table] = field(default_factory=list)
+
+    def add(self, language: str, pool: str | None, ids: list[str], scores: Scores) -> None:
+        """Add the scores of one pair of languages; no pool means all languages together."""
+        means = scores.means()
+        for name in self.measures:
+            if pool is None:
+                self.multi.setdefault(name, {})[language] = means[name]
+            else:
+                self.matrix.setdefault(name, {}).setdefault(language, {})[pool] = means[name]
+        setting = MULTI if pool is None else MONO if pool == language else CROSS
+        self._rows(setting, language, pool, ids, scores.values)
+
+    def add_bias(self, language: str, measure: str, ids: list[str], values: Floats) -> None:
+        """Add a measure of language bias, per query of a language."""
+        if values.size:
+            self.bias.setdefault(measure, {})[language] = float(values.mean())
+            self._rows(MULTI, language, None, ids, {measure: values})
+
+    def settings(self) -> dict[str, dict[str, float]]:
+        """Return the macro averages of each setting: over languages, or pairs of them."""
+        averages: dict[str, dict[str, float]] = {}
+        for name, rows in self.matrix.items():
+            cells = [(q == c, value) for q, row in rows.items() for c, value in row.items()]
+            for setting, diagonal in ((MONO, True), (CROSS, False)):
+                chosen = [value for same, value in cells if same is diagonal]
+                if chosen:
+                    averages.setdefault(setting, {})[name] = _mean(chosen)
+        for name, by_language in self.multi.items():
+            averages.setdefault(MULTI, {})[name] = _mean(by_language.values())
+        return averages
+
+    def language_bias(self) -> dict[str, dict[str, float]]:
+        """Return each measure of bias: its mean over languages, and by language."""
+        return {name: {"mean": _mean(part.values()), **part} for name, part in self.bias.items()}
+
+    def per_query(self) -> pa.Table:
+        """Return one row per query, pool and measure."""
+        return pa.concat_tables(self._batches)
+
+    def _rows(
+        self,
+        setting: str,
+        language: str,
+        pool: str | None,
+        ids: list[str],
+        values: Mapping[str, Floats],
+    ) -> None:
+        for name, column in values.items():
+            size = len(ids)
+            columns: list[list[str | None]] = [
+                [setting] * size, [language] * size, [pool] * size, [name] * size
+            ]  # fmt: skip
+            arrays = [pa.array(c, pa.string()).dictionary_encode() for c in columns]
+            self._batches.append(
+                pa.table([*arrays, pa.array(ids, pa.string()), pa.array(column)], _SCHEMA)
+            )
+
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+_SCHEMA = pa.schema(
+    [
+        ("setting", _WORD),
+        ("query_language", _WORD),
+        ("candidate_language", _WORD),
+        ("measure", _WORD),
+        ("query", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+def per_query_path(results: Path) -> Path:
+    """Return the file of scores per query beside a results file."""
+    return results.with_name(f"{results.name.removesuffix('.json')}.per_query.parquet")
+
+
+def write_results(path: Path, content: Mapping[str, Any], per_query: pa.Table) -> None:
+    """Write a results file and, before it, its scores per query.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    buffer = io.BytesIO()
+    pq.write_table(per_query, buffer, compression="zstd")
+    write_atomically(per_query_path(path), buffer.getvalue())
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    write_atomically(path, f"{text}\n".encode())
+
+
+def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
+    """Return a results file and its scores per query.
+
+    Raises:
+        InputError: one of the two is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a results file ({error})") from error
+    if not known:
+        raise InputError(f"{path}: is not a results file of bt-augment evaluate")
+    beside = per_query_path(path)
+    try:
+        table = pq.read_table(beside, schema=_SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{beside}: cannot be read ({error}); it is written beside {path.name}, so evaluate "
+            "again, or keep the two together"
+        ) from error
+    return content, table
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)

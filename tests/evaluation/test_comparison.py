@@ -1,0 +1,181 @@
+"""Effects, intervals and p-values: against exact values, known corrections and simulation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from bt_augment.errors import InputError
+from bt_augment.evaluation import Arm, compare
+from bt_augment.evaluation.metrics import Scores
+from bt_augment.evaluation.results import ScoreTable, write_results
+from bt_augment.evaluation.significance import holm, measure_effect
+
+
+def test_the_randomisation_test_is_the_exact_one():
+    random = np.random.default_rng(0)
+    first = random.random((1, 9))
+    second = first + random.normal(0.15, 0.3, (1, 9))
+    differences = (second - first)[0]
+    signs = np.array(list(itertools.product([-1, 1], repeat=9)))
+    exact = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-12)
+    result = measure_effect(first, second)
+    assert result.effect == pytest.approx(differences.mean())
+    assert result.p == pytest.approx(exact, abs=0.015)
+    assert result.low < result.effect < result.high
+
+
+def test_many_queries_agree_with_the_paired_t_test():
+    random = np.random.default_rng(4)
+    first = random.random((1, 400))
+    second = first + random.normal(0.02, 0.2, (1, 400))
+    t_test = ttest_rel(second[0], first[0])
+    result = measure_effect(first, second)
+    assert result.p == pytest.approx(t_test.pvalue, abs=0.01)
+    interval = t_test.confidence_interval()
+    assert result.low == pytest.approx(interval.low, abs=0.003)
+    assert result.high == pytest.approx(interval.high, abs=0.003)
+
+
+def test_equal_arms_have_no_effect():
+    scores = np.random.default_rng(1).random((1, 50))
+    result = measure_effect(scores, scores)
+    assert (result.effect, result.p) == (0, 1)
+    assert measure_effect(np.ones((2, 5)), np.ones((2, 5))).p == 1
+
+
+def test_seeds_that_differ_are_not_taken_for_an_effect():
+    """Given arms that differ by the luck of three seeds alone, few are called significant."""
+    random = np.random.default_rng(2)
+    naive, crossed = [], []
+    for _ in range(300):
+        difficulty = random.normal(0, 1, 200)
+        runs = [
+            difficulty + random.normal(0, 0.15, (3, 1)) + random.normal(0, 0.5, (3, 200))
+            for _ in range(2)
+        ]
+        crossed.append(measure_effect(*runs).p)
+        naive.append(ttest_rel(runs[0].mean(axis=0), runs[1].mean(axis=0)).pvalue)
+    assert np.mean(np.array(naive) < 0.05) > 0.3  # what forgetting the seeds would do
+    assert 0.01 < np.mean(np.array(crossed) < 0.05) < 0.09
+
+
+def test_several_runs_find_an_effect_larger_than_their_spread():
+    random = np.random.default_rng(3)
+    difficulty = random.normal(0, 1, 300)
+    first = difficulty + random.normal(0, 0.3, (3, 300)) + np.array([[0.0], [0.01], [-0.01]])
+    second = difficulty + random.normal(0, 0.3, (3, 300)) + np.array([[0.2], [0.21], [0.19]])
+    result = measure_effect(first, second)
+    assert result.p < 0.01
+    assert result.low < 0.2 < result.high
+
+
+def test_holm_is_as_published():
+    # Worked by hand: 4 × .005, 3 × .01, 2 × .03 and at least the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+LANGUAGES = ("en", "pt")
+COUNTS = {"queries": {"en": 40}}
+
+
+def write(path, shift=0.0, seed=0, questions=40, **changes):
+    """Write results of a small made-up evaluation; pt lacks the last ten questions."""
+    random = np.random.default_rng(99)
+    noise = np.random.default_rng(seed)
+    table = ScoreTable(("RR@20",))
+    for q, c in itertools.product(LANGUAGES, LANGUAGES):
+        size = questions if q == c == "en" else questions - 10
+        values = random.random(size) * 0.6 + shift + noise.normal(0, 0.02, size)
+        table.add(
+            q, c, [f"q{n:03d}" for n in range(size)], Scores(np.arange(size), {"RR@20": values})
+        )
+    content = {
+        "model": "m", "benchmark": "xtyle", "candidate_text": "sentence",
+        "counts": {"queries": {"en": questions}}, "settings": table.settings(),
+    } | changes  # fmt: skip
+    write_results(path, content, table.per_query())
+    return path
+
+
+def test_means_and_effects_are_those_of_the_results_files(tmp_path):
+    one, other = write(tmp_path / "a.json"), write(tmp_path / "b.json", shift=0.1, seed=1)
+    comparison = compare([Arm.parse(str(one)), Arm.parse(f"made={other}")])
+    means = {(line.setting, line.arm): line.mean for line in comparison.lines}
+    for path, name in ((one, "a"), (other, "made")):
+        settings = json.loads(path.read_bytes())["settings"]
+        for setting in ("mono", "cross"):
+            assert means[setting, name] == pytest.approx(settings[setting]["RR@20"])
+    tested = [line for line in comparison.lines if line.effect]
+    assert [line.setting for line in tested] == ["mono", "cross"]
+    for line in tested:
+        assert line.effect.effect == pytest.approx(
+            means[line.setting, "made"] - means[line.setting, "a"]
+        )
+        assert line.effect.low < 0.1 < line.effect.high
+        assert line.corrected == pytest.approx(min(1, 2 * line.effect.p))
+
+
+def test_seeds_of_an_arm_are_its_runs(tmp_path):
+    paths = {
+        name: [write(tmp_path / f"{name}{s}.json", shift, seed=10 * s + int(shift * 100))
+               for s in (1, 2, 3)]
+        for name, shift in (("native", 0.0), ("bt", 0.05))
+    }  # fmt: skip
+    arms = [Arm.parse(f"{n}={','.join(map(str, files))}") for n, files in paths.items()]
+    comparison = compare(arms, correction="none")
+    line = next(line for line in comparison.lines if line.effect)
+    assert line.runs == 3
+    assert "Satterthwaite" in line.effect.method
+    assert line.corrected == line.effect.p
+    with pytest.raises(InputError, match="one arm has one run, another several"):
+        compare([arms[0], Arm.parse(str(paths["bt"][0]))])
+
+
+def test_the_table_comes_in_three_forms(tmp_path):
+    arms = [Arm("native", (write(tmp_path / "a.json"),)),
+            Arm("a_b | 50%", (write(tmp_path / "b.json", 0.1, 1),))]  # fmt: skip
+    comparison = compare(arms)
+    markdown = comparison.table().splitlines()
+    assert len({line.replace("\\|", "").count("|") for line in markdown}) == 1
+    assert len(markdown) == 2 + 4
+    latex = comparison.table("latex")
+    assert r"a\_b | 50\%" in latex
+    assert latex.count(r"\\") == 5
+    rows = list(csv.DictReader(io.StringIO(comparison.table("csv"))))
+    assert float(rows[1]["effect"]) == comparison.lines[1].effect.effect
+    assert rows[0]["effect"] == ""
+    with pytest.raises(InputError, match="did you mean 'latex'"):
+        comparison.table("latx")
+
+
+def test_results_that_cannot_be_compared_are_refused(tmp_path):
+    base = Arm("base", (write(tmp_path / "a.json"),))
+
+    def refused(message, path, metric="RR@20", **more):
+        with pytest.raises(InputError, match=message):
+            compare([base, Arm("other", (path,))], metric, **more)
+
+    other = tmp_path / "b.json"
+    refused("benchmark is 'beir' in the one and 'xtyle'", write(other, benchmark="beir"))
+    refused("counts is", write(other, counts={}))
+    refused("other questions than base", write(other, questions=39, counts=COUNTS))
+    refused(r"no 'RR@10' \(did you mean 'RR@20'\?\)", write(other), "RR@10")
+    refused("unknown correction 'bonferroni'", other, correction="bonferroni")
+    (tmp_path / "b.per_query.parquet").unlink()
+    refused(r"b\.per_query\.parquet: cannot be read", other)
+    other.write_text("{}")
+    refused("is not a results file", other)
+    refused("cannot be read as a results file", tmp_path / "none.json")
+    with pytest.raises(InputError, match="two arms or more"):
+        compare([base])
+    with pytest.raises(InputError, match="two arms have one name"):
+        compare([base, base])

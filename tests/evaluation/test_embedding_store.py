@@ -1,0 +1,91 @@
+"""Vectors on disk: found again, and whole after a kill at any byte."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment.errors import StorageError
+from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, keys_of
+
+TEXTS = ["one", "two", "três", "四", ""]
+
+
+def vectors_of(texts, size=3):
+    return np.array([[len(t), i, 0.5] for i, t in enumerate(texts)], dtype=np.float32)[:, :size]
+
+
+def filled(folder, texts=TEXTS):
+    store = EmbeddingStore(folder)
+    with store.writing():
+        store.begin(3)
+        store.append(keys_of("p: ", texts), vectors_of(texts))
+    return store
+
+
+def test_vectors_are_found_by_prompt_and_text(tmp_path):
+    filled(tmp_path)
+    store = EmbeddingStore(tmp_path)
+    with store.writing():
+        rows = store.rows(keys_of("p: ", ["四", "new", "one"]))
+        assert rows.tolist() == [3, ABSENT, 0]
+        np.testing.assert_array_equal(store.vectors()[rows[0]], vectors_of(TEXTS)[3])
+        assert (store.rows(keys_of("q: ", TEXTS)) == ABSENT).all()
+
+
+@pytest.mark.parametrize("name", ["vectors.f32", "keys.u64"])
+@pytest.mark.parametrize("cut", [1, 7, 16, 30])
+def test_a_write_that_was_cut_leaves_whole_vectors(tmp_path, name, cut):
+    filled(tmp_path)
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:-cut])
+
+    store = EmbeddingStore(tmp_path)
+    with store.writing():
+        rows = store.rows(keys_of("p: ", TEXTS))
+        kept = rows[rows != ABSENT]
+        assert kept.tolist() == list(range(len(kept)))
+        assert 0 < len(kept) < len(TEXTS)
+        np.testing.assert_array_equal(store.vectors()[kept], vectors_of(TEXTS)[: len(kept)])
+        # And what was lost can be written again.
+        lost = [t for t, row in zip(TEXTS, rows, strict=True) if row == ABSENT]
+        store.begin(3)
+        store.append(keys_of("p: ", lost), vectors_of(TEXTS)[len(kept) :])
+        np.testing.assert_array_equal(
+            store.vectors()[store.rows(keys_of("p: ", TEXTS))], vectors_of(TEXTS)
+        )
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from bt_augment.evaluation.embedding_store import EmbeddingStore\n"
+        "with EmbeddingStore(Path(sys.argv[1])).writing():\n"
+        "    print('held', flush=True); time.sleep(1.5)\n"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    with first:
+        assert first.stdout.readline() == "held\n"
+        started = time.monotonic()
+        filled(tmp_path)
+        assert time.monotonic() - started > 0.5  # it waited for most of the first one's time
+
+
+def test_a_read_only_cache_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="part of the path is a file"):
+        filled(tmp_path / "file" / "store")
+
+
+@given(st.lists(st.text(max_size=4), max_size=30), st.text(max_size=3))
+def test_keys_differ_exactly_where_texts_do(texts, prompt):
+    keys = [tuple(key) for key in keys_of(prompt, texts)]
+    assert len(set(keys)) == len(set(texts))

@@ -1,0 +1,300 @@
+"""The whole evaluation against an independent one, its files, and its refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import ir_measures
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import pytrec_eval
+from ir_measures import AP, RR, R, nDCG
+from sentence_transformers import SentenceTransformer
+
+from bt_augment.errors import InputError, ModelError
+from bt_augment.evaluation import Evaluation, evaluate, evaluator
+from bt_augment.evaluation.encoders import TorchEncoder
+from bt_augment.shards.store import SPLITS
+
+TREC = {
+    "AP": "map", "AP@20": "map_cut_20", "nDCG@10": "ndcg_cut_10", "R@1": "recall_1",
+    "R@10": "recall_10", "R@100": "recall_100",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return {"BT_AUGMENT_CACHE": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def results(static_model, parallel, cache, out):
+    return evaluate(
+        Evaluation(
+            str(static_model), "xquad-r", parallel, out / "results.json",
+            run_files=out / "runs", run_depth=1000, device="cpu", environment=cache,
+        )
+    )  # fmt: skip
+
+
+def independent(model, folder, tags):
+    """Return sentences, questions and answers by language, and vectors by plain encode calls."""
+    encoder = SentenceTransformer(str(model), device="cpu")
+    parts = {}
+    for tag in tags:
+        sentences, questions, answers = [], {}, {}
+        for article in json.loads((folder / f"{tag}.json").read_bytes())["data"]:
+            for paragraph in article["paragraphs"]:
+                first = len(sentences)
+                sentences += [s.strip() for s in paragraph["sentences"]]
+                for qa in paragraph["qas"]:
+                    start = qa["answers"][0]["answer_start"]
+                    breaks = paragraph["sentence_breaks"]
+                    at = next(i for i, (b, e) in enumerate(breaks) if b <= start < e)
+                    questions[qa["id"]] = qa["question"].strip()
+                    answers[qa["id"]] = f"{tag}{first + at:05d}"
+        parts[tag] = (
+            [f"{tag}{n:05d}" for n in range(len(sentences))],
+            encoder.encode(
+                ["say: " + s for s in sentences], normalize_embeddings=True, batch_size=7
+            ),
+            questions,
+            encoder.encode(["ask: " + q for q in questions.values()], normalize_embeddings=True),
+            answers,
+        )
+    return parts
+
+
+def trec_eval(parts, query_tag, candidate_tags):
+    """Return measures by query, by pytrec_eval on complete rankings."""
+    _, _, questions, query_vectors, _ = parts[query_tag]
+    names = [n for tag in candidate_tags for n in parts[tag][0]]
+    scores = query_vectors @ np.concatenate([parts[tag][1] for tag in candidate_tags]).T
+    # Equal texts have equal vectors up to the last bits, which decide nothing worth telling.
+    run = {
+        q: dict(zip(names, map(float, row), strict=True))
+        for q, row in zip(questions, np.round(scores, 6), strict=True)
+    }
+    qrels = {q: {parts[tag][4][q]: 1 for tag in candidate_tags} for q in questions}
+    measures = {"map", "map_cut.20", "ndcg_cut.10", "recall.1,10,100", "recip_rank"}
+    return pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
+
+
+def test_every_pair_of_languages_equals_an_independent_evaluation(results, static_model, parallel):
+    parts = independent(static_model, parallel, ["en", "pt"])
+    pools = [(q, (c,)) for q in parts for c in parts] + [(q, ("en", "pt")) for q in parts]
+    for query_tag, candidate_tags in pools:
+        theirs = trec_eval(parts, query_tag, candidate_tags)
+        rr = [s["recip_rank"] if s["recip_rank"] >= 1 / 20 - 1e-9 else 0 for s in theirs.values()]
+        expected = {name: np.mean([s[key] for s in theirs.values()]) for name, key in TREC.items()}
+        expected["RR@20"] = np.mean(rr)
+        for name, value in expected.items():
+            if len(candidate_tags) == 1:
+                ours = results["matrix"][name][query_tag][candidate_tags[0]]
+            else:
+                ours = results["multi_by_language"][name][query_tag]
+            assert ours == pytest.approx(value, abs=1e-6), (name, query_tag, candidate_tags)
+
+
+def test_the_results_file_is_the_contract(results, out, static_model):
+    written = json.loads((out / "results.json").read_bytes())
+    assert written == json.loads(json.dumps(results))
+    assert written["model"] == str(static_model)
+    assert written["candidate_text"] == "sentence"
+    assert written["counts"]["queries"].keys() == {"en", "pt"}
+    matrix = written["matrix"]["RR@20"]
+    settings = written["settings"]
+    assert settings["mono"]["RR@20"] == pytest.approx((matrix["en"]["en"] + matrix["pt"]["pt"]) / 2)
+    assert settings["cross"]["RR@20"] == pytest.approx(
+        (matrix["en"]["pt"] + matrix["pt"]["en"]) / 2
+    )
+    by_language = written["multi_by_language"]["AP"]
+    assert settings["multi"]["AP"] == pytest.approx((by_language["en"] + by_language["pt"]) / 2)
+    assert written["language_bias"].keys() == {"rank_distance", "peer"}
+    for values in written["language_bias"].values():
+        assert values["mean"] == pytest.approx((values["en"] + values["pt"]) / 2)
+    assert written["overlap"]["checked"] is False
+    assert written["seconds"] > 0
+    assert "bt-augment" in written["versions"]
+    assert written["prompts"] == {"query": "ask: ", "passage": "say: "}
+
+
+def test_scores_per_query_average_to_the_results(results, out):
+    table = pq.read_table(out / "results.per_query.parquet").to_pandas()
+    for (measure, q, c), part in table[table.setting != "multi"].groupby(
+        ["measure", "query_language", "candidate_language"], observed=True
+    ):
+        assert part.value.mean() == pytest.approx(results["matrix"][measure][q][c])
+        assert part["query"].is_unique
+    bias = table[table.measure == "rank_distance"].groupby("query_language", observed=True)
+    assert bias.value.mean()["en"] == pytest.approx(results["language_bias"]["rank_distance"]["en"])
+
+
+def test_run_files_score_the_same_elsewhere(results, out):
+    measures = [RR, AP, nDCG @ 10, R @ 10]
+    for name, scores in (
+        ("en-pt", {str(m): results["matrix"].get(str(m), {}) for m in measures}),
+        ("pt-multi", {str(m): results["multi_by_language"].get(str(m), {}) for m in measures}),
+    ):
+        theirs = ir_measures.calc_aggregate(
+            measures,
+            list(ir_measures.read_trec_qrels(str(out / "runs" / f"{name}.qrels"))),
+            list(ir_measures.read_trec_run(str(out / "runs" / f"{name}.run"))),
+        )
+        for measure in measures[1:]:
+            ours = scores[str(measure)]
+            ours = ours["en"]["pt"] if name == "en-pt" else ours["pt"]
+            assert theirs[measure] == pytest.approx(ours, abs=1e-6), (name, measure)
+
+
+def test_every_text_is_encoded_once_per_model(static_model, parallel, tmp_path, monkeypatch):
+    seen = []
+    original = TorchEncoder.encode
+
+    def counting(self, texts, kind):
+        seen.extend((kind, text) for text in texts)
+        return original(self, texts, kind)
+
+    monkeypatch.setattr(TorchEncoder, "encode", counting)
+    cache = {"BT_AUGMENT_CACHE": str(tmp_path)}
+    request = Evaluation(str(static_model), "xquad-r", parallel, device="cpu", environment=cache)
+    first = evaluate(request)
+    texts = [entry for entry in seen if entry != ("query", "a")]  # the probe
+    assert len(texts) == len(set(texts)) == first["encoded"]
+    assert first["encoded"] <= sum(sum(c.values()) for c in first["counts"].values())
+
+    seen.clear()
+    second = evaluate(request)
+    assert second["encoded"] == 0
+    assert seen == [("query", "a")]
+    assert second["matrix"] == first["matrix"]
+
+    monkeypatch.setattr(evaluator, "EmbeddingStore", evaluator.EmbeddingStore)
+    third = evaluate(
+        Evaluation(
+            str(static_model), "xquad-r", parallel, device="cpu", environment=cache,
+            keep_embeddings=False, candidate_text="sentence+context",
+        )
+    )  # fmt: skip
+    assert third["encoded"] > 0
+    assert third["settings"] != first["settings"]
+
+
+def test_one_language_leaves_mono(static_model, parallel, cache):
+    results = evaluate(
+        Evaluation(
+            str(static_model), "xquad-r", parallel, languages=("pt",), device="cpu",
+            environment=cache,
+        )
+    )  # fmt: skip
+    assert results["settings"].keys() == {"mono"}
+    assert results["language_bias"] == {}
+
+
+def test_only_the_wanted_settings_are_there(static_model, parallel, cache):
+    results = evaluate(
+        Evaluation(
+            str(static_model), "xquad-r", parallel, settings=("cross",), device="cpu",
+            environment=cache,
+        )
+    )  # fmt: skip
+    assert results["settings"].keys() == {"cross"}
+    assert results["matrix"]["AP"]["en"].keys() == {"pt"}
+    assert results["multi_by_language"] == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": ("mono", "both")}, "unknown setting 'both'"),
+        ({"settings": ("cross",), "languages": ("en",)}, "needs two languages"),
+        ({"languages": ("en", "th")}, "no language th"),
+        ({"languages": ("english-ish",)}, "english-ish"),
+        ({"benchmark": "beir"}, r"has no queries\.jsonl"),
+        ({"benchmark": "msmarco"}, "unknown benchmark"),
+        ({"candidate_text": "paragraph"}, "unknown candidate text"),
+        ({"run_depth": 0}, "must be 1 or more"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_the_model_is_loaded(
+    static_model, parallel, monkeypatch, changes, message
+):
+    def load_encoder(*_, **__):
+        pytest.fail("the model was loaded")
+
+    monkeypatch.setattr(evaluator, "load_encoder", load_encoder)
+    request = {"model": str(static_model), "benchmark": "xquad-r", "data": parallel} | changes
+    with pytest.raises((InputError, evaluator.InputError.__base__), match=message):
+        evaluate(Evaluation(**request))
+
+
+def test_candidates_without_context_refuse_it(static_model, xtyle):
+    with pytest.raises(InputError, match="have no context"):
+        evaluate(Evaluation(str(static_model), "xtyle", xtyle, candidate_text="sentence+context"))
+
+
+def test_a_benchmark_without_one_answer_is_refused(static_model, xtyle, cache):
+    (xtyle / "qrels.tsv").write_text("q0\ten0\t0\n")
+    with pytest.raises(InputError, match="no query has a relevant candidate"):
+        evaluate(Evaluation(str(static_model), "xtyle", xtyle, device="cpu", environment=cache))
+
+
+def test_a_model_that_is_no_encoder_is_refused(parallel, tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "nothing"}')
+    with pytest.raises(ModelError, match="cannot be loaded as an encoder"):
+        evaluate(Evaluation(str(tmp_path), "xquad-r", parallel, device="cpu"))
+
+
+def test_ids_that_a_run_file_cannot_hold_are_refused(static_model, xtyle, write_jsonl, tmp_path):
+    write_jsonl(
+        xtyle / "corpus.en.jsonl",
+        [{"id": name, "text": "x"} for name in ("en0", "en1", "en2", "two words")],
+    )
+    with pytest.raises(InputError, match="'two words' holds white space"):
+        evaluate(Evaluation(str(static_model), "xtyle", xtyle, run_files=tmp_path / "runs"))
+
+
+def test_overlap_with_the_training_rows_is_counted(
+    static_model, finished, data, tmp_path, cache, write_jsonl
+):
+    # Given a model trained on the sample pairs, and a benchmark that holds two of them
+    model = shutil.copytree(static_model, tmp_path / "model")
+    manifest = {"runs": [{"folder": str(finished), "fingerprint": "x"}]}
+    (model / "training_manifest.json").write_text(json.dumps(manifest))
+    known = json.loads((data / "en" / "qa.jsonl").read_text().splitlines()[0])
+    folder = tmp_path / "bench"
+    for tag in ("en", "pt"):
+        write_jsonl(
+            folder / f"queries.{tag}.jsonl",
+            [{"id": "q0", "text": known["question"].upper() if tag == "en" else "Outra coisa?"},
+             {"id": "q1", "text": f"Something else in {tag}?"}],
+        )  # fmt: skip
+        write_jsonl(
+            folder / f"corpus.{tag}.jsonl",
+            [{"id": f"{tag}0", "text": known["passage"] if tag == "en" else "Outro texto."}],
+        )
+    (folder / "qrels.tsv").write_text("q0\ten0\t1\nq0\tpt0\t1\n")
+
+    results = evaluate(Evaluation(str(model), "xtyle", folder, device="cpu", environment=cache))
+
+    assert results["overlap"]["checked"] is True
+    assert results["overlap"]["questions"] >= 1
+    assert results["overlap"]["passages"] >= 1
+    assert SPLITS[0] == "train"
+
+    # And a benchmark of other text has none, and a run that is gone is said to be.
+    clean = evaluate(
+        Evaluation(str(model), "xquad-r", data / "parallel", device="cpu", environment=cache)
+    )
+    assert clean["overlap"]["questions"] == 0
+    (model / "training_manifest.json").write_text('{"runs": ["nowhere"]}')
+    gone = evaluate(Evaluation(str(model), "xtyle", folder, device="cpu", environment=cache))
+    assert gone["overlap"]["checked"] is False
+    assert "nowhere is no longer there" in gone["overlap"]["reason"]
