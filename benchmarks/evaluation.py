@@ -140,10 +140,9 @@ def looped(model: str, collection: Collection, pairs: int | None) -> Seconds:
     seconds = since(started, len(everything) / len(chosen))
     note = "" if len(chosen) == len(everything) else f", from {len(chosen)} of {len(everything)}"
     mono, cross = (f"{np.mean(m):.4f}" if m else "" for m in (means[True], means[False]))
-    print(
-        f"| (b) loop per pair{note} | {seconds:.1f} | {encoded:,} | {mono} | {cross} | |",
-        flush=True,
-    )
+    spent = f"{seconds[0]:.1f} | {seconds[1]:.1f}"
+    name = f"(b) loop per pair{note}"
+    print(f"| {name} | {spent} | {encoded:,} | {mono} | {cross} | |", flush=True)
     return seconds
 
 
