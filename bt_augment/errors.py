@@ -43,6 +43,10 @@ class StorageError(BtAugmentError):
     """The disk refused: full, read-only, or the folder disappeared."""
 
 
+class TrainingError(BtAugmentError):
+    """Training cannot start: the pairs do not allow the settings, or the base is no encoder."""
+
+
 class MissingDependencyError(BtAugmentError):
     """An optional dependency is needed; the message names the pip command."""
 

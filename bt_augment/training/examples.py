@@ -1,0 +1,131 @@
+"""Training pairs of aligned rows, composed from row numbers: no text is stored twice.
+
+A pair is a question and a passage that answers it. Every row gives one, and where a native pair
+has versions in several languages, the question of one goes with the passage of another: that is
+a cross-lingual pair. In both cases the texts are looked up when a batch is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bt_augment.pairs.schema import METHODS
+from bt_augment.training.aligned_rows import AlignedRows, read_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+QUESTION = "question"
+PASSAGE = "passage"
+_BLOCK_ROWS = 1 << 16  # rows composed at once: bounds the memory of what is filtered away
+
+
+def training_pairs(
+    folders: Sequence[Path],
+    *,
+    methods: Collection[str] = METHODS,
+    languages: Collection[str] | None = None,
+    cross_lingual: bool = True,
+) -> Dataset:
+    """Return the training pairs of run folders; see :func:`compose_pairs`.
+
+    Raises:
+        RunFolderError: a folder is no finished run, or one of its shards was damaged.
+        TrainingError: no row is left.
+    """
+    rows = read_rows(folders, methods=methods, languages=languages)
+    return compose_pairs(rows, cross_lingual=cross_lingual)
+
+
+def compose_pairs(rows: AlignedRows, *, cross_lingual: bool = True) -> Dataset:
+    """Return a data set of pairs whose items are ``{"question": ..., "passage": ...}``.
+
+    Its columns are ``question_row`` and ``passage_row`` (places in the memory-mapped texts),
+    ``group_id``, ``question_lang``, ``passage_lang`` and ``made`` (neither text is native); the
+    sampler reads the last four. A transform looks the texts up.
+
+    Args:
+        rows: aligned rows.
+        cross_lingual: also compose each question with the passages of other languages.
+    """
+    from datasets import Dataset
+
+    questions, passages = _pairs(rows, cross_lingual=cross_lingual)
+    native = rows.native
+    table = pa.table(
+        {
+            "question_row": rows.at[questions],
+            "passage_row": rows.at[passages],
+            "group_id": _taken(rows.groups, rows.group[questions]),
+            "question_lang": _taken(rows.languages, rows.question_lang[questions]),
+            "passage_lang": _taken(rows.languages, rows.passage_lang[passages]),
+            "made": ~(native[questions] | native[passages]),
+        }
+    )
+    pairs = Dataset(table)
+    return pairs.with_transform(TextLookup(rows.texts), columns=["question_row", "passage_row"])
+
+
+class TextLookup:
+    """The transform that turns row numbers into texts."""
+
+    def __init__(self, texts: Dataset) -> None:
+        """Take a data set with the columns ``question`` and ``passage``."""
+        # Arrow in, lists out: half the time of a formatted look-up (benchmarks/training.py).
+        self._questions = texts.select_columns([QUESTION]).with_format("arrow")
+        self._passages = texts.select_columns([PASSAGE]).with_format("arrow")
+
+    def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[str]]:
+        """Return the stripped texts of a batch of pairs."""
+        questions = self._questions[batch["question_row"]].column(QUESTION).to_pylist()
+        passages = self._passages[batch["passage_row"]].column(PASSAGE).to_pylist()
+        return {
+            QUESTION: [text.strip() for text in questions],
+            PASSAGE: [text.strip() for text in passages],
+        }
+
+
+def _taken(names: Sequence[str], codes: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names)).cast(
+        pa.string()
+    )
+
+
+def _pairs(
+    rows: AlignedRows, *, cross_lingual: bool
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the rows of the question and of the passage of each pair."""
+    own = np.arange(len(rows), dtype=np.int64)
+    if not cross_lingual:
+        return own, own
+    composed = list(_cross_lingual(rows))
+    return (
+        np.concatenate([own, *(questions for questions, _ in composed)]),
+        np.concatenate([own, *(passages for _, passages in composed)]),
+    )
+
+
+def _cross_lingual(
+    rows: AlignedRows,
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield, in blocks, all pairs of two rows of one source that are in different languages."""
+    order = np.argsort(rows.source, kind="stable")
+    _, starts, sizes = np.unique(rows.source[order], return_index=True, return_counts=True)
+    first = np.repeat(starts, sizes)  # of each row in order: where its source begins
+    size = np.repeat(sizes, sizes)
+    for begin in range(0, len(order), _BLOCK_ROWS):
+        block = slice(begin, begin + _BLOCK_ROWS)
+        count = size[block]
+        questions = np.repeat(np.arange(len(order))[block], count)
+        within = np.arange(len(questions)) - np.repeat(np.cumsum(count) - count, count)
+        passages = np.repeat(first[block], count) + within
+        questions, passages = order[questions], order[passages]
+        different = rows.question_lang[questions] != rows.passage_lang[passages]
+        wanted = different & (questions != passages)
+        yield questions[wanted], passages[wanted]

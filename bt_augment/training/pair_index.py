@@ -1,0 +1,101 @@
+"""What the sampler knows of each pair: its group, its two languages, native or made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bt_augment.errors import TrainingError
+from bt_augment.pairs.schema import NATIVE
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_NEEDED = ("group_id", "question_lang", "passage_lang")
+
+
+@dataclass(frozen=True)
+class PairIndex:
+    """Parallel arrays, one entry a pair.
+
+    Attributes:
+        group: pairs of equal group are never each other's negatives.
+        question_lang: code of the question's language (in ``languages``).
+        passage_lang: code of the passage's language.
+        made: neither text is native.
+        languages: tags.
+    """
+
+    group: npt.NDArray[np.int64]
+    question_lang: npt.NDArray[np.int64]
+    passage_lang: npt.NDArray[np.int64]
+    made: npt.NDArray[np.bool_]
+    languages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> PairIndex:
+        """Read the columns ``group_id``, ``question_lang``, ``passage_lang`` of any data set.
+
+        ``made`` is read from the column of that name, else from ``method`` (not ``native``),
+        else no pair counts as made.
+
+        Raises:
+            TrainingError: a column is missing.
+        """
+        names = dataset.column_names
+        if missing := [name for name in _NEEDED if name not in names]:
+            raise TrainingError(
+                f"hybrid batches need the columns {', '.join(_NEEDED)}; the data set has no "
+                f"{', '.join(missing)}. Pass pairs=PairIndex.of(...) of a data set that has them"
+            )
+        extra = [name for name in ("made", "method") if name in names][:1]
+        table = dataset.select_columns([*_NEEDED, *extra]).with_format("arrow")[:]
+        languages = sorted(
+            {
+                tag
+                for name in ("question_lang", "passage_lang")
+                for tag in table.column(name).unique().to_pylist()
+            }
+        )
+        return cls(
+            group=_encoded(table.column("group_id")).indices.to_numpy().astype(np.int64),
+            question_lang=_coded(table.column("question_lang"), languages),
+            passage_lang=_coded(table.column("passage_lang"), languages),
+            made=_made(table),
+            languages=tuple(languages),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.group)
+
+    def pair_name(self, question_lang: int, passage_lang: int) -> str:
+        """Return ``en`` or ``en-pt``: the language, or the language pair, in words."""
+        question, passage = self.languages[question_lang], self.languages[passage_lang]
+        return question if question == passage else f"{question}-{passage}"
+
+
+def _made(table: pa.Table) -> npt.NDArray[np.bool_]:
+    if "made" in table.column_names:
+        return np.asarray(table.column("made").to_numpy(), dtype=np.bool_)
+    if "method" in table.column_names:
+        encoded = _encoded(table.column("method"))
+        kinds = encoded.dictionary.to_pylist()
+        native = kinds.index(NATIVE) if NATIVE in kinds else -1
+        return np.asarray(encoded.indices.to_numpy() != native, dtype=np.bool_)
+    return np.zeros(table.num_rows, dtype=np.bool_)
+
+
+def _encoded(column: pa.ChunkedArray) -> Any:
+    encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    return encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+
+
+def _coded(column: pa.ChunkedArray, tags: list[str]) -> npt.NDArray[np.int64]:
+    encoded = _encoded(column)
+    codes = np.array([tags.index(tag) for tag in encoded.dictionary.to_pylist()], dtype=np.int64)
+    return codes[encoded.indices.to_numpy()]

@@ -1,0 +1,272 @@
+"""The sampler's properties, over many shapes of data."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bt_augment.errors import TrainingError
+from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler, hybrid_batches
+from bt_augment.training.pair_index import PairIndex
+
+LANGUAGES = ("de", "en", "es", "pt")
+
+
+def index_of(groups, languages=2, questions=1, round_trips=True):
+    """Return every composition of native English, its round trip, and translations."""
+    rows = []
+    for group in range(groups):
+        for _ in range(questions):
+            versions = [(1, False), *([(1, True)] if round_trips else [])]
+            versions += [(code, True) for code in (0, 2, 3)[: languages - 1]]
+            rows += [(group, lang, lang, made) for lang, made in versions]
+            rows += [
+                (group, q, p, q_made and p_made)
+                for q, q_made in versions
+                for p, p_made in versions
+                if q != p
+            ]
+    columns = list(zip(*rows, strict=True))
+    return PairIndex(
+        *(np.array(column, dtype=np.int64) for column in columns[:3]),
+        made=np.array(columns[3], dtype=np.bool_),
+        languages=LANGUAGES,
+    )
+
+
+def sampler_of(index, batch_size=8, seed=0, steps=None, world_size=1, **mix):
+    return HybridBatchSampler(
+        None, batch_size, seed=seed, mix=BatchMix(**mix), pairs=index, steps=steps,
+        world_size=world_size,
+    )  # fmt: skip
+
+
+shapes = st.fixed_dictionaries(
+    {
+        "groups": st.integers(9, 30),
+        "languages": st.integers(2, 4),
+        "questions": st.integers(1, 3),
+        "round_trips": st.booleans(),
+    }
+)
+mixes = st.fixed_dictionaries(
+    {
+        "alpha": st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+        "augmented_share": st.sampled_from([None, 0.25, 0.5]),
+        "draw": st.sampled_from(["uniform", "size"]),
+        "language_pair_per": st.sampled_from(["example", "batch"]),
+        "batch_size": st.integers(1, 4),
+        "world_size": st.integers(1, 2),
+        "steps": st.integers(1, 25),
+        "seed": st.integers(0, 2**31),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes, mixes)
+def test_what_holds_for_every_batch(shape, mix):
+    # Given any data and settings
+    index = index_of(**shape)
+    sampler = sampler_of(index, **mix)
+
+    # When an epoch is drawn
+    batches = list(sampler)
+
+    # Then its length is exact and every batch is full
+    ranks, steps = mix["world_size"], mix["steps"]
+    assert len(batches) == len(sampler) == steps * ranks
+    assert {len(batch) for batch in batches} == {mix["batch_size"]}
+    for step, kind in enumerate(sampler.kinds):
+        together = sum(batches[step * ranks : (step + 1) * ranks], [])
+        # no group twice in a step, in any language, on any rank
+        assert len(set(index.group[together].tolist())) == len(together)
+        questions, passages = index.question_lang[together], index.passage_lang[together]
+        if kind == "monolingual":
+            # one language, on all ranks
+            assert len({*questions.tolist(), *passages.tolist()}) == 1
+        else:
+            assert (questions != passages).all()
+            if mix["language_pair_per"] == "batch":
+                assert len(set(zip(questions.tolist(), passages.tolist(), strict=True))) == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(shapes, mixes, st.data())
+def test_a_sequence_is_repeatable_and_goes_on_in_mid_epoch(shape, mix, data):
+    index = index_of(**shape)
+    first = sampler_of(index, **mix)
+    first.set_epoch(1)
+    whole = list(first)
+    done = data.draw(st.integers(0, len(whole)))
+    state = {"seed": mix["seed"], "epoch": 1, "batch": done}
+
+    again = sampler_of(index, **mix)
+    again.load_state_dict(state)
+    again.set_epoch(1)  # as a trainer does when it resumes
+    assert list(again) == whole[done:]
+    assert list(again) == whole  # and then the epoch from its first batch
+
+
+def test_the_state_says_how_many_batches_were_given():
+    sampler = sampler_of(index_of(20), steps=9, seed=4)
+    whole = list(sampler)
+    running = iter(sampler)
+    taken = [next(running) for _ in range(5)]
+    state = sampler.state_dict()
+    assert state == {"seed": 4, "epoch": 0, "batch": 5}
+    resumed = sampler_of(index_of(20), steps=9, seed=4)
+    resumed.load_state_dict(state)
+    assert taken + list(resumed) == whole
+
+
+def test_epochs_and_seeds_differ():
+    sampler = sampler_of(index_of(20), steps=5, seed=1)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+    assert list(sampler_of(index_of(20), steps=5, seed=2)) != first
+
+
+def test_a_state_of_another_seed_is_refused():
+    sampler = sampler_of(index_of(20), seed=1)
+    with pytest.raises(TrainingError, match="seed 2"):
+        sampler.load_state_dict({"seed": 2, "epoch": 0, "batch": 0})
+
+
+@pytest.mark.parametrize("alpha", [0.4, 0.5, 0.6])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_alpha_is_the_share_of_monolingual_steps(alpha, seed):
+    steps = 2000
+    kinds = sampler_of(index_of(10), alpha=alpha, steps=steps, seed=seed).kinds
+    deviation = (steps * alpha * (1 - alpha)) ** 0.5
+    assert abs(kinds.count("monolingual") - steps * alpha) < 4 * deviation
+
+
+def test_alpha_one_and_zero_are_the_two_baselines():
+    index = index_of(20)
+    assert set(sampler_of(index, alpha=1, steps=50).kinds) == {"monolingual"}
+    assert set(sampler_of(index, alpha=0, steps=50).kinds) == {"cross-lingual"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.3, 0.5, 1.0])
+def test_the_augmented_share_is_exact_in_every_batch_where_both_kinds_are(share):
+    index = index_of(20, languages=1)
+    batches = list(sampler_of(index, alpha=1, augmented_share=share, steps=40))
+    made = [int(index.made[batch].sum()) for batch in batches]
+    assert sum(made) == round(share * 40 * 8)
+    assert set(made) <= {int(np.floor(share * 8)), int(np.ceil(share * 8))}
+
+
+def test_a_language_that_is_all_made_is_made_up_for_by_the_others():
+    index = index_of(20, languages=2)  # every German row is a translation
+    sampler = sampler_of(index, alpha=0.5, augmented_share=0.5, steps=300, batch_size=10)
+    drawn = np.concatenate(list(sampler))
+    assert int(index.made[drawn].sum()) == 1500
+    assert len(set(index.question_lang[drawn].tolist())) == 2
+
+
+def test_share_zero_and_one_leave_the_other_kind_out():
+    index = index_of(20, languages=2)
+    native = np.concatenate(list(sampler_of(index, augmented_share=0, steps=60)))
+    assert not index.made[native].any()
+    made = np.concatenate(list(sampler_of(index, augmented_share=1, steps=60)))
+    assert index.made[made].all()
+
+
+def test_every_pair_has_its_turn_before_any_comes_again():
+    index = index_of(24, languages=1, round_trips=False)
+    drawn = Counter(np.concatenate(list(sampler_of(index, alpha=1, steps=9))).tolist())
+    assert set(drawn.values()) == {3}  # 9 steps of 8 pairs: three passes over 24
+
+
+def test_large_groups_do_not_pile_up():
+    group = np.array([0] * 50 + list(range(1, 9)), dtype=np.int64)
+    same = np.zeros(58, dtype=np.int64)
+    index = PairIndex(group, same, same, np.zeros(58, dtype=np.bool_), ("en",))
+    batches = list(sampler_of(index, alpha=1, batch_size=9, steps=100))
+    assert all(sorted(group[batch].tolist()) == list(range(9)) for batch in batches)
+
+
+def test_languages_are_drawn_uniformly_or_by_size():
+    english, german = index_of(20, languages=1), 20
+    index = PairIndex(
+        np.concatenate([english.group, np.arange(german) + 100]),
+        np.concatenate([english.question_lang, np.zeros(german, np.int64)]),
+        np.concatenate([english.passage_lang, np.zeros(german, np.int64)]),
+        np.concatenate([english.made, np.zeros(german, np.bool_)]),
+        LANGUAGES,
+    )  # 40 English pairs, 20 German ones
+    for draw, expected in (("uniform", 1 / 2), ("size", 1 / 3)):
+        batches = list(sampler_of(index, alpha=1, draw=draw, steps=900))
+        share = sum(index.question_lang[batch[0]] == 0 for batch in batches) / 900
+        assert abs(share - expected) < 4 * (expected * (1 - expected) / 900) ** 0.5
+
+
+def test_cross_lingual_examples_each_draw_their_language_pair():
+    index = index_of(30, languages=4)
+    drawn = np.concatenate(list(sampler_of(index, alpha=0, batch_size=12, steps=400)))
+    pairs = Counter(
+        zip(index.question_lang[drawn].tolist(), index.passage_lang[drawn].tolist(), strict=True)
+    )
+    assert len(pairs) == 12
+    expected = len(drawn) / 12
+    assert all(abs(n - expected) < 5 * expected**0.5 for n in pairs.values())
+
+
+def test_an_epoch_has_as_many_examples_as_there_are_pairs_by_default():
+    index = index_of(20, languages=2)
+    assert len(sampler_of(index, batch_size=7)) == len(index) // 7
+
+
+def test_cross_lingual_batches_need_aligned_languages():
+    with pytest.raises(TrainingError, match=r"alpha 0\.5 asks for cross-lingual.*--alpha 1"):
+        sampler_of(index_of(20, languages=1))
+
+
+def test_a_batch_larger_than_the_number_of_passages_is_refused():
+    with pytest.raises(TrainingError, match="Lower --batch-size to 20"):
+        sampler_of(index_of(20), batch_size=21, alpha=1)
+    with pytest.raises(TrainingError, match="Lower --batch-size to 20"):
+        sampler_of(index_of(20), batch_size=21, alpha=0)
+
+
+def test_a_language_too_small_for_a_batch_is_left_out_with_a_warning(caplog):
+    index = index_of(20, languages=1)
+    index = PairIndex(
+        np.append(index.group, 99),
+        np.append(index.question_lang, 0),
+        np.append(index.passage_lang, 0),
+        np.append(index.made, np.False_),
+        LANGUAGES,
+    )
+    sampler = sampler_of(index, alpha=1)
+    assert sampler.languages["monolingual"] == ("en",)
+    assert "de: 1" in caplog.text
+
+
+@pytest.mark.parametrize("mix", [{"alpha": 1.5}, {"alpha": -0.1}, {"augmented_share": 2}])
+def test_values_out_of_range_are_refused(mix):
+    with pytest.raises(TrainingError, match="from 0 to 1"):
+        hybrid_batches(**mix)
+
+
+def test_the_index_is_read_from_the_columns_of_a_run(finished):
+    from datasets import load_from_disk
+
+    rows = load_from_disk(str(finished))["train"]
+    index = PairIndex.of(rows)
+    assert len(index) == len(rows)
+    assert index.languages == ("en", "pt")
+    assert index.made.tolist() == [method != "native" for method in rows["method"]]
+    assert [index.languages[c] for c in index.passage_lang] == list(rows["passage_lang"])
+    assert len(np.unique(index.group)) == len(set(rows["group_id"]))
+
+
+def test_a_data_set_without_the_columns_is_refused():
+    from datasets import Dataset
+
+    with pytest.raises(TrainingError, match="has no group_id, question_lang"):
+        PairIndex.of(Dataset.from_dict({"anchor": ["a"], "passage_lang": ["en"]}))
