@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -83,22 +83,14 @@ class AlignedRows:
 
     def select(self, wanted: npt.NDArray[np.bool_]) -> AlignedRows:
         """Return the rows where ``wanted`` holds; texts are shared, not copied."""
-        return AlignedRows(
-            self.runs,
-            self.texts,
-            *(
-                array[wanted]
-                for array in (
-                    self.at,
-                    self.source,
-                    self.group,
-                    self.question_lang,
-                    self.passage_lang,
-                    self.method,
-                )
-            ),
-            groups=self.groups,
-            languages=self.languages,
+        return replace(
+            self,
+            at=self.at[wanted],
+            source=self.source[wanted],
+            group=self.group[wanted],
+            question_lang=self.question_lang[wanted],
+            passage_lang=self.passage_lang[wanted],
+            method=self.method[wanted],
         )
 
     def counts(self) -> dict[str, dict[str, int]]:

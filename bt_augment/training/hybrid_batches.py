@@ -91,7 +91,7 @@ class HybridBatchSampler(DefaultBatchSampler):
     pairs in any of them share a group. The sequence is a function of seed and epoch alone.
 
     Attributes:
-        kinds: kind of each step of the current epoch, ``monolingual`` or ``cross-lingual``.
+        index: what is known of the pairs.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class HybridBatchSampler(DefaultBatchSampler):
             if dataset is None:
                 raise TrainingError("HybridBatchSampler needs a data set or its PairIndex")
             pairs = PairIndex.of(dataset)
-        self._index = pairs
+        self.index = pairs
         self._mix = mix or BatchMix()
         self._ranks = world_size or _world_size()
         self._examples = batch_size * self._ranks
@@ -147,7 +147,7 @@ class HybridBatchSampler(DefaultBatchSampler):
         self._start = 0  # first batch of the next iteration
         self._position = 0  # batches given in this epoch
         # Accelerate tells the epoch to a sharded batch sampler's ``sampler`` only.
-        self.sampler = _EpochHook(self)
+        self.sampler: Any = _EpochHook(self)
 
     def __len__(self) -> int:
         """Return the batches of an epoch, over all ranks."""
@@ -264,7 +264,7 @@ class HybridBatchSampler(DefaultBatchSampler):
     def _decks(self, number: int, bucket: Bucket) -> dict[bool, Deck]:
         key = (self.seed, self.epoch, _DECK, number)
         return {
-            made: Deck(pairs, self._index.group, (*key, int(made)))
+            made: Deck(pairs, self.index.group, (*key, int(made)))
             for made, pairs in ((False, bucket.native), (True, bucket.made))
             if len(pairs)
         }
@@ -296,8 +296,8 @@ def _fill(
             *((n, kind) for n in (slot, *others)),
             *((n, not kind) for n in (slot, *others)),
         ):
-            deck = decks[number].get(wanted)
-            pair = deck.draw(used) if deck else None
+            chosen = decks[number].get(wanted)
+            pair = chosen.draw(used) if chosen else None
             if pair is not None:
                 drawn.append(pair)
                 gave += wanted and bool(mixed[number])
@@ -334,19 +334,29 @@ def hybrid_batches(
     Raises:
         TrainingError: a value is out of range.
     """
-    chosen = mix or BatchMix(**options)
+    return _SamplerFactory(mix or BatchMix(**options), pairs, steps, world_size)
 
-    def make(dataset: Dataset, batch_size: int, drop_last: bool, **rest: Any) -> Any:
-        if pairs is not None and len(pairs) != len(dataset):
+
+@dataclass(frozen=True)
+class _SamplerFactory:
+    """A class and not a closure, as the trainer pickles its arguments into every checkpoint."""
+
+    mix: BatchMix
+    pairs: PairIndex | None
+    steps: int | None
+    world_size: int | None
+
+    def __call__(
+        self, dataset: Dataset, batch_size: int, drop_last: bool, **rest: Any
+    ) -> DefaultBatchSampler:
+        if self.pairs is not None and len(self.pairs) != len(dataset):
             from torch.utils.data import SequentialSampler
 
             return DefaultBatchSampler(SequentialSampler(dataset), batch_size, drop_last, **rest)
         return HybridBatchSampler(
-            dataset, batch_size, drop_last, **rest,
-            mix=chosen, pairs=pairs, steps=steps, world_size=world_size,
+            dataset, batch_size, drop_last, **rest, mix=self.mix, pairs=self.pairs,
+            steps=self.steps, world_size=self.world_size,
         )  # fmt: skip
-
-    return make
 
 
 def _world_size() -> int:

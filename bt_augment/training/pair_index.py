@@ -98,4 +98,5 @@ def _encoded(column: pa.ChunkedArray) -> Any:
 def _coded(column: pa.ChunkedArray, tags: list[str]) -> npt.NDArray[np.int64]:
     encoded = _encoded(column)
     codes = np.array([tags.index(tag) for tag in encoded.dictionary.to_pylist()], dtype=np.int64)
-    return codes[encoded.indices.to_numpy()]
+    coded: npt.NDArray[np.int64] = codes[encoded.indices.to_numpy()]
+    return coded

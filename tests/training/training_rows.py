@@ -62,7 +62,7 @@ def write_run(folder: Path, units: Iterable[Iterable[dict[str, Any]]], source: s
                 seconds=0,
                 tokens=0,
                 files=files,
-            )  # fmt: skip
+            )
         )
     finish(folder, schema, shards)
     totals = total(entries, quarantined=0, left_out=0)

@@ -1,0 +1,174 @@
+"""The encoder that training starts from: static, sentence-transformers, or a plain checkpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bt_augment.errors import ModelError, TrainingError
+from bt_augment.training.static_encoder import BUNDLED, PREFIX, is_static, static_encoder
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# What the models of a family were trained with; the hub folders do not always say it.
+_FAMILY_PROMPTS = ((re.compile(r"(^|[/_\-])e5($|[/_\-])", re.I), ("query: ", "passage: ")),)
+_INSTRUCTED = re.compile(r"instruct|mistral", re.I)  # E5 models with another form of prompt
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What is put before a text.
+
+    Attributes:
+        query: before a question.
+        passage: before a passage.
+    """
+
+    query: str = ""
+    passage: str = ""
+
+
+def load_base_model(
+    name: str, *, max_length: int, dimensions: int | None = None, device: str | None = None
+) -> SentenceTransformer:
+    """Return the encoder called ``name``, ready to train.
+
+    A sentence-transformers folder keeps its modules (LaBSE's dense layer, say); a plain encoder
+    checkpoint (XLM-R, BERT) gets mean pooling.
+
+    Args:
+        name: ``static:…``, a folder, or a name on the Hugging Face hub.
+        max_length: longest input in tokens; the model's own limit where that is lower.
+        dimensions: length of a static encoder's vectors.
+        device: torch device; None lets sentence-transformers choose.
+
+    Raises:
+        TrainingError: the model is no text encoder.
+        ModelError: there is no such model, or it cannot be read.
+    """
+    if is_static(name):
+        return static_encoder(name, **({"dimensions": dimensions} if dimensions else {}))
+    _check_config(name)
+    from sentence_transformers import SentenceTransformer
+
+    folder = Path(name).is_dir()
+    try:
+        model = SentenceTransformer(name, device=device, local_files_only=folder)
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
+        raise ModelError(
+            f"base model {name!r} cannot be loaded: {error}. Give a folder or a name on the "
+            f"Hugging Face hub, or {PREFIX}{BUNDLED}"
+        ) from error
+    _check_encodes(name, model)
+    model.max_seq_length = min(max_length, model.max_seq_length or max_length)
+    return model
+
+
+def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
+    """Return the prompts stored in the model, else those of its family, else none."""
+    stored: Mapping[str, str | None] = model.prompts or {}
+    query = stored.get("query") or ""
+    passage = stored.get("passage") or stored.get("document") or ""
+    if query or passage:
+        return Prompts(query, passage)
+    for said in (name, _name_in_config(model)):
+        for family, prompts in _FAMILY_PROMPTS:
+            if family.search(said) and not _INSTRUCTED.search(said):
+                return Prompts(*prompts)
+    return Prompts()
+
+
+def store_prompts(model: SentenceTransformer, prompts: Prompts) -> None:
+    """Store prompts where ``encode_query`` and ``encode_document`` look for them."""
+    model.prompts = {
+        **(model.prompts or {}),
+        "query": prompts.query,
+        "document": prompts.passage,
+        "passage": prompts.passage,
+    }
+
+
+def _name_in_config(model: SentenceTransformer) -> str:
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    return str(getattr(config, "_name_or_path", ""))
+
+
+def _check_config(name: str) -> None:
+    """Refuse, before any weights are read, what the configuration shows to be no encoder."""
+    config = _config(name)
+    if config is None:
+        return
+    said = f"base model {name!r} is no text encoder: "
+    advice = f". Give an encoder such as intfloat/multilingual-e5-small, or {PREFIX}{BUNDLED}"
+    if config.get("is_encoder_decoder"):
+        raise TrainingError(f"{said}it is an encoder-decoder ({_kind(config)}){advice}")
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    # A text encoder can be trained on masked words: decoders and models of images cannot.
+    if config.get("is_decoder") or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise TrainingError(f"{said}it is a {_kind(config)}{advice}")
+
+
+def _kind(config: Mapping[str, Any]) -> str:
+    return str((config.get("architectures") or [config.get("model_type", "model of no type")])[0])
+
+
+def _config(name: str) -> dict[str, Any] | None:
+    """Return ``config.json`` of a plain checkpoint; None for a sentence-transformers model."""
+    folder = Path(name)
+    if folder.is_dir():
+        if (folder / "modules.json").is_file():
+            return None
+        path = folder / "config.json"
+        if not path.is_file():
+            raise ModelError(
+                f"base model {name!r}: the folder has neither modules.json nor config.json, so it "
+                "holds no model"
+            )
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: cannot be read ({error})") from error
+        return content if isinstance(content, dict) else {}
+    if folder.exists() or name.startswith((".", "/", "~")) or ":" in name:
+        raise ModelError(
+            f"base model {name!r} is no folder, and no name on the Hugging Face hub. Write "
+            f"{PREFIX}{BUNDLED} for a static encoder over the bundled vocabulary"
+        )
+    return _hub_config(name)
+
+
+def _hub_config(name: str) -> dict[str, Any] | None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        hf_hub_download(name, "modules.json")
+        return None
+    except EntryNotFoundError:
+        pass  # a plain checkpoint
+    # The hub client's HTTP library, and so what it raises, changes from version to version.
+    except Exception as error:
+        raise ModelError(
+            f"base model {name!r}: no such folder, and the Hugging Face hub does not give it "
+            f"({error})"
+        ) from error
+    path = Path(hf_hub_download(name, "config.json"))
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    return content
+
+
+def _check_encodes(name: str, model: SentenceTransformer) -> None:
+    try:
+        width = model.encode(["a"], show_progress_bar=False).shape
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise TrainingError(
+            f"base model {name!r} is no text encoder: encoding a text failed ({error})"
+        ) from error
+    if len(width) != 2:
+        raise TrainingError(f"base model {name!r} gives no single vector for a text")

@@ -1,0 +1,190 @@
+"""The folder of a model while it is trained: whose it is, checkpoints, and when it is finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from bt_augment.errors import TrainingError
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.manifest import write_json
+
+MANIFEST = "training_manifest.json"
+_WORK = "training"  # checkpoints, logs and what the training is, beneath the model's folder
+_IDENTITY = "settings.json"
+_LOCK = ".lock"
+_MARK = "complete"  # in a checkpoint that is on the disk as a whole
+_PREFIX = "checkpoint-"
+
+
+class ModelFolder:
+    """The files of one training.
+
+    Attributes:
+        path: the folder that ``SentenceTransformer(path)`` loads when all is done.
+        work: checkpoints and logs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is read or written yet."""
+        self.path = path
+        self.work = path / _WORK
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder against other processes; a process that dies lets go of it.
+
+        Raises:
+            TrainingError: another process holds it.
+            StorageError: the folder cannot be made.
+        """
+        with storage_errors(self.path):
+            self.work.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / _LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise TrainingError(
+                    f"{self.path}: another process trains into this folder; wait for it, or "
+                    "choose another --out"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def check(self, *, resume: bool, overwrite: bool) -> None:
+        """Refuse a folder that holds something which this training would harm.
+
+        Raises:
+            TrainingError: it holds another model, an unfinished training, or strangers' files.
+        """
+        if overwrite or resume or not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise TrainingError(f"{self.path}: is a file, not a folder; choose another --out")
+        if any(p.name != _LOCK for p in self.path.iterdir() if p != self.work) or (
+            self._identity_path.exists()
+        ):
+            raise TrainingError(
+                f"{self.path}: is not empty. Go on with the same training by --resume, start "
+                "anew with --overwrite, or choose another --out"
+            )
+
+    def begin(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Make the folder this training's, or check that it is.
+
+        Args:
+            identity: what decides the weights.
+            overwrite: remove what another training left.
+
+        Raises:
+            TrainingError: another training is in it; the message names what differs.
+            StorageError: the disk refused.
+        """
+        if overwrite:
+            self._clear()
+        known = self._identity()
+        current = json.loads(json.dumps(identity))
+        if known is None:
+            self._refuse_strangers()
+            with storage_errors(self.work):
+                self.work.mkdir(parents=True, exist_ok=True)
+            write_json(self._identity_path, current)
+        elif known != current:
+            differ = [k for k in dict.fromkeys([*known, *current]) if known.get(k) != current.get(k)]
+            said = "; ".join(f"{k} was {known.get(k)}, is {current.get(k)}" for k in differ[:5])
+            raise TrainingError(
+                f"{self.path}: this folder holds another training. What differs: {said}. Choose "
+                "another --out, or start anew with --overwrite"
+            )
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the model is whole."""
+        return (self.path / MANIFEST).is_file()
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the training manifest of a finished model.
+
+        Raises:
+            TrainingError: it is damaged.
+        """
+        path = self.path / MANIFEST
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"{path}: cannot be read ({error}); train again with --overwrite"
+            ) from error
+        if not isinstance(content, dict):
+            raise TrainingError(f"{path}: is not a JSON object; train again with --overwrite")
+        return content
+
+    def last_checkpoint(self) -> Path | None:
+        """Return the newest whole checkpoint; those that a crash cut off are removed."""
+        whole = []
+        for path in self.work.glob(f"{_PREFIX}*"):
+            if (path / _MARK).is_file():
+                whole.append(path)
+            else:
+                shutil.rmtree(path)
+        return max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+
+    def mark_checkpoint(self, step: int) -> None:
+        """Note that the checkpoint of ``step`` is whole.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        path = self.work / f"{_PREFIX}{step}"
+        with storage_errors(path):
+            (path / _MARK).touch()
+
+    def remove_checkpoints(self) -> None:
+        """Remove what only an unfinished training needs; logs stay."""
+        for path in self.work.glob(f"{_PREFIX}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _identity_path(self) -> Path:
+        return self.work / _IDENTITY
+
+    def _identity(self) -> dict[str, Any] | None:
+        try:
+            content: dict[str, Any] = json.loads(self._identity_path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"{self._identity_path}: cannot be read ({error}); start anew with --overwrite"
+            ) from error
+        return content
+
+    def _refuse_strangers(self) -> None:
+        with storage_errors(self.path):
+            names = sorted(p.name for p in self.path.iterdir() if p.name not in (_LOCK, _WORK))
+        if names:
+            raise TrainingError(
+                f"{self.path}: holds files that are not of a training ({', '.join(names[:3])}); "
+                "choose an empty folder"
+            )
+
+    def _clear(self) -> None:
+        """Remove a training, and nothing else: the manifest first, the identity last."""
+        if not self._identity_path.exists():
+            self._refuse_strangers()
+        with storage_errors(self.path):
+            (self.path / MANIFEST).unlink(missing_ok=True)
+            others = (p for p in self.path.iterdir() if p.name not in (_LOCK, _WORK))
+            for path in (*others, self.work):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)

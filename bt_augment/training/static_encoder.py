@@ -1,0 +1,121 @@
+"""Static encoders: the mean of subword vectors, trained from nothing in seconds.
+
+``static:bundled`` takes the subword vocabulary that the bundled MT models share between English
+and Portuguese; ``static:NAME`` any fast tokenizer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bt_augment.errors import MissingDependencyError, ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+PREFIX = "static:"
+BUNDLED = "bundled"
+DEFAULT_DIMENSIONS = 512
+
+# The vocabulary of mini-en-pt; that of mini-pt-en is another draw of the same text.
+_BUNDLED_SPM = (
+    Path(__file__).parents[1] / "translation" / "bundled" / "mini-en-pt" / "source.spm"
+)
+_UNIGRAM = 1  # ModelProto.TrainerSpec.ModelType
+
+
+def is_static(name: str) -> bool:
+    """Tell whether a base model's name asks for a static encoder."""
+    return name.startswith(PREFIX)
+
+
+def static_encoder(name: str, dimensions: int = DEFAULT_DIMENSIONS) -> SentenceTransformer:
+    """Return an untrained static encoder; its vectors are drawn from torch's random stream.
+
+    Args:
+        name: ``static:bundled``, or ``static:`` and a tokenizer: its name on the hub, a folder
+            with ``tokenizer.json``, that file, or a SentencePiece model (``.spm``, ``.model``).
+        dimensions: length of the vectors.
+
+    Raises:
+        ModelError: there is no such tokenizer.
+        MissingDependencyError: sentence-transformers is not installed.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+
+    tokenizer = load_tokenizer(name.removeprefix(PREFIX))
+    embedding = StaticEmbedding(tokenizer, embedding_dim=dimensions)
+    return SentenceTransformer(modules=[embedding, Normalize()], device="cpu")
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """Return a tokenizer by name, folder or file; see :func:`static_encoder`.
+
+    Raises:
+        ModelError: there is no such tokenizer, or it cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    path = _BUNDLED_SPM if source == BUNDLED else Path(source)
+    try:
+        if path.is_dir():
+            return Tokenizer.from_file(str(path / "tokenizer.json"))
+        if path.suffix in (".spm", ".model") and path.is_file():
+            return unigram_tokenizer(path)
+        if path.is_file():
+            return Tokenizer.from_file(str(path))
+        return Tokenizer.from_pretrained(source)
+    except ModelError:
+        raise
+    # The Rust library and the hub client raise bare Exception for whatever went wrong.
+    except Exception as error:
+        raise ModelError(
+            f"{PREFIX}{source}: no tokenizer could be read ({error}). Write {PREFIX}{BUNDLED}, "
+            "or the name or folder of a tokenizer with tokenizer.json"
+        ) from error
+
+
+def unigram_tokenizer(path: Path) -> Tokenizer:
+    """Return a SentencePiece unigram model as a ``tokenizers.Tokenizer`` with the same ids.
+
+    Raises:
+        ModelError: the model is not a unigram model, or falls back to bytes.
+        MissingDependencyError: protobuf is not installed.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    model = _read_spm(path)
+    if model.trainer_spec.model_type != _UNIGRAM:
+        raise ModelError(f"{path}: is no unigram model; give a tokenizer with tokenizer.json")
+    pieces = [(piece.piece, piece.score) for piece in model.pieces]
+    tokenizer = Tokenizer(
+        models.Unigram(
+            pieces,
+            unk_id=model.trainer_spec.unk_id,
+            byte_fallback=model.trainer_spec.byte_fallback,
+        )
+    )
+    steps: list[Any] = []
+    if model.normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap))
+    if model.normalizer_spec.remove_extra_whitespaces:
+        steps += [normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip()]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    prepend = "always" if model.normalizer_spec.add_dummy_prefix else "never"
+    # Unigram pieces of this kind never cross a word, so words can be split first, and cached.
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=prepend)
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme=prepend)
+    return tokenizer
+
+
+def _read_spm(path: Path) -> Any:
+    try:
+        from sentencepiece import sentencepiece_model_pb2 as proto
+    except ImportError as error:
+        raise MissingDependencyError("protobuf", "train", "reading a SentencePiece model") from error
+    model = proto.ModelProto()
+    model.ParseFromString(path.read_bytes())
+    return model

@@ -1,0 +1,383 @@
+"""Training of a dense encoder on run folders, on sentence-transformers' trainer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bt_augment.errors import MissingDependencyError, TrainingError
+from bt_augment.shards.manifest import write_json
+from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
+from bt_augment.training.base_model import Prompts, load_base_model, prompts_of, store_prompts
+from bt_augment.training.card import write_card
+from bt_augment.training.examples import compose_pairs
+from bt_augment.training.held_out_retrieval import BEST_METRIC, held_out_retrieval, reported
+from bt_augment.training.model_folder import MANIFEST, ModelFolder
+from bt_augment.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
+
+logger = logging.getLogger(__name__)
+
+_PACKAGES = ("bt-augment", "sentence-transformers", "transformers", "torch", "datasets")
+_REPORTER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
+_KEPT_CHECKPOINTS = 2  # the newest may be half written when the process is killed
+
+
+class Progress(Protocol):
+    """Who is told how far training is."""
+
+    def start(self, stage: str, total: int | None) -> None:
+        """Begin a stage of ``total`` pairs."""
+
+    def advance(self, stage: str, done: int) -> None:
+        """Say how many pairs are done."""
+
+
+class _Silent:
+    def start(self, stage: str, total: int | None) -> None:
+        """Tell nobody."""
+
+    def advance(self, stage: str, done: int) -> None:
+        """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave.
+
+    Attributes:
+        out: folder of the model, for ``SentenceTransformer(out)``.
+        manifest: the training manifest.
+        resumed_at: step of the checkpoint that training went on from; None from the start.
+        already: the model was finished before, and nothing was done.
+    """
+
+    out: Path
+    manifest: Mapping[str, Any]
+    resumed_at: int | None = None
+    already: bool = False
+
+
+def train(
+    folders: Sequence[Path],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train an encoder on the accepted rows of run folders and save it.
+
+    On CPU, a training that was killed and resumed ends with the same weights as one that was not.
+
+    Args:
+        folders: runs made by ``generate`` or ``filter``.
+        out: folder of the model.
+        settings: what is done.
+        resume: go on from the last checkpoint in ``out``, or from the start where there is none.
+        overwrite: remove the training that ``out`` holds.
+        progress: told of every step.
+
+    Raises:
+        MissingDependencyError: the extra ``[train]`` is not installed.
+        RunFolderError: a run is unfinished or damaged.
+        TrainingError: the pairs do not allow the settings, the base model is no encoder, or
+            ``out`` holds something else.
+        ModelError: there is no such base model.
+    """
+    _check_packages(settings)
+    folder = ModelFolder(out)
+    folder.check(resume=resume, overwrite=overwrite)
+    _check_device(settings)
+    rows = read_rows(folders, methods=settings.methods, languages=settings.languages)
+    kept_out = held_out(rows, settings.held_out, settings.seed)
+    training = rows.select(~kept_out)
+    if not len(training):
+        raise TrainingError("nothing is left to train on; lower held_out or take more data")
+    settings = settings.resolved(len(training))
+    pairs = _pairs(training, settings)
+    sampler = _sampler(pairs, settings)
+    identity = {
+        **settings.identity(),
+        "runs": [run.fingerprint for run in rows.runs],
+        "ranks": _ranks(),
+    }
+    with folder.claimed() if _is_main() else nullcontext():
+        if _is_main():
+            folder.begin(identity, overwrite=overwrite)
+        if folder.finished:
+            return Trained(out, folder.manifest(), already=True)
+        started = time.monotonic()
+        trainer, prompts = _trainer(
+            folder, settings, pairs, rows.select(kept_out), progress or _Silent()
+        )
+        checkpoint = folder.last_checkpoint()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        scores = _measured(trainer, rows.select(kept_out), prompts, settings)
+        manifest = {
+            "format": 1,
+            "base_model": settings.base_model,
+            "runs": [{**asdict(run), "folder": str(run.folder)} for run in rows.runs],
+            "fingerprint": _digest(identity),
+            "methods": list(settings.methods),
+            "counts": {
+                **training.counts(),
+                "rows": len(training),
+                "pairs": len(pairs),
+                "groups": len(np.unique(training.group)),
+                "held_out_rows": int(kept_out.sum()),
+                "held_out_groups": len(np.unique(rows.group[kept_out])),
+            },
+            "settings": settings.identity(),
+            "steps": trainer.state.global_step,
+            "drawn": _drawn(sampler, trainer.state.global_step),
+            "prompts": asdict(prompts),
+            "scores": scores,
+            "seconds": round(time.monotonic() - started, 1),
+            "versions": _versions(),
+        }
+        if _is_main():
+            _save(folder, trainer.model, manifest)
+    step = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None
+    return Trained(out, manifest, resumed_at=step)
+
+
+def _check_packages(settings: TrainingSettings) -> None:
+    for package in ("torch", "sentence_transformers", "accelerate"):
+        if find_spec(package) is None:
+            raise MissingDependencyError(package.replace("_", "-"), "train", "training")
+    needed = _REPORTER_PACKAGES.get(settings.report_to)
+    if needed and find_spec(needed) is None:
+        raise MissingDependencyError(needed, "tracking", f"--report-to {settings.report_to}")
+
+
+def _check_device(settings: TrainingSettings) -> None:
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if settings.device == "cuda" and not gpu:
+        raise TrainingError("--device cuda: torch finds no GPU; train with --device cpu")
+    on_gpu = gpu and settings.device != "cpu"
+    if settings.precision == "fp16" and not on_gpu:
+        raise TrainingError("--precision fp16 needs a GPU; leave it out")
+    if settings.precision == "bf16" and not (on_gpu and torch.cuda.is_bf16_supported()):
+        raise TrainingError("--precision bf16 needs a GPU that has it; leave it out")
+
+
+def _pairs(rows: AlignedRows, settings: TrainingSettings) -> Dataset:
+    pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
+    if settings.hard_negatives:
+        from bt_augment.training.hard_negatives import HardNegatives
+
+        lookup = HardNegatives(rows, settings.hard_negatives, settings.batch_size)
+        pairs = pairs.with_transform(lookup, columns=["question_row", "passage_row"])
+    return pairs
+
+
+def _mix(settings: TrainingSettings) -> Any:
+    from bt_augment.training.hybrid_batches import BatchMix
+
+    return BatchMix(
+        alpha=settings.alpha,
+        augmented_share=settings.augmented_share,
+        draw=settings.draw,
+        language_pair_per=settings.language_pair_per,
+    )
+
+
+def _sampler(pairs: Dataset, settings: TrainingSettings) -> Any:
+    """Return the sampler, so that what cannot be filled is refused before any model is read."""
+    from bt_augment.training.hybrid_batches import HybridBatchSampler
+
+    return HybridBatchSampler(
+        pairs,
+        settings.batch_size,
+        seed=settings.seed,
+        mix=_mix(settings),
+        steps=settings.steps,
+        world_size=_ranks(),
+    )
+
+
+def _trainer(
+    folder: ModelFolder,
+    settings: TrainingSettings,
+    pairs: Dataset,
+    kept_out: AlignedRows,
+    progress: Progress,
+) -> tuple[Any, Prompts]:
+    from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+
+    from bt_augment.training.callbacks import CheckpointMarks, ProgressReports, QuietTrainer
+    from bt_augment.training.hybrid_batches import hybrid_batches
+
+    set_seed(settings.seed)  # static encoders are drawn
+    model = load_base_model(
+        settings.base_model,
+        max_length=settings.max_length,
+        dimensions=settings.dimensions,
+        device="cpu" if settings.device == "cpu" else None,
+    ).float()  # half-precision checkpoints are trained in full, or mixed
+    prompts = prompts_of(model, settings.base_model)
+    prompts = Prompts(
+        prompts.query if settings.query_prompt is None else settings.query_prompt,
+        prompts.passage if settings.passage_prompt is None else settings.passage_prompt,
+    )
+    store_prompts(model, prompts)
+    evaluator = (
+        held_out_retrieval(kept_out, prompts, settings.mini_batch_size) if len(kept_out) else None
+    )
+    stops = settings.patience > 0
+    sampler = hybrid_batches(_mix(settings), steps=settings.steps)
+    trainer = QuietTrainer(
+        model=model,
+        args=_arguments(folder, settings, prompts, sampler),
+        train_dataset=pairs,
+        loss=_loss(model, settings),
+        evaluator=evaluator if stops else None,
+        callbacks=[
+            CheckpointMarks(folder),
+            ProgressReports(progress, settings.batch_size * _ranks()),
+            *([EarlyStoppingCallback(settings.patience)] if stops else []),
+        ],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer, prompts
+
+
+def _arguments(
+    folder: ModelFolder, settings: TrainingSettings, prompts: Prompts, sampler: Any
+) -> Any:
+    import torch
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    stops = settings.patience > 0
+    gpu = torch.cuda.is_available() and settings.device != "cpu"
+    bf16 = settings.precision == "bf16" or (
+        settings.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
+    )
+    fp16 = settings.precision == "fp16" or (settings.precision == "auto" and gpu and not bf16)
+    steps = settings.eval_steps if stops else settings.save_steps
+    columns = ["passage", *(f"negative_{n + 1}" for n in range(settings.hard_negatives))]
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder.work),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=round(settings.warmup * (settings.steps or 0)),
+        batch_sampler=sampler,
+        prompts={"question": prompts.query, **dict.fromkeys(columns, prompts.passage)},
+        seed=settings.seed,
+        data_seed=settings.seed,
+        use_cpu=not gpu,
+        bf16=bf16,
+        fp16=fp16,
+        dataloader_pin_memory=gpu,
+        dataloader_drop_last=True,
+        eval_strategy="steps" if stops else "no",
+        eval_steps=settings.eval_steps,
+        save_strategy="steps",
+        save_steps=steps,
+        save_total_limit=_KEPT_CHECKPOINTS,
+        load_best_model_at_end=stops,
+        metric_for_best_model=BEST_METRIC if stops else None,
+        greater_is_better=True if stops else None,
+        restore_callback_states_from_checkpoint=stops,
+        logging_steps=max(1, (settings.steps or 10) // 10),
+        report_to=settings.report_to,
+        disable_tqdm=True,
+    )
+
+
+def _loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
+    """Return the contrastive loss; cached where a batch is larger than what is encoded at once.
+
+    Gradient caching (Gao et al. 2021) gives the same gradients in the memory of a mini-batch, at
+    the price of a second forward pass.
+    """
+    from sentence_transformers.sentence_transformer.losses import (
+        CachedMultipleNegativesRankingLoss,
+        MultipleNegativesRankingLoss,
+    )
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    scale = 1 / settings.temperature
+    if isinstance(model[0], StaticEmbedding) or settings.batch_size <= settings.mini_batch_size:
+        return MultipleNegativesRankingLoss(model, scale=scale)
+    return CachedMultipleNegativesRankingLoss(
+        model, scale=scale, mini_batch_size=settings.mini_batch_size
+    )
+
+
+def _measured(
+    trainer: Any, kept_out: AlignedRows, prompts: Prompts, settings: TrainingSettings
+) -> dict[str, float]:
+    if not len(kept_out) or not _is_main():
+        return {}
+    evaluator = held_out_retrieval(kept_out, prompts, settings.mini_batch_size)
+    return reported(evaluator(trainer.model))
+
+
+def _save(folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str, Any]) -> None:
+    """Save the model, and last of all the manifest, which says that it is whole."""
+    model.to("cpu").save_pretrained(str(folder.path), create_model_card=False)
+    write_card(folder.path, manifest)
+    write_json(folder.path / MANIFEST, manifest)
+    folder.remove_checkpoints()
+
+
+def _drawn(sampler: Any, steps: int) -> dict[str, Any]:
+    """Return what the steps that were trained consisted of."""
+    made = sum(int(sampler.index.made[b].sum()) for b in islice(sampler, steps * _ranks()))
+    examples = steps * _ranks() * sampler.batch_size
+    kinds = sampler.kinds[:steps]
+    return {
+        "monolingual_steps": kinds.count("monolingual"),
+        "cross_lingual_steps": kinds.count("cross-lingual"),
+        "made_share": round(made / examples, 6) if examples else 0.0,
+        "languages": {kind: list(names) for kind, names in sampler.languages.items()},
+    }
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _ranks() -> int:
+    from accelerate import PartialState
+
+    return int(PartialState().num_processes)
+
+
+def _is_main() -> bool:
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
