@@ -14,44 +14,61 @@ if TYPE_CHECKING:
     from bt_augment.generation import Generation, Summary, generate, refilter
     from bt_augment.recipe import Recipe, load_recipe
     from bt_augment.shards.verification import verify
+    from bt_augment.training.hybrid_batches import (
+        BatchMix,
+        HybridBatchSampler,
+        hybrid_batches,
+    )
+    from bt_augment.training.settings import TrainingSettings
+    from bt_augment.training.trainer import train
     from bt_augment.translation.route import Route
     from bt_augment.translation.translator import Decoding, Translator
 
 __all__ = [
     "Arm",
+    "BatchMix",
     "BtAugmentError",
     "Comparison",
     "Decoding",
     "Evaluation",
     "Generation",
+    "HybridBatchSampler",
     "Recipe",
     "Route",
     "Summary",
+    "TrainingSettings",
     "Translator",
     "compare",
     "evaluate",
     "generate",
+    "hybrid_batches",
     "load_recipe",
     "refilter",
+    "train",
     "verify",
 ]
 
 _HOMES = {
     "Arm": "evaluation",
+    "BatchMix": "training.hybrid_batches",
     "BtAugmentError": "errors",
     "Comparison": "evaluation",
     "Decoding": "translation.translator",
     "Evaluation": "evaluation",
     "Generation": "generation",
+    "HybridBatchSampler": "training.hybrid_batches",
     "Recipe": "recipe",
     "Route": "translation.route",
     "Summary": "generation",
+    "TrainingSettings": "training.settings",
     "Translator": "translation.translator",
     "compare": "evaluation",
     "evaluate": "evaluation",
     "generate": "generation",
+    "hybrid_batches": "training.hybrid_batches",
     "load_recipe": "recipe",
     "refilter": "generation",
+    "train": "training.trainer",
     "verify": "shards.verification",
 }
 

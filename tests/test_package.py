@@ -40,7 +40,7 @@ except SystemExit as done: assert done.code == 0
         ["--help"],
         ["--version"],
         *([name, "--help"] for name in ("generate", "filter", "inspect", "verify", "models")),
-        *([name, "--help"] for name in ("evaluate", "compare")),
+        *([name, "--help"] for name in ("train", "evaluate", "compare")),
         ["doctor", "--help"],
     ],
     ids=" ".join,

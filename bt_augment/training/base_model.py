@@ -59,7 +59,8 @@ def load_base_model(
     folder = Path(name).is_dir()
     try:
         model = SentenceTransformer(name, device=device, local_files_only=folder)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
+    # Damaged files raise whatever the library that reads them raises.
+    except Exception as error:
         raise ModelError(
             f"base model {name!r} cannot be loaded: {error}. Give a folder or a name on the "
             f"Hugging Face hub, or {PREFIX}{BUNDLED}"
@@ -110,7 +111,10 @@ def _check_config(name: str) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
     # A text encoder can be trained on masked words: decoders and models of images cannot.
-    if config.get("is_decoder") or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+    if (
+        config.get("is_decoder")
+        or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    ):
         raise TrainingError(f"{said}it is a {_kind(config)}{advice}")
 
 

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from bt_augment.training.trainer import Progress
 
 
-class QuietTrainer(SentenceTransformerTrainer):  # type: ignore[misc]  # untyped library
+class QuietTrainer(SentenceTransformerTrainer):
     """The trainer without its own model card, which would read all data and ask the hub."""
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Add nothing: bt-augment writes the card from the training manifest."""
 
 
-class CheckpointMarks(TrainerCallback):  # type: ignore[misc]  # untyped library
+class CheckpointMarks(TrainerCallback):
     """Marks each checkpoint when it is on the disk, so that one cut off is never resumed."""
 
     def __init__(self, folder: ModelFolder) -> None:
         """Take the folder that holds the checkpoints."""
         self._folder = folder
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Mark the checkpoint that was just written."""
         if state.is_world_process_zero:
             self._folder.mark_checkpoint(state.global_step)
 
 
-class ProgressReports(TrainerCallback):  # type: ignore[misc]  # untyped library
+class ProgressReports(TrainerCallback):
     """Tells how many pairs were trained on."""
 
     def __init__(self, progress: Progress, pairs_per_step: int) -> None:
@@ -41,12 +41,12 @@ class ProgressReports(TrainerCallback):  # type: ignore[misc]  # untyped library
         self._progress = progress
         self._pairs = pairs_per_step
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Begin."""
         if state.is_world_process_zero:
             self._progress.start("train", state.max_steps * self._pairs)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Tell of a step."""
         if state.is_world_process_zero:
             self._progress.advance("train", state.global_step * self._pairs)

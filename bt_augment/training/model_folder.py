@@ -98,7 +98,9 @@ class ModelFolder:
                 self.work.mkdir(parents=True, exist_ok=True)
             write_json(self._identity_path, current)
         elif known != current:
-            differ = [k for k in dict.fromkeys([*known, *current]) if known.get(k) != current.get(k)]
+            differ = [
+                k for k in dict.fromkeys([*known, *current]) if known.get(k) != current.get(k)
+            ]
             said = "; ".join(f"{k} was {known.get(k)}, is {current.get(k)}" for k in differ[:5])
             raise TrainingError(
                 f"{self.path}: this folder holds another training. What differs: {said}. Choose "

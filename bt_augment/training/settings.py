@@ -11,7 +11,7 @@ from bt_augment.pairs.schema import METHODS
 from bt_augment.training.static_encoder import is_static
 
 # A static encoder starts from nothing, and every step touches few of its vectors.
-STATIC_LEARNING_RATE = 0.02
+STATIC_LEARNING_RATE = 0.05
 ENCODER_LEARNING_RATE = 3e-5  # Elmahdy et al. 2024, as batch size, weight decay and alpha
 _REPORTERS = ("none", "tensorboard", "wandb")
 
@@ -33,12 +33,12 @@ class TrainingSettings:
         mini_batch_size: pairs encoded at once; what is in memory. A batch no larger than that is
             encoded in one go. Static encoders have no need of it.
         hard_negatives: passages of the same title given to each pair as further negatives.
-        learning_rate: highest learning rate; None takes 3e-5, and 0.02 for a static encoder.
+        learning_rate: highest learning rate; None takes 3e-5, and 0.05 for a static encoder.
         weight_decay: of AdamW.
         warmup: share of the steps over which the learning rate rises; then it falls to 0.
         temperature: of the softmax over cosines; the loss's scale is 1 / temperature.
         max_length: longest input in tokens.
-        dimensions: length of a static encoder's vectors; None takes 512.
+        dimensions: length of a static encoder's vectors; None takes 256.
         query_prompt: put before questions; None takes the base model's own.
         passage_prompt: put before passages; None takes the base model's own.
         held_out: share of the passages, with all their questions and translations, that is kept

@@ -6,10 +6,11 @@ and Portuguese; ``static:NAME`` any fast tokenizer.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.errors import BtAugmentError, MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
 
 PREFIX = "static:"
 BUNDLED = "bundled"
-DEFAULT_DIMENSIONS = 512
+DEFAULT_DIMENSIONS = 256
 
 # The vocabulary of mini-en-pt; that of mini-pt-en is another draw of the same text.
-_BUNDLED_SPM = (
-    Path(__file__).parents[1] / "translation" / "bundled" / "mini-en-pt" / "source.spm"
-)
+_BUNDLED_SPM = Path(__file__).parents[1] / "translation" / "bundled" / "mini-en-pt" / "source.spm"
+_SPM_SUFFIXES = (".spm", ".model")
 _UNIGRAM = 1  # ModelProto.TrainerSpec.ModelType
 
 
@@ -63,12 +63,14 @@ def load_tokenizer(source: str) -> Tokenizer:
     try:
         if path.is_dir():
             return Tokenizer.from_file(str(path / "tokenizer.json"))
-        if path.suffix in (".spm", ".model") and path.is_file():
+        if path.suffix in _SPM_SUFFIXES and path.is_file():
             return unigram_tokenizer(path)
         if path.is_file():
             return Tokenizer.from_file(str(path))
+        if path.suffix in (*_SPM_SUFFIXES, ".json"):
+            raise ModelError(f"{PREFIX}{source}: there is no such file")
         return Tokenizer.from_pretrained(source)
-    except ModelError:
+    except BtAugmentError:
         raise
     # The Rust library and the hub client raise bare Exception for whatever went wrong.
     except Exception as error:
@@ -113,9 +115,11 @@ def unigram_tokenizer(path: Path) -> Tokenizer:
 
 def _read_spm(path: Path) -> Any:
     try:
-        from sentencepiece import sentencepiece_model_pb2 as proto
+        proto: Any = importlib.import_module("sentencepiece.sentencepiece_model_pb2")
     except ImportError as error:
-        raise MissingDependencyError("protobuf", "train", "reading a SentencePiece model") from error
+        raise MissingDependencyError(
+            "protobuf", "train", "reading a SentencePiece model"
+        ) from error
     model = proto.ModelProto()
     model.ParseFromString(path.read_bytes())
     return model

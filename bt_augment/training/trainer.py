@@ -106,6 +106,7 @@ def train(
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
     _check_device(settings)
+    _join_ranks(settings)
     rows = read_rows(folders, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)
     training = rows.select(~kept_out)
@@ -276,35 +277,36 @@ def _arguments(
     fp16 = settings.precision == "fp16" or (settings.precision == "auto" and gpu and not bf16)
     steps = settings.eval_steps if stops else settings.save_steps
     columns = ["passage", *(f"negative_{n + 1}" for n in range(settings.hard_negatives))]
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(folder.work),
-        max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        warmup_steps=round(settings.warmup * (settings.steps or 0)),
-        batch_sampler=sampler,
-        prompts={"question": prompts.query, **dict.fromkeys(columns, prompts.passage)},
-        seed=settings.seed,
-        data_seed=settings.seed,
-        use_cpu=not gpu,
-        bf16=bf16,
-        fp16=fp16,
-        dataloader_pin_memory=gpu,
-        dataloader_drop_last=True,
-        eval_strategy="steps" if stops else "no",
-        eval_steps=settings.eval_steps,
-        save_strategy="steps",
-        save_steps=steps,
-        save_total_limit=_KEPT_CHECKPOINTS,
-        load_best_model_at_end=stops,
-        metric_for_best_model=BEST_METRIC if stops else None,
-        greater_is_better=True if stops else None,
-        restore_callback_states_from_checkpoint=stops,
-        logging_steps=max(1, (settings.steps or 10) // 10),
-        report_to=settings.report_to,
-        disable_tqdm=True,
-    )
+    values: dict[str, Any] = {
+        "output_dir": str(folder.work),
+        "max_steps": settings.steps,
+        "per_device_train_batch_size": settings.batch_size,
+        "learning_rate": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "warmup_steps": round(settings.warmup * (settings.steps or 0)),
+        "batch_sampler": sampler,
+        "prompts": {"question": prompts.query, **dict.fromkeys(columns, prompts.passage)},
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "use_cpu": not gpu,
+        "bf16": bf16,
+        "fp16": fp16,
+        "dataloader_pin_memory": gpu,
+        "dataloader_drop_last": True,
+        "eval_strategy": "steps" if stops else "no",
+        "eval_steps": settings.eval_steps,
+        "save_strategy": "steps",
+        "save_steps": steps,
+        "save_total_limit": _KEPT_CHECKPOINTS,
+        "load_best_model_at_end": stops,
+        "metric_for_best_model": BEST_METRIC if stops else None,
+        "greater_is_better": True if stops else None,
+        "restore_callback_states_from_checkpoint": stops,
+        "logging_steps": max(1, (settings.steps or 10) // 10),
+        "report_to": settings.report_to,
+        "disable_tqdm": True,
+    }
+    return SentenceTransformerTrainingArguments(**values)
 
 
 def _loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
@@ -369,6 +371,14 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _join_ranks(settings: TrainingSettings) -> None:
+    """Join the other ranks where ``torchrun`` started several, on the device that is used."""
+    import torch
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
+    PartialState(cpu=settings.device == "cpu" or not torch.cuda.is_available())
 
 
 def _ranks() -> int:

@@ -1,0 +1,401 @@
+"""Training end to end, over real shards and tiny encoders of the real layouts."""
+
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from training_rows import a_row
+
+from bt_augment.errors import ModelError, RunFolderError, TrainingError
+from bt_augment.training.aligned_rows import read_rows
+from bt_augment.training.base_model import Prompts, load_base_model
+from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
+from bt_augment.training.settings import TrainingSettings
+from bt_augment.training.trainer import train
+
+torch.set_num_threads(1)  # models this small only lose by sharing work between cores
+
+
+def settings_of(base, **more):
+    values = {"batch_size": 8, "mini_batch_size": 4, "steps": 4, "max_length": 48, "device": "cpu"}
+    return TrainingSettings(str(base), **{**values, **more})
+
+
+def weights(folder):
+    """Return all weights of a saved model by file and name."""
+    return {
+        f"{path.relative_to(folder)}:{name}": tensor
+        for path in sorted(folder.rglob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+def moved(before, after):
+    """Return the names of the weights that training changed."""
+    assert before.keys() == after.keys()
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_a_plain_xlmr_checkpoint_trains_with_mean_pooling(xlmr, finished, tmp_path):
+    out = tmp_path / "model"
+    train([finished], out, settings_of(xlmr))
+    model = SentenceTransformer(str(out), device="cpu", local_files_only=True)
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling"]
+    assert model[1].get_config_dict()["pooling_mode"] in ("mean", ("mean",))
+    assert model.max_seq_length == 48
+    trained, base = weights(out), load_file(xlmr / "model.safetensors")
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert not torch.equal(trained[f"model.safetensors:{name}"], base[f"roberta.{name}"])
+
+
+def test_labse_keeps_its_four_modules_and_trains_them(labse, finished, tmp_path):
+    out = tmp_path / "model"
+    train([finished], out, settings_of(labse))
+    model = SentenceTransformer(str(out), device="cpu", local_files_only=True)
+    assert [type(m).__name__ for m in model] == ["Transformer", "Pooling", "Dense", "Normalize"]
+    assert model[1].get_config_dict()["pooling_mode"] in ("cls", ("cls",))
+    changed = moved(weights(labse), weights(out))
+    assert "2_Dense/model.safetensors:linear.weight" in changed
+    assert any(name.startswith("model.safetensors:encoder") for name in changed)
+    assert np.allclose(np.linalg.norm(model.encode(["a", "b c"]), axis=1), 1, atol=1e-5)
+
+
+def test_e5_gets_its_prompts_and_stores_them(labse, finished, tmp_path):
+    base = tmp_path / "multilingual-e5-small"
+    shutil.copytree(labse, base)
+    out = tmp_path / "model"
+    trained = train([finished], out, settings_of(base, steps=1))
+    assert trained.manifest["prompts"] == {"query": "query: ", "passage": "passage: "}
+    model = SentenceTransformer(str(out), device="cpu", local_files_only=True)
+    for encode, text in ((model.encode_query, "query: x"), (model.encode_document, "passage: x")):
+        assert np.array_equal(encode(["x"]), model.encode([text]))
+
+
+def test_prompts_of_the_model_win_over_its_family_and_options_over_both(labse, finished, tmp_path):
+    base = tmp_path / "e5-own"
+    shutil.copytree(labse, base)
+    path = base / "config_sentence_transformers.json"
+    path.write_text(json.dumps({"prompts": {"query": "Q ", "document": "D "}}))
+    own = train([finished], tmp_path / "own", settings_of(base, steps=1)).manifest
+    assert own["prompts"] == {"query": "Q ", "passage": "D "}
+    given = settings_of(base, steps=1, query_prompt="", passage_prompt="P ")
+    assert train([finished], tmp_path / "given", given).manifest["prompts"] == {
+        "query": "",
+        "passage": "P ",
+    }
+
+
+def test_prompts_are_trained_with(tiny_static, run_of, tmp_path):
+    run = run_of([a_row(str(i), "en") for i in range(12)])
+    options = {"alpha": 1, "held_out": 0, "batch_size": 4}
+    train([run], tmp_path / "a", settings_of(tiny_static, **options))
+    train([run], tmp_path / "b", settings_of(tiny_static, query_prompt="zzz ", **options))
+    assert moved(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_the_memory_of_a_mini_batch_does_not_change_the_weights(labse, finished, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(labse, base)
+    config = json.loads((base / "config.json").read_text())
+    config.update(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    (base / "config.json").write_text(json.dumps(config))
+    whole, cached = tmp_path / "whole", tmp_path / "cached"
+    train([finished], whole, settings_of(base, mini_batch_size=8, learning_rate=1e-3))
+    train([finished], cached, settings_of(base, mini_batch_size=3, learning_rate=1e-3))
+    name = "2_Dense/model.safetensors:linear.weight"
+    start, one, other = (weights(folder)[name] for folder in (base, whole, cached))
+    # AdamW divides by the gradient's size, so that rounding shows where a gradient is near 0.
+    assert (one - other).abs().mean() < 0.1 * (one - start).abs().mean()
+
+
+def test_a_static_encoder_learns_to_retrieve_across_languages(finished, tmp_path):
+    # Given untrained vectors over the bundled vocabulary, and pairs of which a fifth is held out
+    settings = TrainingSettings(
+        "static:bundled", batch_size=32, steps=40, dimensions=64, held_out=0.2, device="cpu"
+    )
+    untrained = load_base_model("static:bundled", max_length=256, dimensions=64)
+    rows = read_rows([finished])
+    before = reported(held_out_retrieval(rows, Prompts(), 64)(untrained))
+
+    # When it is trained for a moment
+    out = tmp_path / "model"
+    trained = train([finished], out, settings)
+
+    # Then it finds the passages it was trained on, and says what it scores on the others
+    model = SentenceTransformer(str(out), device="cpu")
+    after = reported(held_out_retrieval(rows, Prompts(), 64)(model))
+    assert after["nDCG@10"] > before["nDCG@10"] + 0.2
+    assert 0 < trained.manifest["scores"]["nDCG@10"] <= 1
+    assert model.get_embedding_dimension() == 64
+
+
+def test_the_manifest_says_what_was_done(tiny_static, finished, tmp_path, split_rows):
+    out = tmp_path / "model"
+    settings = settings_of(tiny_static, steps=20, held_out=0.1, methods=("native", "translation"))
+    train([finished], out, settings)
+    manifest = json.loads((out / "training_manifest.json").read_text())
+    rows = [r for r in split_rows(finished, "train") if r["method"] != "round_trip"]
+    counts = manifest["counts"]
+    assert counts["rows"] + counts["held_out_rows"] == len(rows)
+    assert counts["groups"] + counts["held_out_groups"] == len({r["group_id"] for r in rows})
+    assert sum(counts["methods"].values()) == counts["rows"]
+    assert manifest["runs"][0]["folder"] == str(finished.resolve())
+    assert manifest["runs"][0]["rows"] == len(split_rows(finished, "train"))
+    drawn = manifest["drawn"]
+    assert drawn["monolingual_steps"] + drawn["cross_lingual_steps"] == manifest["steps"] == 20
+    assert manifest["settings"]["alpha"] == 0.5
+    assert manifest["settings"]["learning_rate"] == 0.05
+    assert set(manifest["scores"]) == {"nDCG@10", "MRR@10", "R@10"}
+    assert {"bt-augment", "sentence-transformers", "torch"} <= set(manifest["versions"])
+
+
+def test_the_card_names_data_recipe_and_scores(tiny_static, finished, tmp_path):
+    out = tmp_path / "model"
+    trained = train([finished], out, settings_of(tiny_static, held_out=0.1))
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: sentence-transformers\n")
+    assert f"| round trip | {trained.manifest['counts']['methods']['round_trip']} |" in card
+    assert "hybrid batches, monolingual with probability 0.5" in card
+    assert f"{trained.manifest['scores']['nDCG@10']:.4f}" in card
+    assert str(finished.parent) not in card
+    assert not list((out / "training").glob("checkpoint-*"))
+
+
+def test_the_two_baselines(tiny_static, finished, tmp_path):
+    mono = train([finished], tmp_path / "mono", settings_of(tiny_static, alpha=1)).manifest
+    cross = train([finished], tmp_path / "cross", settings_of(tiny_static, alpha=0)).manifest
+    assert (mono["drawn"]["monolingual_steps"], mono["drawn"]["cross_lingual_steps"]) == (4, 0)
+    assert (cross["drawn"]["monolingual_steps"], cross["drawn"]["cross_lingual_steps"]) == (0, 4)
+    assert "X-X-mono" in (tmp_path / "mono" / "README.md").read_text()
+    assert "X-Y" in (tmp_path / "cross" / "README.md").read_text()
+
+
+def test_the_same_command_gives_the_same_weights_and_another_seed_others(
+    tiny_static, finished, tmp_path
+):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train([finished], tmp_path / name, settings_of(tiny_static, seed=seed))
+    assert not moved(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert moved(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_early_stopping_takes_the_best_weights(tiny_static, finished, tmp_path):
+    out = tmp_path / "model"
+    settings = settings_of(
+        tiny_static, steps=40, held_out=0.1, patience=2, eval_steps=4, learning_rate=1e-9
+    )
+    trained = train([finished], out, settings)
+    assert trained.manifest["steps"] == 12  # the first is best; two more are no better
+    assert trained.manifest["drawn"]["monolingual_steps"] <= 12
+
+
+def test_training_reports_to_tensorboard(tiny_static, finished, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "model"
+    train([finished], out, settings_of(tiny_static, steps=10, report_to="tensorboard"))
+    (log,) = out.rglob("events.out.tfevents.*")
+    events = EventAccumulator(str(log))
+    events.Reload()
+    assert len(events.Scalars("train/loss")) == 10
+
+
+def test_progress_is_told_in_pairs(tiny_static, finished, tmp_path):
+    told = []
+
+    class Listener:
+        def start(self, stage, total):
+            told.append((stage, total))
+
+        def advance(self, stage, done):
+            told.append((stage, done))
+
+    train([finished], tmp_path / "model", settings_of(tiny_static), progress=Listener())
+    assert told == [("train", 32), *(("train", 8 * step) for step in (1, 2, 3, 4))]
+
+
+def test_a_finished_training_is_not_done_again_and_another_is_refused(
+    tiny_static, finished, tmp_path
+):
+    out = tmp_path / "model"
+    first = train([finished], out, settings_of(tiny_static))
+    again = train([finished], out, settings_of(tiny_static), resume=True)
+    assert again.already
+    assert again.manifest == first.manifest
+    with pytest.raises(TrainingError, match="--resume"):
+        train([finished], out, settings_of(tiny_static))
+    with pytest.raises(TrainingError, match=r"alpha was 0\.5, is 1\b.*--overwrite"):
+        train([finished], out, settings_of(tiny_static, alpha=1), resume=True)
+    anew = train([finished], out, settings_of(tiny_static, alpha=1), overwrite=True)
+    assert anew.manifest["settings"]["alpha"] == 1
+
+
+def test_a_folder_of_other_files_is_never_cleared(tiny_static, finished, tmp_path):
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter.txt").write_text("years of work")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(TrainingError):
+            train([finished], out, settings_of(tiny_static), **options)
+    assert (out / "chapter.txt").read_text() == "years of work"
+
+
+def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, tmp_path):
+    from bt_augment.training.model_folder import ModelFolder
+
+    folder = ModelFolder(tmp_path)
+    for step, mark in ((5, True), (10, True), (15, False)):
+        (folder.work / f"checkpoint-{step}").mkdir(parents=True)
+        if mark:
+            folder.mark_checkpoint(step)
+    assert folder.last_checkpoint() == folder.work / "checkpoint-10"
+    assert not (folder.work / "checkpoint-15").exists()
+
+
+NOT_ENCODERS = {
+    "decoder": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "a GPT2LMHeadModel"),
+    "translator": (
+        {"model_type": "marian", "is_encoder_decoder": True, "architectures": ["MarianMTModel"]},
+        r"an encoder-decoder \(MarianMTModel\)",
+    ),
+    "images": ({"model_type": "vit", "architectures": ["ViTModel"]}, "a ViTModel"),
+    "unknown": ({}, "model of no type"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_ENCODERS)
+def test_a_base_model_that_is_no_encoder_is_refused_before_any_work(kind, finished, tmp_path):
+    config, said = NOT_ENCODERS[kind]
+    base = tmp_path / kind
+    base.mkdir()
+    (base / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TrainingError, match=f"is no text encoder: it is {said}|{said}"):
+        train([finished], tmp_path / "out", settings_of(base))
+
+
+@pytest.mark.parametrize("name", ["no such", "bundled:mini", "./nowhere", "static:nowhere/x.spm"])
+def test_a_base_model_that_is_not_there_is_refused(name, finished, tmp_path):
+    with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+        train([finished], tmp_path / "out", settings_of(name))
+
+
+def test_a_folder_without_a_model_or_with_a_broken_one_is_refused(finished, xlmr, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ModelError, match="holds no model"):
+        train([finished], tmp_path / "out", settings_of(empty))
+    broken = tmp_path / "broken"
+    shutil.copytree(xlmr, broken)
+    (broken / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        train([finished], tmp_path / "out2", settings_of(broken))
+
+
+def test_a_cross_lingual_alpha_needs_aligned_languages(tiny_static, finished, tmp_path):
+    settings = settings_of(tiny_static, methods=("native", "round_trip"))
+    with pytest.raises(TrainingError, match=r"the pairs are in en\. .*--route en:pt"):
+        train([finished], tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
+    path = copied / "train" / "data-00001-of-00008.arrow"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunFolderError, match=r"data-00001-of-00008\.arrow: has .* bytes"):
+        train([copied], tmp_path / "out", settings_of(tiny_static))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"methods": ("roundtrip",)}, "did you mean 'round_trip'"),
+        ({"report_to": "tensorbord"}, "did you mean 'tensorboard'"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"temperature": 0.0}, "temperature is 0.0"),
+        ({"alpha": 2}, "alpha is 2"),
+        ({"held_out": 1.0}, "held_out is 1.0"),
+        ({"held_out": 0.0, "patience": 1}, "early stopping measures"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options, said):
+    with pytest.raises(TrainingError, match=said):
+        settings_of("static:bundled", **options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+@pytest.mark.parametrize(
+    "options", [{"device": "cuda"}, {"precision": "fp16"}, {"precision": "bf16"}]
+)
+def test_a_device_or_precision_that_is_not_there_is_refused(
+    options, tiny_static, finished, tmp_path
+):
+    with pytest.raises(TrainingError, match="GPU"):
+        train([finished], tmp_path / "out", settings_of(tiny_static, **options))
+
+
+def test_half_precision_checkpoints_are_trained_in_full(xlmr, finished, tmp_path, caplog):
+    import transformers
+
+    base = tmp_path / "half"
+    shutil.copytree(xlmr, base)
+    transformers.AutoModelForMaskedLM.from_pretrained(base).half().save_pretrained(base)
+    with caplog.at_level(logging.ERROR):
+        train([finished], tmp_path / "out", settings_of(base, steps=1))
+    assert {str(w.dtype) for w in weights(tmp_path / "out").values() if w.is_floating_point()} == {
+        "torch.float32"
+    }
+
+
+def test_hard_negatives_are_of_the_title_and_the_language_and_outside_the_batch(run_of):
+    from bt_augment.training.examples import compose_pairs
+    from bt_augment.training.hard_negatives import HardNegatives
+
+    run = run_of(
+        [
+            a_row(f"{title}{i}", lang, "native" if lang == "en" else "translation", title=title)
+            for title in "AB"
+            for i in range(4)
+            for lang in ("en", "pt")
+        ]
+    )
+    rows = read_rows([run])
+    pairs = compose_pairs(rows)
+    lookup = HardNegatives(rows, count=2, batch_size=2)
+    pairs = pairs.with_transform(lookup, columns=["question_row", "passage_row"])
+    for batch in ([0, 2], [1, 9], [3, 30]):
+        items = pairs.__getitems__(batch)
+        groups = {item["passage"].split(".")[0] for item in items}
+        for item in items:
+            source, lang, _ = item["passage"].removeprefix("passage ").split(".")
+            found = [item["negative_1"], item["negative_2"]]
+            assert len(set(found)) == 2
+            for negative in found:
+                other, other_lang, _ = negative.removeprefix("passage ").split(".")
+                assert other_lang == lang
+                assert other[0] == source[0]
+                assert negative.split(".")[0] not in groups
+
+
+def test_hard_negatives_train(tiny_static, finished, tmp_path):
+    out = tmp_path / "model"
+    train([finished], out, settings_of(tiny_static, hard_negatives=1))
+    train([finished], tmp_path / "without", settings_of(tiny_static))
+    assert moved(weights(out), weights(tmp_path / "without"))
+
+
+def test_hard_negatives_need_titles_and_passages(tiny_static, run_of, tmp_path):
+    bare = run_of([a_row(str(i), "en", title=None) for i in range(20)])
+    settings = settings_of(tiny_static, hard_negatives=1, alpha=1)
+    with pytest.raises(TrainingError, match="have no titles"):
+        train([bare], tmp_path / "a", settings)
+    few = run_of([a_row(str(i), "en") for i in range(8)], name="few")
+    with pytest.raises(TrainingError, match="only 8 different passages"):
+        train(
+            [few], tmp_path / "b", settings_of(tiny_static, hard_negatives=1, alpha=1, held_out=0)
+        )
