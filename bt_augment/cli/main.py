@@ -65,10 +65,9 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "interrupted: finished units are kept; run the same command again to go on", err=True
-        )
+    except (KeyboardInterrupt, click.Abort) as stop:
+        how = str(stop) or "finished units are kept; run the same command again to go on"
+        click.echo(f"interrupted: {how}", err=True)
         sys.stdout.flush()
         # Translation threads cannot be interrupted, and leaving by the front door waits for them.
         os._exit(INTERRUPTED)

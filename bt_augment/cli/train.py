@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +198,14 @@ def command(
     )
     _silence()
     with progress_for(quiet=quiet) as progress:
-        trained = train(runs, out, settings, resume=resume, overwrite=overwrite, progress=progress)
+        try:
+            trained = train(
+                runs, out, settings, resume=resume, overwrite=overwrite, progress=progress
+            )
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                "checkpoints are kept; run the same command with --resume to go on"
+            ) from stop
     if as_json:
         print_json({"out": str(out), "resumed_at": trained.resumed_at, **trained.manifest})
     elif not quiet:
@@ -220,12 +228,14 @@ def _share(text: str) -> float | None:
 
 
 def _silence() -> None:
-    """Keep the libraries' own bars off the terminal; warnings still show."""
+    """Keep the libraries' bars, and their warnings unless -v is given, off the terminal."""
     from datasets import disable_progress_bars
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
     disable_progress_bars()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if logging.getLogger().level > logging.INFO:
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _print(trained: Trained) -> None:

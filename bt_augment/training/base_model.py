@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError, TrainingError
-from bt_augment.training.static_encoder import BUNDLED, PREFIX, is_static, static_encoder
+from bt_augment.training.static_encoder import (
+    BUNDLED,
+    PREFIX,
+    is_static,
+    load_tokenizer,
+    static_encoder,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -51,9 +57,9 @@ def load_base_model(
         TrainingError: the model is no text encoder.
         ModelError: there is no such model, or it cannot be read.
     """
+    check_base_model(name)
     if is_static(name):
         return static_encoder(name, **({"dimensions": dimensions} if dimensions else {}))
-    _check_config(name)
     from sentence_transformers import SentenceTransformer
 
     folder = Path(name).is_dir()
@@ -99,8 +105,16 @@ def _name_in_config(model: SentenceTransformer) -> str:
     return str(getattr(config, "_name_or_path", ""))
 
 
-def _check_config(name: str) -> None:
-    """Refuse, before any weights are read, what the configuration shows to be no encoder."""
+def check_base_model(name: str) -> None:
+    """Refuse what is not there, or is no encoder by its configuration; no weights are read.
+
+    Raises:
+        TrainingError: the model is no text encoder.
+        ModelError: there is no such model.
+    """
+    if is_static(name):
+        load_tokenizer(name.removeprefix(PREFIX))
+        return
     config = _config(name)
     if config is None:
         return

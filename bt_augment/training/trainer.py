@@ -20,7 +20,13 @@ import numpy as np
 from bt_augment.errors import MissingDependencyError, TrainingError
 from bt_augment.shards.manifest import write_json
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
-from bt_augment.training.base_model import Prompts, load_base_model, prompts_of, store_prompts
+from bt_augment.training.base_model import (
+    Prompts,
+    check_base_model,
+    load_base_model,
+    prompts_of,
+    store_prompts,
+)
 from bt_augment.training.card import write_card
 from bt_augment.training.examples import compose_pairs
 from bt_augment.training.held_out_retrieval import BEST_METRIC, held_out_retrieval, reported
@@ -106,6 +112,7 @@ def train(
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
     _check_device(settings)
+    check_base_model(settings.base_model)
     _join_ranks(settings)
     rows = read_rows(folders, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)
@@ -251,7 +258,7 @@ def _trainer(
         model=model,
         args=_arguments(folder, settings, prompts, sampler),
         train_dataset=pairs,
-        loss=_loss(model, settings),
+        loss=contrastive_loss(model, settings),
         evaluator=evaluator if stops else None,
         callbacks=[
             CheckpointMarks(folder),
@@ -309,7 +316,7 @@ def _arguments(
     return SentenceTransformerTrainingArguments(**values)
 
 
-def _loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
+def contrastive_loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
     """Return the contrastive loss; cached where a batch is larger than what is encoded at once.
 
     Gradient caching (Gao et al. 2021) gives the same gradients in the memory of a mini-batch, at

@@ -1,5 +1,6 @@
 """The sampler's properties, over many shapes of data."""
 
+import logging
 from collections import Counter
 
 import numpy as np
@@ -242,7 +243,8 @@ def test_a_language_too_small_for_a_batch_is_left_out_with_a_warning(caplog):
         np.append(index.made, np.False_),
         LANGUAGES,
     )
-    sampler = sampler_of(index, alpha=1)
+    with caplog.at_level(logging.WARNING):
+        sampler = sampler_of(index, alpha=1)
     assert sampler.languages["monolingual"] == ("en",)
     assert "de: 1" in caplog.text
 

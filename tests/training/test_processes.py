@@ -9,11 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from training_rows import a_row
 
 from bt_augment.training.examples import training_pairs
 from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
+from bt_augment.training.settings import TrainingSettings
+from bt_augment.training.trainer import train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,32 +73,37 @@ def test_two_ranks_train_on_one_kind_per_step(aligned, xlmr, tmp_path):
         assert given == {tuple(text) for text in texts}
 
 
-def test_a_killed_training_resumes_to_the_same_weights(command, aligned, xlmr, tmp_path):
+def test_a_killed_training_resumes_to_the_same_weights(
+    command, environment, aligned, xlmr, tmp_path
+):
     # Given a training with dropout, and one of the same settings that nothing disturbed
+    single = type(command)({**environment, "OMP_NUM_THREADS": "1"})
     arguments = [
         "train", aligned, "--base-model", xlmr, "--batch-size", 6, "--mini-batch-size", 3,
-        "--steps", 40, "--save-steps", 5, "--lr", "1e-3", "--max-length", 16, "--device", "cpu",
+        "--steps", 24, "--save-steps", 4, "--lr", "1e-3", "--max-length", 16, "--device", "cpu",
     ]  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert command(*arguments, "--out", whole, "-q").code == 0
+    torch.set_num_threads(1)
+    settings = TrainingSettings(
+        str(xlmr), batch_size=6, mini_batch_size=3, steps=24, learning_rate=1e-3, max_length=16,
+        device="cpu",
+    )  # fmt: skip
+    train([aligned], whole, settings)
 
     # When it is killed after a checkpoint, and resumed
-    process = command.start(*arguments, "--out", killed, "-q")
-    mark = killed / "training" / "checkpoint-10" / "complete"
+    process = single.start(*arguments, "--out", killed, "-q")
+    mark = killed / "training" / "checkpoint-8" / "complete"
     deadline = time.monotonic() + 200
     while not mark.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (killed / "training_manifest.json").exists()
-    refused = command(*arguments, "--out", killed)
-    assert refused.code == 2
-    assert "--resume" in refused.err
-    resumed = command(*arguments, "--out", killed, "--resume", "--json")
+    resumed = single(*arguments, "--out", killed, "--resume", "--json")
 
     # Then it went on from there, and ends with the same weights
     assert resumed.code == 0, resumed.err
-    assert resumed.json["resumed_at"] >= 10
+    assert resumed.json["resumed_at"] >= 8
     one, other = (load_file(folder / "model.safetensors") for folder in (whole, killed))
     assert one.keys() == other.keys()
     assert all((one[name] == other[name]).all() for name in one)
