@@ -72,8 +72,7 @@ class HardNegatives(TextLookup):
         chosen = [self._negatives(row, taken) for row in rows]
         for number in range(self._count):
             places = [int(negatives[number]) for negatives in chosen]
-            found = self._passages[places].column(PASSAGE).to_pylist()
-            texts[f"negative_{number + 1}"] = [text.strip() for text in found]
+            texts[f"negative_{number + 1}"] = self._look_up(PASSAGE, places)
         return texts
 
     def _negatives(self, row: int, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
