@@ -145,9 +145,10 @@ def _print(results: dict[str, Any], out: Path) -> None:
         click.echo(f"{measure.replace('_', ' ')}: {values['mean']:.4g}")
     overlap = results["overlap"]
     if overlap["checked"]:
+        found = overlap["questions"] + overlap["passages"]
         click.echo(
             f"overlap with training data: {overlap['questions']} questions, "
-            f"{overlap['passages']} passages"
+            f"{overlap['passages']} passages{', so this is not zero-shot' if found else ''}"
         )
     else:
         click.echo(f"overlap with training data: not checked ({overlap['reason']})")

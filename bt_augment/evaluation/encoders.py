@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.evaluation.encoder_folder import (
+    check_configuration,
+    check_weights,
+    identity,
+    quiet_transformers,
+)
 from bt_augment.translation.hub import pin_revision
-from bt_augment.translation.model_folder import fingerprint
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -30,12 +33,6 @@ _PROMPT_NAMES: dict[str, tuple[str, ...]] = {
     "query": ("query",),
     "passage": ("passage", "document", "corpus"),
 }
-_WEIGHTS = (".json", ".safetensors", ".bin", ".txt", ".model", ".py")
-# Written by training beside a model without being part of it.
-_NOT_THE_MODEL = {
-    "training_manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin",
-    "scheduler.bin",
-}  # fmt: skip
 
 
 class Encoder(Protocol):
@@ -83,19 +80,36 @@ def load_encoder(
         raise MissingDependencyError("sentence-transformers", "evaluate", "evaluating a model")
     if backend not in BACKENDS:
         raise ModelError(f"unknown back end {backend!r}; one of {', '.join(BACKENDS)}")
-    model, identity = _load(name, cache_dir, device)
+    model, known = _load(name, cache_dir, device)
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
-    encoder: Encoder = TorchEncoder(name, model, identity, batch_size)
+    encoder: Encoder = TorchEncoder(name, model, known, batch_size)
     if backend == CTRANSLATE2:
         from bt_augment.evaluation.int8_encoder import Int8Encoder, converted
 
-        folder = converted(name, model, identity, cache_dir)
-        encoder = Int8Encoder(name, model, identity, folder, threads)
+        folder = converted(name, model, known, cache_dir)
+        encoder = Int8Encoder(name, model, known, folder, threads)
     _probe(encoder)
     return encoder
+
+
+def check_model(name: str) -> None:
+    """Refuse what is no encoder by its name or its folder's configuration; takes no time.
+
+    Raises:
+        ModelError: there is no such folder, or it holds another kind of model.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        check_configuration(folder)
+        return
+    source = name.partition("@")[0]
+    if folder.exists() or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise ModelError(
+            f"{name}: there is no such folder; give the folder or hub name of a SentenceTransformer"
+        )
 
 
 class TorchEncoder:
@@ -147,18 +161,19 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
     import torch
     from sentence_transformers import SentenceTransformer
 
+    check_model(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        source, revision, identity = str(folder), None, _identity(folder, cache_dir)
+        source, revision, known = str(folder), None, identity(folder, cache_dir)
     else:
         source, _, wanted = name.partition("@")
         revision = pin_revision(source, wanted or None)
-        identity = hashlib.sha256(f"{source}@{revision}".encode()).hexdigest()[:16]
+        known = hashlib.sha256(f"{source}@{revision}".encode()).hexdigest()[:16]
     chosen = device
     if device == "auto":
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        with without_bars():
+        with quiet_transformers():
             model = SentenceTransformer(
                 source, revision=revision, device=chosen, local_files_only=folder.is_dir()
             )
@@ -175,27 +190,8 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
             f"{name}: compares vectors by {model.similarity_fn_name}; only cosine and dot can be "
             "evaluated"
         )
-    return model.eval(), identity
-
-
-def _identity(folder: Path, cache_dir: Path) -> str:
-    """Return a fingerprint over the files that decide the vectors, in all module folders."""
-    listed = folder / "modules.json"
-    try:
-        modules: Any = json.loads(listed.read_bytes()) if listed.is_file() else []
-        paths = [str(module["path"]) for module in modules]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
-    digest = hashlib.sha256()
-    for path in dict.fromkeys(["", *paths]):
-        place = folder / path
-        if not place.is_dir():
-            raise ModelError(f"{place}: is missing, though modules.json names it")
-        names = [
-            p.name for p in place.iterdir() if p.suffix in _WEIGHTS and p.name not in _NOT_THE_MODEL
-        ]
-        digest.update(f"{path}\0{fingerprint(place, cache_dir, names)}\0".encode())
-    return digest.hexdigest()[:16]
+    check_weights(name, model)
+    return model.eval(), known
 
 
 def _probe(encoder: Encoder) -> None:
@@ -212,17 +208,3 @@ def _probe(encoder: Encoder) -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
-
-
-@contextlib.contextmanager
-def without_bars() -> Iterator[None]:
-    """Keep the bars of transformers off the terminal while a model is loaded or saved."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -28,7 +28,7 @@ from bt_augment.evaluation.benchmarks.base import (
 )
 from bt_augment.evaluation.benchmarks.registry import load
 from bt_augment.evaluation.embedding_store import EmbeddingStore
-from bt_augment.evaluation.encoders import TORCH, Encoder, load_encoder
+from bt_augment.evaluation.encoders import TORCH, Encoder, check_model, load_encoder
 from bt_augment.evaluation.encoding import encode
 from bt_augment.evaluation.language_bias import PEER_CUTOFF, PEER_WEIGHTS, peer, rank_distance
 from bt_augment.evaluation.metrics import Ints, score
@@ -37,6 +37,7 @@ from bt_augment.evaluation.progress import Progress, Silent
 from bt_augment.evaluation.results import PEER, RANK_DISTANCE, ScoreTable, write_results
 from bt_augment.evaluation.retrieval import POOL, Found, Search
 from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
+from bt_augment.evaluation.training_record import read_training_record
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.translation.models import cache_folder
 
@@ -85,17 +86,20 @@ class Evaluation:
 def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str, Any]:
     """Evaluate a model on a benchmark; return what the results file holds.
 
-    Everything wrong with the benchmark is found before the model is loaded, and a model that is
-    no encoder before the first text is encoded.
+    What is wrong with the request or the model's configuration is found first, what is wrong with
+    the benchmark before the model is loaded, and what is wrong with the model's weights before the
+    first text is encoded.
 
     Raises:
         InputError: the benchmark, a setting or a language cannot be used.
-        ModelError: the model cannot be loaded, or is no encoder.
+        ModelError: the model cannot be loaded, is no encoder, or its training manifest is damaged.
         StorageError: a result cannot be written.
         MissingDependencyError: ``bt-augment[evaluate]`` is not installed.
     """
     started = time.monotonic()
     _check_choices(request)
+    check_model(request.model)
+    record = read_training_record(request.model)
     collection = load(request.benchmark, request.data, request.languages)
     settings = choose_settings(collection, request.settings)
     if request.candidate_text == SENTENCE_CONTEXT and not collection.contexts:
@@ -117,6 +121,8 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         threads=request.threads,
     )
     loaded = time.monotonic()
+    overlap = training_overlap(record, collection)
+    compared = time.monotonic()
     with _store(cache_dir, encoder, keep=request.keep_embeddings) as store:
         table, measured = measure(
             collection, encoder, store, settings, request.candidate_text,
@@ -127,6 +133,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         "model_fingerprint": encoder.fingerprint,
         "backend": request.backend,
         "prompts": {"query": encoder.prompt("query"), "passage": encoder.prompt("passage")},
+        "training": None if record is None else record.summary,
         "benchmark": collection.name,
         "candidate_text": request.candidate_text,
         "counts": collection.counts(),
@@ -136,10 +143,14 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         "language_bias": table.language_bias(),
         "peer": {"cutoff": PEER_CUTOFF, "weights": {str(k): w for k, w in PEER_WEIGHTS.items()}},
         "depth": measured.depth or "full",
-        "overlap": training_overlap(request.model, collection),
+        "overlap": overlap,
         "encoded": measured.encoded,
         "seconds": round(time.monotonic() - started, 3),
-        "seconds_by_stage": {"load": round(loaded - started, 3), **measured.seconds},
+        "seconds_by_stage": {
+            "load": round(loaded - started, 3),
+            "overlap": round(compared - loaded, 3),
+            **measured.seconds,
+        },
         "versions": _versions(),
     }
     if request.out is not None:
@@ -230,6 +241,8 @@ def choose_settings(collection: Collection, wanted: tuple[str, ...] | None) -> t
     alone = len(collection.languages) == 1
     if wanted is None:
         return (MONO,) if alone else collection.settings
+    if not wanted:
+        raise InputError(f"no setting is named; choose from {', '.join(SETTINGS)}")
     for name in wanted:
         if name not in SETTINGS:
             raise InputError(

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bt_augment.errors import ModelError, StorageError
-from bt_augment.evaluation.encoders import Kind, Vectors, is_cosine, stored_prompt, without_bars
+from bt_augment.evaluation.encoder_folder import quiet_transformers
+from bt_augment.evaluation.encoders import Kind, Vectors, is_cosine, stored_prompt
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -151,6 +152,12 @@ def _check(name: str, model: SentenceTransformer) -> None:
             f"{name}: leaves its prompt out of the pooling, which the ctranslate2 back end cannot. "
             "Use --backend torch"
         )
+    lengths = (getattr(model[0], key, None) for key in ("query_length", "document_length"))
+    if any(length is not None for length in lengths):
+        raise ModelError(
+            f"{name}: has lengths of its own for queries or documents, which the ctranslate2 back "
+            "end does not know. Use --backend torch"
+        )
 
 
 def _convert(
@@ -174,7 +181,7 @@ def _convert(
             return _Numbers(config.vocab_size)
 
     try:
-        with without_bars():
+        with quiet_transformers():
             transformer.auto_model.save_pretrained(checkpoint)
             Converter(str(checkpoint)).convert(str(made), quantization=quantization)
     except OSError:

@@ -1,28 +1,32 @@
-"""Zero-shot is a claim that is checked: does training text hold text of the benchmark?"""
+"""Zero-shot is a claim that is checked: does training text hold text of the benchmark?
+
+Memory is bounded by a block of training passages, whatever the size of the benchmark: its
+passages stream by once for each block.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
+from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.benchmarks.base import Collection
-from bt_augment.pairs.contamination import BenchmarkText
-
-TRAINING_MANIFEST = "training_manifest.json"
+from bt_augment.evaluation.training_record import TrainingRecord, training_rows
+from bt_augment.pairs.contamination import BenchmarkText, contained, ngram_hashes
 
 PASSAGE_SHARE = 0.1  # of a passage's 13-grams: the default of the filter contamination.passage
 
+_BLOCK_PASSAGES = 1 << 17  # some 100 MB of hashes
 
-def training_overlap(model: str, collection: Collection) -> dict[str, Any]:
+
+def training_overlap(record: TrainingRecord | None, collection: Collection) -> dict[str, Any]:
     """Return how many of a model's training texts the benchmark holds.
 
     Args:
-        model: folder or name of the model; a ``training_manifest.json`` in the folder names the
-            run folders it was trained on: ``{"runs": [{"folder": PATH, ...}, ...]}``, or paths.
+        record: what the model was trained on; None where nothing says it.
         collection: the benchmark.
 
     Returns:
@@ -31,54 +35,58 @@ def training_overlap(model: str, collection: Collection) -> dict[str, Any]:
         their 13-grams with it. Where it could not be checked both are None, and ``reason`` says
         why.
     """
+    if record is None:
+        return _unchecked("there is no training_manifest.json beside the model")
+    asked = BenchmarkText((t for part in collection.queries.values() for t in part.texts), ())
     try:
-        runs = _runs(Path(model).expanduser())
-        questions, passages = _texts(runs)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return {"checked": False, "questions": None, "passages": None, "reason": str(error)}
-    known = BenchmarkText(
-        (text for part in collection.queries.values() for text in part.texts),
-        _benchmark_passages(collection),
-    )
-    return {
-        "checked": True,
-        "questions": sum(map(known.question_matches, questions)),
-        "passages": sum(known.passage_overlap(text) > PASSAGE_SHARE for text in passages),
-    }
+        return {
+            "checked": True,
+            "questions": sum(map(asked.question_matches, _distinct(record, "question"))),
+            "passages": count_overlapping(
+                _distinct(record, "passage"), lambda: _benchmark_passages(collection)
+            ),
+        }
+    except RunFolderError as error:
+        return _unchecked(str(error))
 
 
-def _runs(model: Path) -> list[Path]:
-    path = model / TRAINING_MANIFEST
-    if not path.is_file():
-        raise OSError(f"there is no {TRAINING_MANIFEST} beside the model")
-    content = json.loads(path.read_bytes())
-    runs = content.get("runs") if isinstance(content, dict) else None
-    if not isinstance(runs, list) or not runs:
-        raise ValueError(f"{path} names no runs")
-    found = []
-    for run in runs:
-        named = Path(str(run["folder"] if isinstance(run, dict) else run))
-        place = next((p for p in (named, model / named) if (p / "train").is_dir()), None)
-        if place is None:
-            raise OSError(f"the training run {named} is no longer there")
-        found.append(place)
-    return found
+def _unchecked(reason: str) -> dict[str, Any]:
+    return {"checked": False, "questions": None, "passages": None, "reason": reason}
 
 
-def _texts(runs: list[Path]) -> tuple[set[str], set[str]]:
-    """Return the distinct questions and passages of the training rows."""
-    questions: set[str] = set()
-    passages: set[str] = set()
-    for run in runs:
-        shards = sorted((run / "train").glob("*.arrow"))
-        if not shards:
-            raise OSError(f"the training run {run} has no shards")
-        for shard in shards:
-            with pa.memory_map(str(shard)) as source:
-                for batch in pa.ipc.open_stream(source):
-                    questions.update(batch.column("question").to_pylist())
-                    passages.update(batch.column("passage").to_pylist())
-    return questions, passages
+def count_overlapping(passages: Iterable[str], corpus: Callable[[], Iterable[str]]) -> int:
+    """Return how many passages share more than :data:`PASSAGE_SHARE` of their 13-grams.
+
+    Args:
+        passages: training passages.
+        corpus: gives the benchmark's passages anew at each call.
+    """
+    pending = iter(passages)
+    count = 0
+    while block := list(islice(pending, _BLOCK_PASSAGES)):
+        ngrams = [ngram_hashes(text) for text in block]
+        known = np.unique(np.concatenate(ngrams))
+        seen = np.zeros(known.size, dtype=np.bool_)
+        for text in corpus():
+            hashes = ngram_hashes(text)
+            held = hashes[contained(known, hashes)]
+            seen[np.searchsorted(known, held)] = True
+        count += sum(
+            bool(part.size) and float(contained(known[seen], part).mean()) > PASSAGE_SHARE
+            for part in ngrams
+        )
+    return count
+
+
+def _distinct(record: TrainingRecord, column: str) -> Iterator[str]:
+    """Yield each text once; of a text no more than its hash is kept."""
+    known: set[int] = set()
+    for table in training_rows(record):
+        for text in table.column(column).to_pylist():
+            key = hash(text)
+            if key not in known:
+                known.add(key)
+                yield text
 
 
 def _benchmark_passages(collection: Collection) -> Iterator[str]:

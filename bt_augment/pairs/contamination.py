@@ -64,7 +64,7 @@ class BenchmarkText:
 
     def __init__(self, questions: Iterable[str], passages: Iterable[str]) -> None:
         self._questions = _unique(_hash_of(normalize(text)) for text in questions)
-        self._ngrams = _merged(_ngrams(text) for text in passages)
+        self._ngrams = _merged(ngram_hashes(text) for text in passages)
 
     @classmethod
     def from_folders(cls, folders: Mapping[str, Path]) -> BenchmarkText:
@@ -91,7 +91,7 @@ class BenchmarkText:
         normalized = normalize(text)
         if not normalized:  # only punctuation: no question that could be told from another
             return False
-        return bool(_contains(self._questions, _unique([_hash_of(normalized)]))[0])
+        return bool(contained(self._questions, _unique([_hash_of(normalized)]))[0])
 
     def passage_overlap(self, text: str) -> float:
         """Return the share of a passage's n-grams that the benchmarks' passages hold, 0 to 1.
@@ -99,13 +99,14 @@ class BenchmarkText:
         A passage shorter than one n-gram has 1 if it is, normalized, a whole passage of the
         benchmarks, else 0.
         """
-        ngrams = _ngrams(text)
+        ngrams = ngram_hashes(text)
         if not ngrams.size or not self._ngrams.size:
             return 0.0
-        return float(_contains(self._ngrams, ngrams).mean())
+        return float(contained(self._ngrams, ngrams).mean())
 
 
-def _contains(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
+def contained(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
+    """Tell which of the wanted hashes are among the known ones, which are sorted."""
     if not known.size:
         return np.zeros(wanted.size, dtype=np.bool_)
     at = np.searchsorted(known, wanted)
@@ -113,8 +114,8 @@ def _contains(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _ngrams(text: str) -> Hashes:
-    """Return a hash for each n-gram of a text; for a shorter text, one of the whole."""
+def ngram_hashes(text: str) -> Hashes:
+    """Return a 64-bit hash for each n-gram of a text; for a shorter text, one of the whole."""
     normalized = normalize(text)
     if normalized.isascii():
         tokens, length = normalized.split(), NGRAM_WORDS

@@ -6,6 +6,7 @@ a crash is dropped, and its unit made again. The finished run has ``manifest.jso
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -95,6 +96,11 @@ class Manifest(_Entry):
     totals: Totals
     ingested: dict[str, Any]
     units: list[UnitEntry]
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over those of the shards of accepted rows, in hexadecimal digits."""
+        digests = "".join(unit.files["train"].sha256 for unit in self.units)
+        return hashlib.sha256(digests.encode()).hexdigest()
 
 
 class Journal:

@@ -169,8 +169,10 @@ def spooled(
 ) -> Candidates:
     """Return candidates from (place, id, text, context); many of them are kept on disk.
 
+    An empty candidate stays one: corpora of the field have some.
+
     Raises:
-        InputError: an empty candidate, or two of one id.
+        InputError: two candidates of one id.
     """
     positions: dict[str, int] = {}
     hashes: list[int] = []
@@ -240,13 +242,17 @@ def read_qrels(path: Path, prefix: str = "") -> Qrels:
         prefix: put before both ids.
 
     Raises:
-        InputError: a line is broken, or there is none.
+        InputError: a line is broken or contradicts an earlier one, or there is none.
     """
     qrels: Qrels = {}
     for place, query, candidate, grade in _judged(path):
         if not _INTEGER.fullmatch(grade):
             raise InputError(f"{place}: the relevance {grade!r} is not an integer")
-        qrels.setdefault(prefix + query, {})[prefix + candidate] = int(float(grade))
+        grades = qrels.setdefault(prefix + query, {})
+        if grades.setdefault(prefix + candidate, int(float(grade))) != int(float(grade)):
+            raise InputError(
+                f"{place}: {candidate!r} was judged for query {query!r} before, and otherwise"
+            )
     if not qrels:
         raise InputError(f"{path}: holds no judgements")
     return qrels

@@ -2,7 +2,8 @@
 
 Files ``<lang>.json`` in the SQuAD layout, with ``sentences`` and ``sentence_breaks`` (start and
 end offset of each) per paragraph. A candidate is a sentence; the relevant one holds the start of
-the answer; parallel questions share an id.
+the answer, or follows the white space between sentences that the answer starts with; parallel
+questions share an id.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ class _Sentence(NamedTuple):
     id: str
     text: str
     context: str
+
+
+class _Span(NamedTuple):
+    start: int  # where it begins to hold an answer: after the white space before it
+    end: int
+    id: str
 
 
 class _File(NamedTuple):
@@ -75,15 +82,14 @@ def _read(path: Path, tag: str) -> _File:
     return file
 
 
-def _sentences(
-    paragraph: Any, place: str, prefix: str, file: _File
-) -> Iterator[tuple[int, int, str]]:
-    """Add a paragraph's sentences; yield start, end and candidate id of each."""
+def _sentences(paragraph: Any, place: str, prefix: str, file: _File) -> Iterator[_Span]:
+    """Add a paragraph's sentences; yield the part of the context that each holds."""
     sentences = _list(paragraph, "sentences", place)
     breaks = _list(paragraph, "sentence_breaks", place)
     if len(sentences) != len(breaks):
         raise InputError(f"{place}: {len(sentences)} sentences but {len(breaks)} sentence_breaks")
     context = _text(paragraph, "context", place)
+    end = 0
     for s, (sentence, limits) in enumerate(zip(sentences, breaks, strict=True)):
         if not isinstance(sentence, str):
             raise InputError(f"{place}.sentences[{s}]: is not text")
@@ -95,12 +101,12 @@ def _sentences(
             raise InputError(f"{place}.sentence_breaks[{s}]: is not [start, end]")
         name = f"{prefix}-{s:04d}"
         file.sentences.append(_Sentence(place, name, sentence.strip(), context.strip()))
-        yield limits[0], limits[1], name
+        blank = context[end : limits[0]].isspace()
+        yield _Span(end if blank else limits[0], limits[1], name)
+        end = limits[1]
 
 
-def _add_question(
-    question: Any, place: str, sentences: list[tuple[int, int, str]], file: _File
-) -> None:
+def _add_question(question: Any, place: str, sentences: list[_Span], file: _File) -> None:
     name = _text(question, "id", place)
     text = _text(question, "question", place).strip()
     if not text:
@@ -110,7 +116,7 @@ def _add_question(
     relevant = []
     for number, answer in enumerate(_list(question, "answers", place)):
         start = answer.get("answer_start") if isinstance(answer, dict) else None
-        holding = [i for begin, end, i in sentences if type(start) is int and begin <= start < end]
+        holding = [s.id for s in sentences if type(start) is int and s.start <= start < s.end]
         if not holding:
             raise InputError(
                 f"{place}.answers[{number}].answer_start: {start!r} is in none of the paragraph's "

@@ -46,5 +46,7 @@ def load(name: str, folder: Path, languages: Sequence[str] | None = None) -> Col
             f"unknown benchmark {name!r}{did_you_mean(name, BENCHMARKS)}; "
             f"one of {', '.join(BENCHMARKS)}"
         )
+    if languages is not None and not languages:
+        raise InputError("no language is named; leave --languages out for all of them")
     wanted = None if languages is None else [normalize_tag(tag) for tag in languages]
     return BENCHMARKS[name].load(folder, wanted)

@@ -65,6 +65,11 @@ def test_xtyle_takes_candidate_ids_that_languages_share(xtyle, write_jsonl):
             "q0\ten0\t1\nq0\ten1\thigh\n",
             r"line 2: the relevance 'high' is not an integer",
         ),
+        (
+            "qrels.tsv",
+            "q0\ten0\t1\nq0\ten0\t1\nq0\ten0\t2\n",
+            r"line 3: 'en0' was judged for query 'q0' before, and otherwise",
+        ),
         ("qrels.tsv", "", r"qrels\.tsv: holds no judgements"),
         ("qrels.tsv", None, r"has no qrels\.tsv"),
         ("corpus.pt.jsonl", None, r"has no corpus\.pt\.jsonl"),

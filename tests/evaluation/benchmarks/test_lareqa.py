@@ -29,6 +29,10 @@ def paragraph(**changes):
     } | changes
 
 
+def question(start):
+    return {"id": f"q{start}", "question": "Which?", "answers": [{"answer_start": start}]}
+
+
 def write(folder, tag, *paragraphs, name="{}.json"):
     folder.mkdir(exist_ok=True)
     path = folder / name.format(tag)
@@ -85,6 +89,16 @@ def test_a_candidate_is_a_sentence_and_holds_the_answers_start(tmp_path):
     judged = collection.judgements("en", "pt")
     assert judged.queries.tolist() == [0, 1]
     assert judged.candidates.tolist() == [1, 0]
+
+
+def test_an_answer_that_starts_with_the_space_between_sentences_is_in_the_second(tmp_path):
+    breaks = [[0, 11], [12, 24]]
+    write(tmp_path, "en", paragraph(sentence_breaks=breaks, qas=[question(11), question(10)]))
+    judged = load("mlqa-r", tmp_path).judgements("en", "en")
+    assert judged.candidates.tolist() == [1, 0]
+    write(tmp_path, "en", paragraph(sentence_breaks=[[0, 10], [12, 24]], qas=[question(10)]))
+    with pytest.raises(InputError, match="10 is in none"):
+        load("mlqa-r", tmp_path)  # what is between them is not all white space
 
 
 def test_a_question_that_one_language_lacks_is_judged_in_the_others(tmp_path):

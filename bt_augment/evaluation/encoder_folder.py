@@ -1,0 +1,157 @@
+"""What a model's files say before anything is encoded: which encoder, and whether it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bt_augment.errors import ModelError
+from bt_augment.translation.model_folder import fingerprint
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_DECIDING = (".json", ".safetensors", ".bin", ".txt", ".model", ".py")
+# Written by training beside a model without being part of it.
+_NOT_THE_MODEL = {
+    "training_manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin",
+    "scheduler.bin",
+}  # fmt: skip
+_UNUSED = ("pooler.",)  # BERT's own head, which masked-language checkpoints lack
+
+
+def identity(folder: Path, cache_dir: Path) -> str:
+    """Return a fingerprint over the files that decide the vectors, in all module folders.
+
+    Args:
+        folder: a model.
+        cache_dir: where fingerprints of large files are kept.
+
+    Raises:
+        ModelError: a file of the model is missing or damaged.
+    """
+    digest = hashlib.sha256()
+    for path in dict.fromkeys(["", *_module_paths(folder)]):
+        place = folder / path
+        if not place.is_dir():
+            raise ModelError(f"{place}: is missing, though modules.json names it")
+        names = [
+            p.name
+            for p in place.iterdir()
+            if p.suffix in _DECIDING and p.name not in _NOT_THE_MODEL
+        ]
+        digest.update(f"{path}\0{fingerprint(place, cache_dir, names)}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def check_configuration(folder: Path) -> None:
+    """Refuse a folder that holds no text encoder by its configuration; no weights are read.
+
+    A folder of sentence-transformers says by its modules that it is one; a plain checkpoint is
+    one if its model can be trained on masked words, as decoders and models of images cannot.
+
+    Raises:
+        ModelError: it holds another model, or none.
+    """
+    if (folder / "modules.json").is_file():
+        kind = _json(folder / "config_sentence_transformers.json").get("model_type")
+        if kind in ("CrossEncoder", "SparseEncoder", "MultiVectorEncoder"):
+            raise ModelError(
+                f"{folder}: is a {kind}, not a dense encoder; give the folder of a "
+                "SentenceTransformer"
+            )
+        return
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(
+            f"{folder}: has neither modules.json nor config.json, so it holds no encoder; give "
+            "the folder or hub name of a SentenceTransformer"
+        )
+    config = _json(path)
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    if (
+        config.get("is_encoder_decoder")
+        or config.get("is_decoder")
+        or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    ):
+        named = config.get("architectures") or [config.get("model_type", "model of unknown type")]
+        raise ModelError(
+            f"{folder}: is a {named[0]}, not a text encoder; give the folder or hub name of a "
+            "SentenceTransformer"
+        )
+
+
+def check_weights(name: str, model: SentenceTransformer) -> None:
+    """Refuse a transformer some of whose weights its files lack.
+
+    transformers fills in what is missing with random numbers and goes on; scores of such a model
+    would mean nothing. The files are compared again without being read, which takes a moment.
+
+    Args:
+        name: what the user called the model.
+        model: the loaded model.
+
+    Raises:
+        ModelError: weights are missing.
+    """
+    from transformers import PreTrainedModel
+
+    transformer = getattr(model[0], "auto_model", None)
+    if not isinstance(transformer, PreTrainedModel):
+        return  # static embeddings, say, which load whole or not at all
+    place = transformer.config._name_or_path
+    if not Path(place).is_dir() or (Path(place) / "adapter_config.json").is_file():
+        return  # the hub's own files are whole; an adapter's base is elsewhere
+    kind: Any = type(transformer)
+    with quiet_transformers():
+        _, found = kind.from_pretrained(
+            place, device_map="meta", output_loading_info=True, local_files_only=True
+        )
+    missing = sorted(key for key in found["missing_keys"] if not key.startswith(_UNUSED))
+    if missing:
+        raise ModelError(
+            f"{name}: its files lack {len(missing)} of the weights that its configuration names "
+            f"({', '.join(missing[:2])}, …), so it is no trained encoder; save or download it again"
+        )
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep bars and reports of transformers off the terminal while a model is loaded or saved."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _module_paths(folder: Path) -> list[str]:
+    listed = folder / "modules.json"
+    if not listed.is_file():
+        return []
+    try:
+        modules: Any = json.loads(listed.read_bytes())
+        return [str(module["path"]) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: is damaged ({error}); save or download it again") from error
+    return content if isinstance(content, dict) else {}

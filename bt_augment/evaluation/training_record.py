@@ -1,0 +1,107 @@
+"""What a model was trained on, as the ``training_manifest.json`` beside it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_augment.errors import ModelError, RunFolderError
+from bt_augment.languages import normalize_tag
+from bt_augment.shards.manifest import read_manifest
+from bt_augment.shards.store import TRAIN, read_split
+
+TRAINING_MANIFEST = "training_manifest.json"
+
+_SETTINGS = ("alpha", "augmented_share", "batch_size", "seed")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """The training of a model.
+
+    Attributes:
+        folder: the model's.
+        runs: run folders it was trained on, each with the fingerprint of its rows.
+        methods: methods of the rows taken.
+        languages: languages of the rows taken; None for all.
+        summary: what results carry of it: base model, methods, rows (in all and by method), pairs,
+            steps, alpha, augmented share, batch size and seed.
+    """
+
+    folder: Path
+    runs: tuple[tuple[Path, str], ...]
+    methods: tuple[str, ...]
+    languages: tuple[str, ...] | None
+    summary: Mapping[str, Any]
+
+
+def read_training_record(model: str) -> TrainingRecord | None:
+    """Return the training of a model; None where no manifest stands beside it.
+
+    Args:
+        model: folder or name of the model.
+
+    Raises:
+        ModelError: the manifest is damaged.
+    """
+    folder = Path(model).expanduser()
+    path = folder / TRAINING_MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+        settings, counts = content["settings"], content["counts"]
+        languages = settings["languages"]
+        return TrainingRecord(
+            folder=folder,
+            runs=tuple((Path(run["folder"]), str(run["fingerprint"])) for run in content["runs"]),
+            methods=tuple(content["methods"]),
+            languages=None if languages is None else tuple(map(normalize_tag, languages)),
+            summary={
+                "base_model": content["base_model"],
+                "methods": content["methods"],
+                "rows": counts["rows"],
+                "rows_by_method": counts["methods"],
+                "pairs": counts["pairs"],
+                "steps": content["steps"],
+                **{name: settings[name] for name in _SETTINGS},
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path}: cannot be read as a training manifest ({type(error).__name__}: {error}); "
+            "train again, or remove it to evaluate without its word"
+        ) from error
+
+
+def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
+    """Yield ``question`` and ``passage`` of the rows trained on, a shard at a time.
+
+    Raises:
+        RunFolderError: a run is gone or damaged, or holds other rows than at the training.
+    """
+    for named, fingerprint in record.runs:
+        places = (named, record.folder / named)
+        place = next((path for path in places if (path / TRAIN).is_dir()), None)
+        if place is None:
+            raise RunFolderError(f"the training run {named} is no longer there")
+        manifest = read_manifest(place)
+        if manifest.fingerprint() != fingerprint:
+            raise RunFolderError(f"the run {place} holds other rows than at the training")
+        for table in read_split(place, TRAIN, [unit.files[TRAIN] for unit in manifest.units]):
+            yield _taken(table, record)
+
+
+def _taken(table: pa.Table, record: TrainingRecord) -> pa.Table:
+    wanted = pc.is_in(table.column("method"), pa.array(record.methods, pa.string()))
+    if record.languages is not None:
+        tags = pa.array(record.languages, pa.string())
+        for name in ("question_lang", "passage_lang"):
+            wanted = pc.and_(wanted, pc.is_in(table.column(name), tags))
+    return table.select(["question", "passage"]).filter(wanted)

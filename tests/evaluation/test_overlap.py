@@ -1,0 +1,145 @@
+"""Overlap of a benchmark with what a model was really trained on, by the trainer's manifest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bt_augment.errors import ModelError
+from bt_augment.evaluation import Evaluation, evaluate, overlap
+from bt_augment.evaluation.encoders import load_encoder
+from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping
+from bt_augment.evaluation.training_record import read_training_record
+from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.training.settings import TrainingSettings
+from bt_augment.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def trained(finished, tmp_path_factory):
+    """Return two models trained for a moment on one run: native rows alone, and all."""
+    folder = tmp_path_factory.mktemp("trained")
+    run = shutil.copytree(finished, folder / "run")
+
+    def make(name, **more):
+        settings = TrainingSettings(
+            "static:bundled", steps=2, batch_size=8, dimensions=8, held_out=0, seed=3,
+            device="cpu", **more,
+        )  # fmt: skip
+        train([run], folder / name, settings)
+        return folder / name
+
+    native = make("native", methods=("native",), alpha=1.0, augmented_share=None)
+    return {"native": native, "all": make("all"), "run": run}
+
+
+@pytest.fixture
+def benchmark(english, finished, split_rows, tmp_path, write_jsonl):
+    """Return a benchmark with one native pair, and one pair that the run's round trip made."""
+    made = next(
+        row for row in split_rows(finished, "train")
+        if row["method"] == "round_trip" and row["passage"] not in {r["passage"] for r in english}
+    )  # fmt: skip
+    folder = tmp_path / "benchmark"
+    texts = [(english[0]["question"].upper(), english[0]["passage"]),
+             (made["question"], made["passage"])]  # fmt: skip
+    for tag in ("en", "pt"):
+        known = texts if tag == "en" else [("Outra coisa?", "Outro texto.")] * 2
+        write_jsonl(
+            folder / f"queries.{tag}.jsonl",
+            [{"id": f"q{n}", "text": question} for n, (question, _) in enumerate(known)],
+        )
+        write_jsonl(
+            folder / f"corpus.{tag}.jsonl",
+            [{"id": f"{tag}{n}", "text": passage} for n, (_, passage) in enumerate(known)],
+        )
+    (folder / "qrels.tsv").write_text("q0\ten0\t1\nq0\tpt0\t1\n")
+    return folder
+
+
+def evaluated(model, folder, tmp_path, name="xtyle"):
+    cache = {"BT_AUGMENT_CACHE": str(tmp_path / "cache")}
+    return evaluate(Evaluation(str(model), name, folder, device="cpu", environment=cache))
+
+
+def test_only_the_rows_trained_on_are_held_against_the_benchmark(trained, benchmark, tmp_path):
+    native = evaluated(trained["native"], benchmark, tmp_path)["overlap"]
+    everything = evaluated(trained["all"], benchmark, tmp_path)["overlap"]
+    assert native["checked"] is everything["checked"] is True
+    assert native["questions"] >= 1
+    assert native["passages"] >= 1
+    assert everything["questions"] + everything["passages"] > (
+        native["questions"] + native["passages"]
+    )
+
+
+def test_a_clean_benchmark_has_none(trained, parallel, tmp_path):
+    found = evaluated(trained["all"], parallel, tmp_path, "xquad-r")["overlap"]
+    assert found == {"checked": True, "questions": 0, "passages": 0}
+
+
+def test_results_say_how_the_model_was_trained(trained, benchmark, tmp_path):
+    native = evaluated(trained["native"], benchmark, tmp_path)["training"]
+    everything = evaluated(trained["all"], benchmark, tmp_path)["training"]
+    manifest = json.loads((trained["all"] / "training_manifest.json").read_bytes())
+    assert everything["rows"] == manifest["counts"]["rows"] > native["rows"]
+    assert native["rows_by_method"] == {"native": native["rows"]}
+    assert (native["alpha"], everything["alpha"]) == (1.0, 0.5)
+    assert (native["augmented_share"], everything["augmented_share"]) == (None, 0.5)
+    assert (native["seed"], native["steps"], native["batch_size"]) == (3, 2, 8)
+    assert native["base_model"] == "static:bundled"
+
+
+def test_a_run_that_changed_or_is_gone_is_not_taken_for_checked(trained, benchmark, tmp_path):
+    model = shutil.copytree(trained["all"], tmp_path / "model")
+    path = model / "training_manifest.json"
+    manifest = json.loads(path.read_bytes())
+    for change, reason in (
+        ({"fingerprint": "0" * 64}, "holds other rows than at the training"),
+        ({"folder": str(tmp_path / "nowhere")}, "nowhere is no longer there"),
+    ):
+        path.write_text(json.dumps(manifest | {"runs": [manifest["runs"][0] | change]}))
+        found = evaluated(model, benchmark, tmp_path)["overlap"]
+        assert found["checked"] is False
+        assert found["questions"] is found["passages"] is None
+        assert reason in found["reason"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"runs": []}'])
+def test_a_damaged_manifest_is_an_error_before_any_work(
+    trained, benchmark, tmp_path, monkeypatch, content
+):
+    model = shutil.copytree(trained["all"], tmp_path / "model")
+    (model / "training_manifest.json").write_text(content)
+    monkeypatch.setattr("bt_augment.evaluation.evaluator.load", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ModelError, match=r"training_manifest\.json: cannot be read"):
+        evaluated(model, benchmark, tmp_path)
+
+
+def test_the_manifest_does_not_change_the_encoder(trained, tmp_path):
+    model = shutil.copytree(trained["all"], tmp_path / "model")
+    (model / "training_manifest.json").unlink()
+    assert read_training_record(str(model)) is None
+    one, other = (
+        load_encoder(str(path), tmp_path / "cache", device="cpu").fingerprint
+        for path in (model, trained["all"])
+    )
+    assert one == other
+
+
+WORDS = st.text("abc", min_size=1, max_size=2)
+PASSAGES = st.lists(st.lists(WORDS, max_size=40).map(" ".join), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(training=PASSAGES, benchmark=PASSAGES, block=st.integers(1, 5))
+def test_blocks_count_what_the_filter_of_contamination_rejects(training, benchmark, block):
+    known = BenchmarkText((), benchmark)
+    expected = sum(known.passage_overlap(text) > PASSAGE_SHARE for text in training)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "_BLOCK_PASSAGES", block)
+        assert count_overlapping(training, lambda: benchmark) == expected
