@@ -57,7 +57,9 @@ DUPLICATE_SCORES = (
 
 _ROWS_PER_UNIT = 2**20
 _CACHE_KIB = 8_192
-_PAIRS_AT_ONCE = 65_536
+# Bounds of what one unit holds, whatever the number of near duplicates stored before it.
+_PAIRS_AT_ONCE = 8_192
+_ROWS_AT_ONCE = 128
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
     id INTEGER PRIMARY KEY, key INTEGER NOT NULL, source INTEGER NOT NULL,
@@ -189,15 +191,16 @@ class DuplicateIndex:
                     similarity(passages[i], passages[j]),
                 )
                 np.maximum.at(near, i, similarities)
-            stored_rows, stored_ids = self._candidates(bands, sources, start)
-            for chunk in _chunks(len(stored_rows)):
-                i = stored_rows[chunk]
-                questions, their_passages = self._signatures(stored_ids[chunk])
-                similarities = np.minimum(
-                    similarity(sketches.questions[i], questions),
-                    similarity(passages[i], their_passages),
-                )
-                np.maximum.at(near, i, similarities)
+            for rows in _chunks(len(sketches), _ROWS_AT_ONCE):
+                stored_rows, stored_ids = self._candidates(bands[rows], sources[rows], start)
+                for chunk in _chunks(len(stored_rows)):
+                    i = stored_rows[chunk] + rows.start
+                    questions, their_passages = self._signatures(stored_ids[chunk])
+                    similarities = np.minimum(
+                        similarity(sketches.questions[i], questions),
+                        similarity(passages[i], their_passages),
+                    )
+                    np.maximum.at(near, i, similarities)
         return {"duplicates.exact": exact.astype(np.float32), "duplicates.near": near}
 
     def _delete(self, unit: int) -> None:
@@ -305,6 +308,6 @@ def _seen_before(keys: Keys, known: set[int]) -> npt.NDArray[np.bool_]:
     return seen
 
 
-def _chunks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _PAIRS_AT_ONCE):
-        yield slice(start, start + _PAIRS_AT_ONCE)
+def _chunks(count: int, size: int = _PAIRS_AT_ONCE) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, start + size)

@@ -1,18 +1,29 @@
 """Freed memory given back to the operating system.
 
-glibc keeps an arena for each thread and seldom returns what was freed in it: over many units the
-process would seem to grow although nothing is held.
+glibc keeps an arena for each thread and seldom returns what was freed in it, and the engine's MKL
+keeps every buffer of every shape it has seen: over many units the process would seem to grow
+although nothing is held.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
 
 _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2  # the main one, and one that all other threads share
+
+
+def free_engine_buffers() -> None:
+    """Let MKL free its buffers at once; has an effect before the engine first computes.
+
+    Costs no time that can be measured (benchmarks/generation.py). A value that the user has set
+    stands.
+    """
+    os.environ.setdefault("MKL_DISABLE_FAST_MM", "1")
 
 
 def share_arenas() -> None:

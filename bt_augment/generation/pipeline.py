@@ -21,7 +21,7 @@ from bt_augment.generation.ingestion import (
     ingest,
     read_unit,
 )
-from bt_augment.generation.memory import release, share_arenas
+from bt_augment.generation.memory import free_engine_buffers, release, share_arenas
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.units import JudgedUnit, ScoredUnit, UnitMaker, judge_unit
 from bt_augment.languages import normalize_tag, same_language
@@ -103,6 +103,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     """
     told = progress or Silent()
     recipe = request.recipe
+    free_engine_buffers()
     share_arenas()
     if not recipe.routes:
         raise RouteError("no route: name at least one, such as --route en:pt:en")

@@ -17,6 +17,7 @@ from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.contamination import ContaminationFilter
 from bt_augment.filtering.duplicates import Sketches, sketch
 from bt_augment.filtering.registry import score_batch, score_names
+from bt_augment.generation.memory import release
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import NATIVE, made_schema, row_schema
 
@@ -75,6 +76,7 @@ class UnitMaker:
         """Return the unit's candidates with their scores."""
         started = time.monotonic()
         made = self._translator.apply(natives, unit)
+        release()  # the engine's buffers, before the filters need room of their own
         scores = score_batch(self._filters, made.batch, self._wanted)
         own = native_rows(natives)
         native_scores: dict[str, ScoreArray] = {}
