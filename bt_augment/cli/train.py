@@ -119,7 +119,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Longest input in tokens.",
 )
-@click.option("--dimensions", type=click.IntRange(min=1), help="Of a static encoder. Default: 256.")
+@click.option("--dimensions", type=click.IntRange(min=1), help="Of a static encoder. Default: 512.")
 @click.option(
     "--query-prompt", metavar="TEXT", help="Put before questions. Default: the base model's own."
 )
@@ -187,6 +187,7 @@ def command(
 
     Interrupted, it goes on where it stopped when the same command is run with --resume.
     """
+    from bt_augment.training.ranks import is_main
     from bt_augment.training.settings import TrainingSettings
     from bt_augment.training.trainer import train
 
@@ -206,6 +207,8 @@ def command(
             raise KeyboardInterrupt(
                 "checkpoints are kept; run the same command with --resume to go on"
             ) from stop
+    if not is_main():
+        return
     if as_json:
         print_json({"out": str(out), "resumed_at": trained.resumed_at, **trained.manifest})
     elif not quiet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,31 @@ class Buckets:
 
     monolingual: tuple[Bucket, ...]
     cross_lingual: tuple[Bucket, ...]
+
+    @cached_property
+    def all(self) -> tuple[Bucket, ...]:
+        """Return all buckets, the monolingual ones first; a bucket's place is its number."""
+        return (*self.monolingual, *self.cross_lingual)
+
+    @property
+    def monolingual_numbers(self) -> range:
+        """Return the numbers of the monolingual buckets."""
+        return range(len(self.monolingual))
+
+    @property
+    def cross_numbers(self) -> range:
+        """Return the numbers of the cross-lingual buckets."""
+        return range(len(self.monolingual), len(self.all))
+
+    @cached_property
+    def mixed(self) -> npt.NDArray[np.bool_]:
+        """Tell by number which buckets have pairs of both kinds."""
+        return np.array([bucket.mixed for bucket in self.all], dtype=np.bool_)
+
+    @cached_property
+    def only_made(self) -> npt.NDArray[np.bool_]:
+        """Tell by number which buckets have made pairs only."""
+        return np.array([not len(bucket.native) for bucket in self.all], dtype=np.bool_)
 
 
 def sort_into_buckets(

@@ -7,10 +7,9 @@ a cross-lingual pair. In both cases the texts are looked up when a batch is made
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,11 @@ import pyarrow as pa
 
 from bt_augment.pairs.schema import METHODS
 from bt_augment.training.aligned_rows import AlignedRows, read_rows
+from bt_augment.training.text_lookup import TextLookup
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-QUESTION = "question"
-PASSAGE = "passage"
 _BLOCK_ROWS = 1 << 16  # rows composed at once: bounds the memory of what is filtered away
 
 
@@ -55,7 +53,7 @@ def compose_pairs(rows: AlignedRows, *, cross_lingual: bool = True) -> Dataset:
         rows: aligned rows.
         cross_lingual: also compose each question with the passages of other languages.
     """
-    from datasets import Dataset
+    from bt_augment.training.pair_dataset import PairDataset
 
     questions, passages = _pairs(rows, cross_lingual=cross_lingual)
     native = rows.native
@@ -69,47 +67,8 @@ def compose_pairs(rows: AlignedRows, *, cross_lingual: bool = True) -> Dataset:
             "made": ~(native[questions] | native[passages]),
         }
     )
-    pairs = Dataset(table)
+    pairs = PairDataset(table)
     return pairs.with_transform(TextLookup(rows.texts), columns=["question_row", "passage_row"])
-
-
-class TextLookup:
-    """The transform that turns row numbers into texts."""
-
-    def __init__(self, texts: Dataset) -> None:
-        """Take a data set with the columns ``question`` and ``passage``."""
-        self._texts = texts
-        self._columns: dict[str, _Column] = {}
-
-    def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[str]]:
-        """Return the stripped texts of a batch of pairs."""
-        return {
-            QUESTION: self._look_up(QUESTION, batch["question_row"]),
-            PASSAGE: self._look_up(PASSAGE, batch["passage_row"]),
-        }
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a worker needs: a data set travels as the paths of its files."""
-        return {**self.__dict__, "_columns": {}}
-
-    def _look_up(self, name: str, rows: Sequence[int]) -> list[str]:
-        if name not in self._columns:
-            self._columns[name] = _Column(self._texts.data.column(name))
-        column = self._columns[name]
-        return [column[row].strip() for row in rows]
-
-
-class _Column:
-    """Texts of a memory-mapped column, one by one: a third of the time of ``take``."""
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._chunks = column.chunks
-        self._ends = np.cumsum([len(chunk) for chunk in self._chunks]).tolist()
-
-    def __getitem__(self, row: int) -> str:
-        number = bisect_right(self._ends, row)
-        text: str = self._chunks[number][row - self._ends[number]].as_py()
-        return text
 
 
 def _taken(names: Sequence[str], codes: npt.NDArray[np.int64]) -> pa.Array:

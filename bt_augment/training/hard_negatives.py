@@ -5,7 +5,6 @@ Paragraphs of one article share its words and names, and only one of them answer
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,15 +13,18 @@ import numpy.typing as npt
 
 from bt_augment.errors import TrainingError
 from bt_augment.training.aligned_rows import AlignedRows
-from bt_augment.training.examples import PASSAGE, TextLookup
+from bt_augment.training.text_lookup import PASSAGE, TextLookup
+
+_NO_TITLE = -1
 
 
 class HardNegatives(TextLookup):
     """A look-up that also gives each pair ``negative_1``, ``negative_2`` and so on.
 
     A negative is in the language of the pair's passage and of no group in the batch, so that it
-    is no other pair's answer. Where no passage of the title is left, any of the language serves.
-    The choice depends on the pair alone, and on the batch.
+    is no other pair's answer; the negatives of a pair are of different groups. Where no passage
+    of the title is left, any of the language serves. The choice depends on the pair alone, and
+    on the batch.
     """
 
     def __init__(self, rows: AlignedRows, count: int, batch_size: int) -> None:
@@ -37,56 +39,75 @@ class HardNegatives(TextLookup):
             TrainingError: no row has a title, or a language has too few passages.
         """
         super().__init__(rows.texts)
-        titles = np.asarray(rows.texts["title"], dtype=object)[rows.at]
-        if all(title is None for title in titles):
+        titles = _titles(rows)
+        if (titles == _NO_TITLE).all():
             raise TrainingError(
                 "hard negatives are other passages of the same title, and these runs have no "
                 "titles; leave --hard-negatives out"
             )
         self._count = count
-        self._check(rows, batch_size)
+        self._languages = len(rows.languages)
         size = len(rows.texts)
         self._group = _spread(rows.at, rows.group, size)
         self._language = _spread(rows.at, rows.passage_lang, size)
-        names = np.array(["" if t is None else str(t) for t in titles])
-        codes = np.unique(names, return_inverse=True)[1]
-        self._title = _spread(rows.at, codes, size)
-        self._by_language = _members(rows.at, rows.passage_lang)
-        self._by_title = _members(rows.at, codes * (len(rows.languages) + 1) + rows.passage_lang)
-        self._languages = len(rows.languages) + 1
+        self._title = _spread(rows.at, titles, size)
+        titled = titles != _NO_TITLE
+        keys = titles * self._languages + rows.passage_lang
+        self._by_title = _members(rows.at[titled], keys[titled])
+        self._by_language = {
+            code: self._one_of_each_group(places)
+            for code, places in _members(rows.at, rows.passage_lang).items()
+        }
+        self._check(rows, batch_size)
 
     def _check(self, rows: AlignedRows, batch_size: int) -> None:
-        for code, tag in enumerate(rows.languages):
-            groups = len(np.unique(rows.group[rows.passage_lang == code]))
-            if 0 < groups <= batch_size:
+        for code, places in self._by_language.items():
+            if len(places) < batch_size + self._count:
                 raise TrainingError(
-                    f"hard negatives have to come from outside the batch, but {tag} has only "
-                    f"{groups} different passages; lower --batch-size below that"
+                    f"hard negatives have to come from outside the batch, but "
+                    f"{rows.languages[code]} has only {len(places)} different passages; with "
+                    f"{self._count} for each pair, lower --batch-size to "
+                    f"{max(0, len(places) - self._count)} or less"
                 )
 
     def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[str]]:
         """Return the texts of a batch of pairs and of their negatives."""
         texts = super().__call__(batch)
         rows = batch["passage_row"]
-        taken = np.unique(self._group[rows])
+        taken = set(self._group[rows].tolist())
         chosen = [self._negatives(row, taken) for row in rows]
         for number in range(self._count):
-            places = [int(negatives[number]) for negatives in chosen]
-            texts[f"negative_{number + 1}"] = self._look_up(PASSAGE, places)
+            texts[f"negative_{number + 1}"] = self.look_up(PASSAGE, [c[number] for c in chosen])
         return texts
 
-    def _negatives(self, row: int, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        language = int(self._language[row])
-        near = self._by_title[int(self._title[row]) * self._languages + language]
-        near = near[~np.isin(self._group[near], taken)]
-        rng = np.random.default_rng(zlib.crc32(f"{row}".encode()))
-        chosen: npt.NDArray[np.int64] = rng.permutation(near)[: self._count]
-        if len(chosen) < self._count:
-            far = self._by_language[language]
-            far = far[~np.isin(self._group[far], taken)]
-            more = rng.choice(far, self._count - len(chosen))
-            chosen = np.concatenate([chosen, more])
+    def _negatives(self, row: int, taken: set[int]) -> list[int]:
+        language, title = int(self._language[row]), int(self._title[row])
+        rng = np.random.default_rng(row)
+        near = self._by_title.get(title * self._languages + language, self._title[:0])
+        chosen: list[int] = []
+        used = set(taken)
+        for candidates in (near, self._by_language[language]):
+            for place in rng.permutation(candidates).tolist():
+                if len(chosen) == self._count:
+                    return chosen
+                if (group := int(self._group[place])) not in used:
+                    used.add(group)
+                    chosen.append(place)
         return chosen
+
+    def _one_of_each_group(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return places[np.unique(self._group[places], return_index=True)[1]]
+
+
+def _titles(rows: AlignedRows) -> npt.NDArray[np.int64]:
+    """Return a code for each row's title, -1 where it has none."""
+    encoded = rows.texts.data.column("title").combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(_NO_TITLE).to_numpy(zero_copy_only=False).astype(np.int64)
+    names = encoded.dictionary.to_pylist()
+    empty = [code for code, name in enumerate(names) if not (name or "").strip()]
+    codes[np.isin(codes, empty)] = _NO_TITLE
+    chosen: npt.NDArray[np.int64] = codes[rows.at]
+    return chosen
 
 
 def _spread(
@@ -101,4 +122,6 @@ def _spread(
 def _members(
     at: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
 ) -> dict[int, npt.NDArray[np.int64]]:
-    return {int(code): at[codes == code] for code in np.unique(codes)}
+    order = np.argsort(codes, kind="stable")
+    unique, starts = np.unique(codes[order], return_index=True)
+    return dict(zip(unique.tolist(), np.split(at[order], starts[1:]), strict=True))

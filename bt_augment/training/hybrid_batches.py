@@ -11,76 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch.distributed
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from bt_augment.errors import TrainingError
-from bt_augment.training.buckets import Bucket, sort_into_buckets
-from bt_augment.training.decks import Deck
+from bt_augment.training.batch_plan import BatchMix, Plan, draw_plan
+from bt_augment.training.buckets import sort_into_buckets
+from bt_augment.training.dealer import Dealer
 from bt_augment.training.pair_index import PairIndex
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+__all__ = ["CROSS_LINGUAL", "MONOLINGUAL", "BatchMix", "HybridBatchSampler", "hybrid_batches"]
+
 MONOLINGUAL = "monolingual"
 CROSS_LINGUAL = "cross-lingual"
 
-# Salts of the random streams, so that no two of them are the same.
-_PLAN, _STEP, _DECK = range(3)
-
-
-@dataclass(frozen=True)
-class BatchMix:
-    """What the batches are made of.
-
-    Attributes:
-        alpha: probability that a step is monolingual, 0 to 1.
-        augmented_share: share of pairs without a native text, 0 to 1; None lets it fall as it
-            may. Held over the epoch as a whole, and within one pair in each batch where every
-            language drawn has pairs of both kinds. A language that has one kind only gives that,
-            and the others make up for it as far as they can.
-        draw: how a language, or language pair, is drawn: each as likely as any other
-            (``uniform``), or by its number of pairs (``size``).
-        language_pair_per: whether a language pair is drawn for each ``example`` of a
-            cross-lingual step, or one for the whole ``batch``.
-    """
-
-    alpha: float = 0.5
-    augmented_share: float | None = None
-    draw: Literal["uniform", "size"] = "uniform"
-    language_pair_per: Literal["example", "batch"] = "example"
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            TrainingError: a value is out of range.
-        """
-        if not 0 <= self.alpha <= 1:
-            raise TrainingError(f"alpha is {self.alpha}; it must be from 0 to 1")
-        if self.augmented_share is not None and not 0 <= self.augmented_share <= 1:
-            raise TrainingError(
-                f"augmented share is {self.augmented_share}; it must be from 0 to 1"
-            )
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """An epoch before any pair is drawn.
-
-    Attributes:
-        monolingual: kind of each step.
-        counts: pairs of each step from each bucket, shape (steps, buckets).
-        made: made pairs that the mixed buckets should have given by the end of each step.
-    """
-
-    monolingual: npt.NDArray[np.bool_]
-    counts: npt.NDArray[np.int32]
-    made: npt.NDArray[np.int64]
+_PLAN = 0  # salt of the plan's random stream; the dealer has the others
 
 
 class HybridBatchSampler(DefaultBatchSampler):
@@ -134,15 +84,13 @@ class HybridBatchSampler(DefaultBatchSampler):
         self._mix = mix or BatchMix()
         self._ranks = world_size or _world_size()
         self._examples = batch_size * self._ranks
-        buckets = sort_into_buckets(
+        self._buckets = sort_into_buckets(
             pairs,
             alpha=self._mix.alpha,
             augmented_share=self._mix.augmented_share,
             examples=self._examples,
             pairs_per_batch=self._mix.language_pair_per == "batch",
         )
-        self._buckets = (*buckets.monolingual, *buckets.cross_lingual)
-        self._monolinguals = len(buckets.monolingual)
         self._steps = steps or max(1, len(pairs) // self._examples)
         self._start = 0  # first batch of the next iteration
         self._position = 0  # batches given in this epoch
@@ -161,11 +109,18 @@ class HybridBatchSampler(DefaultBatchSampler):
     @property
     def languages(self) -> dict[str, tuple[str, ...]]:
         """Return the languages, and language pairs, that are drawn from, by kind of step."""
-        names = tuple(bucket.name for bucket in self._buckets)
         return {
-            MONOLINGUAL: names[: self._monolinguals],
-            CROSS_LINGUAL: names[self._monolinguals :],
+            MONOLINGUAL: tuple(bucket.name for bucket in self._buckets.monolingual),
+            CROSS_LINGUAL: tuple(bucket.name for bucket in self._buckets.cross_lingual),
         }
+
+    @property
+    def made_share(self) -> float:
+        """Return the share of made pairs over the current epoch, 0 to 1.
+
+        It differs from what was asked for where too few languages have pairs of both kinds.
+        """
+        return self._plan().made_share
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; an epoch other than the current one starts at its first batch."""
@@ -197,7 +152,7 @@ class HybridBatchSampler(DefaultBatchSampler):
         """Yield the rest of the epoch's batches; the next iteration begins at its first."""
         self._position, self._start = self._start, 0
         first, offset = divmod(self._position, self._ranks)
-        for step, drawn in enumerate(self._draw(self._plan())):
+        for step, drawn in enumerate(self._deal()):
             # Steps before the first are drawn too, as they decide what is left in the decks.
             if step < first:
                 continue
@@ -205,104 +160,18 @@ class HybridBatchSampler(DefaultBatchSampler):
                 self._position += 1
                 yield drawn[rank * self.batch_size : (rank + 1) * self.batch_size]
 
-    def _plan(self) -> _Plan:
-        rng = np.random.default_rng([self.seed, self.epoch, _PLAN])
-        mono = rng.random(self._steps) < self._mix.alpha
-        counts = np.zeros((self._steps, len(self._buckets)), dtype=np.int32)
-        for same, begin, end in (
-            (True, 0, self._monolinguals),
-            (False, self._monolinguals, len(self._buckets)),
-        ):
-            steps = np.flatnonzero(mono == same)
-            if not len(steps):
-                continue
-            sizes = np.array([bucket.size for bucket in self._buckets[begin:end]], dtype=float)
-            weights = sizes if self._mix.draw == "size" else np.ones_like(sizes)
-            weights = weights / weights.sum()
-            if same or self._mix.language_pair_per == "batch":
-                drawn = rng.multinomial(1, weights, size=len(steps)) * self._examples
-            else:
-                drawn = rng.multinomial(self._examples, weights, size=len(steps))
-            counts[steps, begin:end] = drawn
-        return _Plan(mono, counts, self._made_by(counts))
+    def _plan(self) -> Plan:
+        return draw_plan(
+            self._mix,
+            self._buckets,
+            steps=self._steps,
+            examples=self._examples,
+            key=(self.seed, self.epoch, _PLAN),
+        )
 
-    def _made_by(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Return how many made pairs mixed buckets should have given after each step.
-
-        The share among them is such that, with the buckets of one kind, the epoch as a whole has
-        the share that was asked for, or comes nearest to it.
-        """
-        share = self._mix.augmented_share or 0.0
-        mixed = np.array([bucket.mixed for bucket in self._buckets])
-        only_made = np.array([not len(bucket.native) for bucket in self._buckets])
-        free = counts[:, mixed].sum(axis=1, dtype=np.int64).cumsum()
-        wanted = share * counts.sum(dtype=np.int64) - counts[:, only_made].sum(dtype=np.int64)
-        among = min(max(wanted / free[-1], 0.0), 1.0) if free[-1] else 0.0
-        made: npt.NDArray[np.int64] = np.floor(among * free + 0.5).astype(np.int64)
-        return made
-
-    def _draw(self, plan: _Plan) -> Iterator[list[int]]:
-        """Yield the pairs of each step, over all ranks."""
-        decks = [self._decks(number, bucket) for number, bucket in enumerate(self._buckets)]
-        mixed = np.array([bucket.mixed for bucket in self._buckets])
-        given = 0  # made pairs that mixed buckets gave so far
-        for step in range(self._steps):
-            rng = np.random.default_rng([self.seed, self.epoch, _STEP, step])
-            slots = np.repeat(np.arange(len(decks)), plan.counts[step])
-            slots = slots[rng.permutation(len(slots))]
-            free = np.flatnonzero(mixed[slots])
-            made = np.array([not len(self._buckets[slot].native) for slot in slots])
-            made[free[: max(0, int(plan.made[step]) - given)]] = True
-            low = 0 if plan.monolingual[step] else self._monolinguals
-            high = self._monolinguals if plan.monolingual[step] else len(decks)
-            if plan.monolingual[step] or self._mix.language_pair_per == "batch":
-                low, high = int(slots[0]), int(slots[0]) + 1
-            drawn, gave = _fill(decks, slots, made, range(low, high), mixed)
-            given += gave
-            yield [drawn[i] for i in rng.permutation(len(drawn))]
-
-    def _decks(self, number: int, bucket: Bucket) -> dict[bool, Deck]:
-        key = (self.seed, self.epoch, _DECK, number)
-        return {
-            made: Deck(pairs, self.index.group, (*key, int(made)))
-            for made, pairs in ((False, bucket.native), (True, bucket.made))
-            if len(pairs)
-        }
-
-
-def _fill(
-    decks: list[dict[bool, Deck]],
-    slots: npt.NDArray[np.int64],
-    made: npt.NDArray[np.bool_],
-    allowed: range,
-    mixed: npt.NDArray[np.bool_],
-) -> tuple[list[int], int]:
-    """Draw one pair for each slot, and count the made ones that mixed buckets gave.
-
-    Where a deck has no group left, another language of the same kind of pair stands in, and
-    failing that the other kind; what is given too much or too little is made up for later.
-    """
-    for number in allowed:
-        for deck in decks[number].values():
-            deck.begin_batch()
-    used: set[int] = set()
-    drawn: list[int] = []
-    gave = 0
-    # Made pairs first: they are the fewer, as they come from native ones.
-    for place in np.argsort(~made, kind="stable").tolist():
-        slot, kind = int(slots[place]), bool(made[place])
-        others = [n for n in allowed if n != slot]
-        for number, wanted in (
-            *((n, kind) for n in (slot, *others)),
-            *((n, not kind) for n in (slot, *others)),
-        ):
-            chosen = decks[number].get(wanted)
-            pair = chosen.draw(used) if chosen else None
-            if pair is not None:
-                drawn.append(pair)
-                gave += wanted and bool(mixed[number])
-                break
-    return drawn, gave
+    def _deal(self) -> Iterator[list[int]]:
+        dealer = Dealer(self._buckets, self.index.group, (self.seed, self.epoch))
+        return dealer.deal(self._plan(), per_batch=self._mix.language_pair_per == "batch")
 
 
 class _EpochHook:

@@ -130,14 +130,18 @@ class ModelFolder:
         return content
 
     def last_checkpoint(self) -> Path | None:
-        """Return the newest whole checkpoint; those that a crash cut off are removed."""
-        whole = []
-        for path in self.work.glob(f"{_PREFIX}*"):
-            if (path / _MARK).is_file():
-                whole.append(path)
-            else:
-                shutil.rmtree(path)
+        """Return the newest whole checkpoint."""
+        whole = (path for path in self._checkpoints() if (path / _MARK).is_file())
         return max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+
+    def remove_cut_off_checkpoints(self) -> None:
+        """Remove the checkpoints that a crash left half written."""
+        for path in self._checkpoints():
+            if not (path / _MARK).is_file():
+                shutil.rmtree(path)
+
+    def _checkpoints(self) -> list[Path]:
+        return list(self.work.glob(f"{_PREFIX}*"))
 
     def mark_checkpoint(self, step: int) -> None:
         """Note that the checkpoint of ``step`` is whole.
@@ -151,7 +155,7 @@ class ModelFolder:
 
     def remove_checkpoints(self) -> None:
         """Remove what only an unfinished training needs; logs stay."""
-        for path in self.work.glob(f"{_PREFIX}*"):
+        for path in self._checkpoints():
             shutil.rmtree(path, ignore_errors=True)
 
     @property

@@ -12,6 +12,7 @@ from bt_augment.training.static_encoder import is_static
 
 # A static encoder starts from nothing, and every step touches few of its vectors.
 STATIC_LEARNING_RATE = 0.05
+STATIC_SAVE_STEPS = 1000  # a checkpoint of its 200 MB takes as long as a dozen steps
 ENCODER_LEARNING_RATE = 3e-5  # Elmahdy et al. 2024, as batch size, weight decay and alpha
 _REPORTERS = ("none", "tensorboard", "wandb")
 
@@ -38,7 +39,7 @@ class TrainingSettings:
         warmup: share of the steps over which the learning rate rises; then it falls to 0.
         temperature: of the softmax over cosines; the loss's scale is 1 / temperature.
         max_length: longest input in tokens.
-        dimensions: length of a static encoder's vectors; None takes 256.
+        dimensions: length of a static encoder's vectors; None takes 512.
         query_prompt: put before questions; None takes the base model's own.
         passage_prompt: put before passages; None takes the base model's own.
         held_out: share of the passages, with all their questions and translations, that is kept
@@ -48,7 +49,8 @@ class TrainingSettings:
         eval_steps: steps between measurements; None measures ten times.
         precision: ``auto`` takes bf16 where the device has it, else fp16 on a GPU, else fp32.
         seed: of everything drawn.
-        save_steps: steps between checkpoints; None saves ten times.
+        save_steps: steps between checkpoints; None saves ten times, a static encoder at most every
+            1,000 steps.
         device: ``auto``, ``cpu`` or ``cuda``.
         report_to: ``none``, ``tensorboard`` or ``wandb``.
     """
@@ -132,7 +134,7 @@ class TrainingSettings:
             learning_rate=self.learning_rate
             or (STATIC_LEARNING_RATE if static else ENCODER_LEARNING_RATE),
             eval_steps=self.eval_steps or tenth,
-            save_steps=self.save_steps or tenth,
+            save_steps=self.save_steps or (max(tenth, STATIC_SAVE_STEPS) if static else tenth),
         )
 
     def identity(self) -> dict[str, Any]:

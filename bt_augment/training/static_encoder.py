@@ -7,18 +7,21 @@ and Portuguese; ``static:NAME`` any fast tokenizer.
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import BtAugmentError, MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
 PREFIX = "static:"
 BUNDLED = "bundled"
-DEFAULT_DIMENSIONS = 256
+DEFAULT_DIMENSIONS = 512
+_SMOOTHING = 1e-4  # a in Arora et al. 2017, who find 1e-3 to 1e-4 best
 
 # The vocabulary of mini-en-pt; that of mini-pt-en is another draw of the same text.
 _BUNDLED_SPM = Path(__file__).parents[1] / "translation" / "bundled" / "mini-en-pt" / "source.spm"
@@ -47,8 +50,26 @@ def static_encoder(name: str, dimensions: int = DEFAULT_DIMENSIONS) -> SentenceT
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     tokenizer = load_tokenizer(name.removeprefix(PREFIX))
-    embedding = StaticEmbedding(tokenizer, embedding_dim=dimensions)
+    embedding = StaticEmbedding(tokenizer, embedding_weights=_first_vectors(tokenizer, dimensions))
     return SentenceTransformer(modules=[embedding, Normalize()], device="cpu")
+
+
+def _first_vectors(tokenizer: Tokenizer, dimensions: int) -> torch.Tensor:
+    """Draw a vector for each subword, the longer the rarer it is.
+
+    A rare word says more of a text than a frequent one: the weight a / (a + p) is that of Arora
+    et al. 2017. Unigram tokenizers know the probability p; others give all the same length.
+    """
+    import torch
+
+    vectors = torch.randn(tokenizer.get_vocab_size(), dimensions)
+    model = json.loads(tokenizer.to_str())["model"]
+    if model["type"] != "Unigram":
+        return vectors
+    scores = torch.tensor([score for _, score in model["vocab"]], dtype=torch.float64)
+    weights = _SMOOTHING / (_SMOOTHING + scores.exp())
+    vectors[: len(weights)] *= weights.unsqueeze(1).float()
+    return vectors
 
 
 def load_tokenizer(source: str) -> Tokenizer:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
 
 from bt_augment.errors import MissingDependencyError, TrainingError
 from bt_augment.shards.manifest import write_json
@@ -29,20 +23,26 @@ from bt_augment.training.base_model import (
 )
 from bt_augment.training.card import write_card
 from bt_augment.training.examples import compose_pairs
-from bt_augment.training.held_out_retrieval import BEST_METRIC, held_out_retrieval, reported
+from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
 from bt_augment.training.model_folder import MANIFEST, ModelFolder
+from bt_augment.training.optimization import (
+    contrastive_loss,
+    training_arguments,
+)
+from bt_augment.training.ranks import is_main, join_ranks, ranks, wait_for_all
 from bt_augment.training.settings import TrainingSettings
+from bt_augment.training.training_manifest import describe
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer
-    from torch import nn
+
+    from bt_augment.training.hybrid_batches import HybridBatchSampler
 
 logger = logging.getLogger(__name__)
 
-_PACKAGES = ("bt-augment", "sentence-transformers", "transformers", "torch", "datasets")
+_SHARE_TOLERANCE = 0.005  # off by more is said; rounding to whole pairs is less
 _REPORTER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
-_KEPT_CHECKPOINTS = 2  # the newest may be half written when the process is killed
 
 
 class Progress(Protocol):
@@ -113,7 +113,7 @@ def train(
     folder.check(resume=resume, overwrite=overwrite)
     _check_device(settings)
     check_base_model(settings.base_model)
-    _join_ranks(settings)
+    join_ranks(cpu=settings.device == "cpu")
     rows = read_rows(folders, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)
     training = rows.select(~kept_out)
@@ -125,11 +125,13 @@ def train(
     identity = {
         **settings.identity(),
         "runs": [run.fingerprint for run in rows.runs],
-        "ranks": _ranks(),
+        "ranks": ranks(),
     }
-    with folder.claimed() if _is_main() else nullcontext():
-        if _is_main():
+    with folder.claimed() if is_main() else nullcontext():
+        if is_main():
             folder.begin(identity, overwrite=overwrite)
+            folder.remove_cut_off_checkpoints()
+        wait_for_all()
         if folder.finished:
             return Trained(out, folder.manifest(), already=True)
         started = time.monotonic()
@@ -140,28 +142,20 @@ def train(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         scores = _measured(trainer, rows.select(kept_out), prompts, settings)
         manifest = {
-            "format": 1,
-            "base_model": settings.base_model,
-            "runs": [{**asdict(run), "folder": str(run.folder)} for run in rows.runs],
-            "fingerprint": _digest(identity),
-            "methods": list(settings.methods),
-            "counts": {
-                **training.counts(),
-                "rows": len(training),
-                "pairs": len(pairs),
-                "groups": len(np.unique(training.group)),
-                "held_out_rows": int(kept_out.sum()),
-                "held_out_groups": len(np.unique(rows.group[kept_out])),
-            },
-            "settings": settings.identity(),
-            "steps": trainer.state.global_step,
-            "drawn": _drawn(sampler, trainer.state.global_step),
-            "prompts": asdict(prompts),
+            **describe(
+                settings,
+                identity,
+                training,
+                rows.select(kept_out),
+                sampler,
+                prompts=prompts,
+                steps=trainer.state.global_step,
+                ranks=ranks(),
+            ),
             "scores": scores,
             "seconds": round(time.monotonic() - started, 1),
-            "versions": _versions(),
         }
-        if _is_main():
+        if is_main():
             _save(folder, trainer.model, manifest)
     step = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None
     return Trained(out, manifest, resumed_at=step)
@@ -210,18 +204,27 @@ def _mix(settings: TrainingSettings) -> Any:
     )
 
 
-def _sampler(pairs: Dataset, settings: TrainingSettings) -> Any:
+def _sampler(pairs: Dataset, settings: TrainingSettings) -> HybridBatchSampler:
     """Return the sampler, so that what cannot be filled is refused before any model is read."""
     from bt_augment.training.hybrid_batches import HybridBatchSampler
 
-    return HybridBatchSampler(
+    sampler = HybridBatchSampler(
         pairs,
         settings.batch_size,
         seed=settings.seed,
         mix=_mix(settings),
         steps=settings.steps,
-        world_size=_ranks(),
+        world_size=ranks(),
     )
+    share = settings.augmented_share
+    # Without any made pair this is the native arm, of which nobody expects a share.
+    if share and sampler.index.made.any() and abs(sampler.made_share - share) > _SHARE_TOLERANCE:
+        logger.warning(
+            "the share of pairs without a native text is %.1f %%, not the %.1f %% asked for: "
+            "too few languages have pairs of both kinds",
+            100 * sampler.made_share, 100 * share,
+        )  # fmt: skip
+    return sampler
 
 
 def _trainer(
@@ -256,13 +259,13 @@ def _trainer(
     sampler = hybrid_batches(_mix(settings), steps=settings.steps)
     trainer = QuietTrainer(
         model=model,
-        args=_arguments(folder, settings, prompts, sampler),
+        args=training_arguments(folder.work, settings, prompts, sampler),
         train_dataset=pairs,
         loss=contrastive_loss(model, settings),
         evaluator=evaluator if stops else None,
         callbacks=[
             CheckpointMarks(folder),
-            ProgressReports(progress, settings.batch_size * _ranks()),
+            ProgressReports(progress, settings.batch_size * ranks()),
             *([EarlyStoppingCallback(settings.patience)] if stops else []),
         ],
     )
@@ -270,76 +273,10 @@ def _trainer(
     return trainer, prompts
 
 
-def _arguments(
-    folder: ModelFolder, settings: TrainingSettings, prompts: Prompts, sampler: Any
-) -> Any:
-    import torch
-    from sentence_transformers import SentenceTransformerTrainingArguments
-
-    stops = settings.patience > 0
-    gpu = torch.cuda.is_available() and settings.device != "cpu"
-    bf16 = settings.precision == "bf16" or (
-        settings.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
-    )
-    fp16 = settings.precision == "fp16" or (settings.precision == "auto" and gpu and not bf16)
-    steps = settings.eval_steps if stops else settings.save_steps
-    columns = ["passage", *(f"negative_{n + 1}" for n in range(settings.hard_negatives))]
-    values: dict[str, Any] = {
-        "output_dir": str(folder.work),
-        "max_steps": settings.steps,
-        "per_device_train_batch_size": settings.batch_size,
-        "learning_rate": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "warmup_steps": round(settings.warmup * (settings.steps or 0)),
-        "batch_sampler": sampler,
-        "prompts": {"question": prompts.query, **dict.fromkeys(columns, prompts.passage)},
-        "seed": settings.seed,
-        "data_seed": settings.seed,
-        "use_cpu": not gpu,
-        "bf16": bf16,
-        "fp16": fp16,
-        "dataloader_pin_memory": gpu,
-        "dataloader_drop_last": True,
-        "eval_strategy": "steps" if stops else "no",
-        "eval_steps": settings.eval_steps,
-        "save_strategy": "steps",
-        "save_steps": steps,
-        "save_total_limit": _KEPT_CHECKPOINTS,
-        "load_best_model_at_end": stops,
-        "metric_for_best_model": BEST_METRIC if stops else None,
-        "greater_is_better": True if stops else None,
-        "restore_callback_states_from_checkpoint": stops,
-        "logging_steps": max(1, (settings.steps or 10) // 10),
-        "report_to": settings.report_to,
-        "disable_tqdm": True,
-    }
-    return SentenceTransformerTrainingArguments(**values)
-
-
-def contrastive_loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
-    """Return the contrastive loss; cached where a batch is larger than what is encoded at once.
-
-    Gradient caching (Gao et al. 2021) gives the same gradients in the memory of a mini-batch, at
-    the price of a second forward pass.
-    """
-    from sentence_transformers.sentence_transformer.losses import (
-        CachedMultipleNegativesRankingLoss,
-        MultipleNegativesRankingLoss,
-    )
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-
-    scale = 1 / settings.temperature
-    if isinstance(model[0], StaticEmbedding) or settings.batch_size <= settings.mini_batch_size:
-        return MultipleNegativesRankingLoss(model, scale=scale)
-    return CachedMultipleNegativesRankingLoss(
-        model, scale=scale, mini_batch_size=settings.mini_batch_size
-    )
-
-
 def _measured(
     trainer: Any, kept_out: AlignedRows, prompts: Prompts, settings: TrainingSettings
 ) -> dict[str, float]:
-    if not len(kept_out) or not _is_main():
+    if not len(kept_out) or not is_main():
         return {}
     evaluator = held_out_retrieval(kept_out, prompts, settings.mini_batch_size)
     return reported(evaluator(trainer.model))
@@ -351,50 +288,3 @@ def _save(folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str
     write_card(folder.path, manifest)
     write_json(folder.path / MANIFEST, manifest)
     folder.remove_checkpoints()
-
-
-def _drawn(sampler: Any, steps: int) -> dict[str, Any]:
-    """Return what the steps that were trained consisted of."""
-    made = sum(int(sampler.index.made[b].sum()) for b in islice(sampler, steps * _ranks()))
-    examples = steps * _ranks() * sampler.batch_size
-    kinds = sampler.kinds[:steps]
-    return {
-        "monolingual_steps": kinds.count("monolingual"),
-        "cross_lingual_steps": kinds.count("cross-lingual"),
-        "made_share": round(made / examples, 6) if examples else 0.0,
-        "languages": {kind: list(names) for kind, names in sampler.languages.items()},
-    }
-
-
-def _digest(identity: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _join_ranks(settings: TrainingSettings) -> None:
-    """Join the other ranks where ``torchrun`` started several, on the device that is used."""
-    import torch
-    from accelerate import PartialState  # type: ignore[import-untyped]
-
-    PartialState(cpu=settings.device == "cpu" or not torch.cuda.is_available())
-
-
-def _ranks() -> int:
-    from accelerate import PartialState
-
-    return int(PartialState().num_processes)
-
-
-def _is_main() -> bool:
-    from accelerate import PartialState
-
-    return bool(PartialState().is_main_process)

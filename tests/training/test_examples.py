@@ -1,5 +1,7 @@
 """From shards to pairs: what is aligned, what is composed, what is refused."""
 
+import pickle
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,6 +10,8 @@ from training_rows import a_row
 from bt_augment.errors import RunFolderError, TrainingError
 from bt_augment.training.aligned_rows import held_out, read_rows
 from bt_augment.training.examples import compose_pairs, training_pairs
+from bt_augment.training.hard_negatives import HardNegatives
+from bt_augment.training.pair_index import PairIndex
 
 
 def texts(pairs):
@@ -174,3 +178,90 @@ def test_held_out_groups_are_whole_and_the_same_for_every_arm(finished):
 def test_at_least_one_group_is_held_out(run_of):
     rows = read_rows([run_of([a_row("1", "en"), a_row("2", "en")])])
     assert np.count_nonzero(held_out(rows, 1e-9, seed=0)) == 1
+
+
+def test_code_switched_rows_are_made_versions_like_any_other(run_of):
+    run = run_of(
+        [a_row("1", "en"), a_row("1", "en", "code_switch"), a_row("1", "pt", "translation")]
+    )
+    pairs = training_pairs([run])
+    index = PairIndex.of(pairs)
+    made = {
+        (question.split(".", 1)[1], passage.split(".", 1)[1])
+        for (question, passage), made in zip(
+            ((p["question"], p["passage"]) for p in pairs), index.made, strict=True
+        )
+        if made
+    }
+    assert made == {
+        ("en.code_switch", "en.code_switch"),
+        ("pt.translation", "pt.translation"),
+        ("en.code_switch", "pt.translation"),
+        ("pt.translation", "en.code_switch"),
+    }
+    assert len(set(index.group.tolist())) == 1
+    assert len(training_pairs([run], methods=["code_switch"])) == 1
+
+
+def test_a_batch_is_what_datasets_itself_would_look_up(finished):
+    pairs = training_pairs([finished])
+    places = [7, 3, 3, len(pairs) - 1, 0]
+    one_by_one = [pairs[place] for place in places]  # the way through Arrow
+    assert pairs.__getitems__(places) == one_by_one
+    assert pickle.loads(pickle.dumps(pairs)).__getitems__(places) == one_by_one
+
+
+def test_a_selection_of_pairs_is_a_data_set_like_any_other(finished):
+    pairs = training_pairs([finished])
+    few = pairs.select([9, 4, 5])
+    assert few.__getitems__([0, 2]) == [pairs[9], pairs[5]]
+    shuffled = pairs.shuffle(seed=1)
+    assert shuffled.__getitems__([1, 0]) == [shuffled[1], shuffled[0]]
+    numbers = pairs.with_format(None).__getitems__([2, 1])
+    assert [sorted(item) for item in numbers] == [sorted(pairs.column_names)] * 2
+
+
+def hard_negatives_of(run, count, batch_size, batches):
+    """Return, for each pair of each batch, (passage, its negatives)."""
+    rows = read_rows([run])
+    lookup = HardNegatives(rows, count=count, batch_size=batch_size)
+    pairs = compose_pairs(rows).with_transform(lookup, columns=["question_row", "passage_row"])
+    names = [f"negative_{number + 1}" for number in range(count)]
+    return [
+        [(item["passage"], [item[name] for name in names]) for item in pairs.__getitems__(batch)]
+        for batch in batches
+    ]
+
+
+def test_hard_negatives_of_a_pair_are_different_passages(run_of):
+    # Given passages with three questions each, and their round trips
+    run = run_of(
+        [
+            a_row(f"{group}{q}", "en", method, group_id=group, passage=f"{group} {method}")
+            for group in "abcd"
+            for q in range(3)
+            for method in ("native", "round_trip")
+        ]
+    )
+    for batch in hard_negatives_of(run, 2, 2, [[0, 6], [12, 20], [5, 23]]):
+        inside = {passage[0] for passage, _ in batch}
+        for _, negatives in batch:
+            groups = {negative[0] for negative in negatives}
+            assert len(groups) == 2
+            assert groups.isdisjoint(inside)
+
+
+def test_where_a_title_has_no_other_passage_any_of_the_language_serves(run_of):
+    run = run_of(
+        [a_row(str(i), "en", title="Alone" if i == 0 else "Rest") for i in range(5)]
+        + [a_row(str(i), "en", title=title) for i, title in ((5, None), (6, ""), (7, " "))]
+    )
+    (alone, rest, untitled) = (batch[0] for batch in hard_negatives_of(run, 3, 1, [[0], [1], [5]]))
+    sources = [
+        {negative.removeprefix("passage ").split(".")[0] for negative in negatives}
+        for _, negatives in (alone, rest, untitled)
+    ]
+    assert len(sources[0]) == 3
+    assert sources[1] == {"2", "3", "4"}
+    assert len(sources[2]) == 3
+    assert "5" not in sources[2]

@@ -169,6 +169,22 @@ def test_a_language_that_is_all_made_is_made_up_for_by_the_others():
     assert len(set(index.question_lang[drawn].tolist())) == 2
 
 
+@settings(max_examples=40, deadline=None)
+@given(shapes, mixes)
+def test_the_planned_share_is_the_share_that_is_drawn(shape, mix):
+    index = index_of(**shape)
+    sampler = sampler_of(index, **mix)
+    drawn = np.concatenate(list(sampler))
+    if mix["augmented_share"] is not None:
+        # Pairs of another kind stand in where a small language has no group left.
+        assert abs(index.made[drawn].mean() - sampler.made_share) * len(drawn) <= len(drawn) / 4
+    roomy = sampler_of(index_of(**{**shape, "groups": 60}), **mix)
+    drawn = np.concatenate(list(roomy))
+    if mix["augmented_share"] is not None:
+        made = index_of(**{**shape, "groups": 60}).made[drawn].sum()
+        assert made == round(roomy.made_share * len(drawn))
+
+
 def test_share_zero_and_one_leave_the_other_kind_out():
     index = index_of(20, languages=2)
     native = np.concatenate(list(sampler_of(index, augmented_share=0, steps=60)))
@@ -252,6 +268,12 @@ def test_a_language_too_small_for_a_batch_is_left_out_with_a_warning(caplog):
 @pytest.mark.parametrize("mix", [{"alpha": 1.5}, {"alpha": -0.1}, {"augmented_share": 2}])
 def test_values_out_of_range_are_refused(mix):
     with pytest.raises(TrainingError, match="from 0 to 1"):
+        hybrid_batches(**mix)
+
+
+@pytest.mark.parametrize("mix", [{"draw": "sized"}, {"language_pair_per": "step"}])
+def test_unknown_ways_to_draw_are_refused(mix):
+    with pytest.raises(TrainingError, match=r"it must be \w+ or \w+"):
         hybrid_batches(**mix)
 
 

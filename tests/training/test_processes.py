@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
 from training_rows import a_row
 
 from bt_augment.training.examples import training_pairs
@@ -71,6 +72,28 @@ def test_two_ranks_train_on_one_kind_per_step(aligned, xlmr, tmp_path):
         given = {tuple(question) for question, _ in ranks[number % 2][number // 2]}
         texts = [pairs[i]["question"].removeprefix("question ").split(".")[:2] for i in batch]
         assert given == {tuple(text) for text in texts}
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_two_ranks(environment, aligned, xlmr, tmp_path):
+    out = tmp_path / "model"
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        str(Path(sys.executable).with_name("bt-augment")), "train", str(aligned), "--base-model",
+        str(xlmr), "--batch-size", "5", "--steps", "12", "--save-steps", "5", "--max-length", "16",
+        "--device", "cpu", "--out", str(out),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("12 steps: ") == 1  # one rank speaks
+    manifest = json.loads((out / "training_manifest.json").read_text())
+    drawn = manifest["drawn"]
+    assert drawn["monolingual_steps"] + drawn["cross_lingual_steps"] == 12
+    assert drawn["made_share"] == 0.5
+    assert SentenceTransformer(str(out), device="cpu").encode(["a"]).shape == (1, 32)
 
 
 def test_a_killed_training_resumes_to_the_same_weights(

@@ -254,6 +254,7 @@ def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, t
         (folder.work / f"checkpoint-{step}").mkdir(parents=True)
         if mark:
             folder.mark_checkpoint(step)
+    folder.remove_cut_off_checkpoints()
     assert folder.last_checkpoint() == folder.work / "checkpoint-10"
     assert not (folder.work / "checkpoint-15").exists()
 
@@ -395,7 +396,100 @@ def test_hard_negatives_need_titles_and_passages(tiny_static, run_of, tmp_path):
     with pytest.raises(TrainingError, match="have no titles"):
         train([bare], tmp_path / "a", settings)
     few = run_of([a_row(str(i), "en") for i in range(8)], name="few")
-    with pytest.raises(TrainingError, match="only 8 different passages"):
+    with pytest.raises(TrainingError, match=r"only 8 different passages.*--batch-size to 7"):
         train(
             [few], tmp_path / "b", settings_of(tiny_static, hard_negatives=1, alpha=1, held_out=0)
         )
+
+
+def test_a_plain_bert_checkpoint_trains_with_mean_pooling(labse, finished, tmp_path):
+    base = labse.with_name(f"{labse.name}-bert")  # what lies beneath LaBSE's modules
+    out = tmp_path / "model"
+    train([finished], out, settings_of(base))
+    model = SentenceTransformer(str(out), device="cpu", local_files_only=True)
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling"]
+    name = "encoder.layer.0.attention.self.query.weight"
+    trained, before = load_file(out / "model.safetensors"), load_file(base / "model.safetensors")
+    assert not torch.equal(trained[name], before[name])
+
+
+def test_a_batch_larger_than_the_data_is_refused_before_any_model_is_read(
+    tiny_static, finished, tmp_path, monkeypatch
+):
+    from bt_augment.training import trainer
+
+    monkeypatch.setattr(trainer, "load_base_model", lambda *a, **k: pytest.fail("model read"))
+    with pytest.raises(TrainingError, match="Lower --batch-size to "):
+        train([finished], tmp_path / "out", settings_of(tiny_static, batch_size=500))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_share_that_cannot_be_had_is_said(tiny_static, run_of, tmp_path, caplog):
+    # Given translations only: Portuguese is all made, and every pair across has a native text
+    rows = [
+        row for i in range(20) for row in (a_row(str(i), "en"), a_row(str(i), "pt", "translation"))
+    ]
+    run = run_of(rows)
+    settings = settings_of(tiny_static, alpha=0, augmented_share=0.5, held_out=0)
+    with caplog.at_level(logging.WARNING):
+        drawn = train([run], tmp_path / "out", settings).manifest["drawn"]
+    assert drawn["made_share"] == 0
+    assert "is 0.0 %, not the 50.0 % asked for" in caplog.text
+    caplog.clear()
+    native = settings_of(tiny_static, alpha=1, methods=("native",), held_out=0)
+    train([run], tmp_path / "native", native)
+    assert "asked for" not in caplog.text
+
+
+def test_a_static_encoder_starts_with_longer_vectors_for_rarer_subwords(xlmr):
+    from bt_augment.training.static_encoder import load_tokenizer, static_encoder
+
+    torch.manual_seed(0)
+    first = static_encoder(f"static:{xlmr}", dimensions=512)[0].embedding.weight.detach()
+    pieces = json.loads(load_tokenizer(str(xlmr)).to_str())["model"]["vocab"]
+    probability = torch.tensor([score for _, score in pieces], dtype=torch.float64).exp()
+    # Arora et al. 2017: a / (a + p), times the length of 512 standard normals
+    expected = 1e-4 / (1e-4 + probability) * 512**0.5
+    assert torch.allclose(first.norm(dim=1).double(), expected, rtol=0.15)
+
+
+class Stop(Exception):
+    """What a user's interruption is to the trainer."""
+
+
+@pytest.mark.parametrize("patience", [0, 5])
+def test_a_static_encoder_resumes_to_the_same_weights(tiny_static, finished, tmp_path, patience):
+    settings = settings_of(
+        tiny_static, steps=20, save_steps=4, eval_steps=4, held_out=0.1, patience=patience
+    )
+
+    class Interruption:
+        def start(self, stage, total):
+            pass
+
+        def advance(self, stage, done):
+            if done == 10 * 8:
+                raise Stop
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    train([finished], whole, settings)
+    with pytest.raises(Stop):
+        train([finished], stopped, settings, progress=Interruption())
+    resumed = train([finished], stopped, settings, resume=True)
+    assert resumed.resumed_at == 8
+    assert not moved(weights(whole), weights(stopped))
+
+
+@pytest.mark.slow
+def test_training_reports_to_wandb(tiny_static, finished, tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    for name, value in (("WANDB_MODE", "offline"), ("WANDB_DIR", str(tmp_path))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    out = tmp_path / "model"
+    train([finished], out, settings_of(tiny_static, steps=10, report_to="wandb"))
+    import wandb
+
+    wandb.finish()
+    (log,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
+    assert b"train/loss" in log.read_bytes()
