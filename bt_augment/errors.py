@@ -43,6 +43,10 @@ class StorageError(BtAugmentError):
     """The disk refused: full, read-only, or the folder disappeared."""
 
 
+class ExportError(BtAugmentError):
+    """A run cannot be written in the form that was asked for."""
+
+
 class TrainingError(BtAugmentError):
     """Training cannot start: the pairs do not allow the settings, or the base is no encoder."""
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "filter": "Judge a run anew by other thresholds; translates nothing.",
     "inspect": "Show pairs of a run, with scores and verdicts.",
     "verify": "Check a run: files unchanged, books balanced.",
+    "export": "Write a run for another training tool.",
     "train": "Train a dense retriever on runs, in hybrid batches.",
     "evaluate": "Score an encoder on a retrieval benchmark, in all languages.",
     "compare": "Tell whether one result is better than another, or luck.",

@@ -26,6 +26,8 @@ from bt_augment.shards.manifest import (
 from bt_augment.shards.run_folder import QUARANTINE, read_run
 from bt_augment.shards.store import SPLITS, TRAIN, index_files, read_shard
 
+_LISTED = 5  # damaged shards named in one message
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -81,6 +83,23 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     if rows != entry.rows:
         return f"{entry.path}: holds {rows} rows instead of {entry.rows}"
     return None
+
+
+def sound_shards(folder: Path, split: str) -> list[ShardEntry]:
+    """Return the shards of a split of a finished run, each checked against the manifest.
+
+    Raises:
+        RunFolderError: the folder is no finished run, or a shard was changed, cut or lost.
+    """
+    entries = [unit.files[split] for unit in read_manifest(folder).units]
+    damaged = [problem for entry in entries if (problem := check_shard(folder, entry))]
+    if damaged:
+        listed = "\n".join(f"  {problem}" for problem in damaged[:_LISTED])
+        raise RunFolderError(
+            f"{folder}: is damaged:\n{listed}\nRestore it from a copy, or make it again with "
+            "--overwrite"
+        )
+    return entries
 
 
 def _unit_problems(folder: Path, unit: UnitEntry, native: bool) -> Iterator[str]:

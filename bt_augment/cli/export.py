@@ -1,0 +1,73 @@
+"""``bt-augment export``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from bt_augment.cli.common import common_options, print_json
+
+# Written out, as the package that knows them is imported only when the command runs.
+_FORMATS = ("sentence-transformers", "tevatron", "flagembedding", "beir", "squad")
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), required=True, help="For which tool."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write.",
+)
+@click.option(
+    "--negatives",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Passages that do not answer, for each row; 7 for tevatron and flagembedding unless "
+    "said, otherwise none.",
+)
+@click.option(
+    "--methods",
+    metavar="LIST",
+    help="Only rows of these methods, such as native,round_trip.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the negatives.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export in --out.")
+@common_options
+def command(
+    run: Path,
+    form: str,
+    out: Path,
+    negatives: int | None,
+    methods: str | None,
+    seed: int,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write the accepted pairs of run DIR for another training tool."""
+    from bt_augment.pairs.schema import METHODS
+    from bt_augment.shards.exporting import export
+
+    done = export(
+        run,
+        out,
+        form,
+        negatives=negatives,
+        methods=[m.strip() for m in methods.split(",")] if methods else METHODS,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json({"out": str(out), **asdict(done)})
+    elif not quiet:
+        click.echo(f"wrote {done.written:,} of {done.rows:,} accepted rows to {out}")
+        for path, count in done.files.items():
+            click.echo(f"    {path}: {count:,}")
+        for reason, count in done.left_out.items():
+            click.echo(f"left out, {reason}: {count:,}")

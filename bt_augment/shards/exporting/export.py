@@ -1,0 +1,167 @@
+"""A finished run, written in another tool's form: the whole folder or none of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from bt_augment.errors import ExportError, did_you_mean
+from bt_augment.pairs.schema import METHODS
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.exporting.base import Export, Exporter
+from bt_augment.shards.exporting.beir import Beir
+from bt_augment.shards.exporting.flagembedding import FlagEmbedding
+from bt_augment.shards.exporting.negatives import Negatives
+from bt_augment.shards.exporting.rows import ExportRows
+from bt_augment.shards.exporting.sentence_transformers import SentenceTransformers
+from bt_augment.shards.exporting.squad import Squad
+from bt_augment.shards.exporting.tevatron import Tevatron
+from bt_augment.shards.manifest import read_manifest
+from bt_augment.shards.store import TRAIN
+from bt_augment.shards.verification import sound_shards
+
+EXPORT = "export.json"
+README = "README.md"
+
+FORMATS: Mapping[str, type[Exporter]] = {
+    kind.name: kind for kind in (SentenceTransformers, Tevatron, FlagEmbedding, Beir, Squad)
+}
+
+
+def export(
+    folder: Path,
+    out: Path,
+    form: str,
+    *,
+    negatives: int | None = None,
+    methods: Collection[str] = METHODS,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Export:
+    """Write the accepted rows of a run, and the native ones it keeps, for another tool.
+
+    The folder appears when it is whole; a process killed before leaves ``.<name>.partial``, which
+    the next call removes. Memory holds one shard, and an id for each passage where the form needs
+    passages to be told apart.
+
+    Args:
+        folder: a finished run.
+        out: the folder to write.
+        form: a key of ``FORMATS``.
+        negatives: passages that do not answer, for each row; None is the form's own number.
+        methods: methods of the rows to take.
+        seed: of the choice of negatives.
+        overwrite: replace an earlier export.
+
+    Raises:
+        ExportError: the form, a method or the number of negatives is not possible, ``out`` is
+            taken, or no row can be written.
+        RunFolderError: the folder is no finished run, or one of its shards was damaged.
+        StorageError: the disk refused.
+    """
+    exporter = _exporter(form)
+    count = _negatives(exporter, negatives)
+    _check_methods(methods)
+    _check_out(out, overwrite=overwrite)
+    rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
+    partial = out.with_name(f".{out.name}.partial")
+    with storage_errors(out):
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True)
+        tally = exporter.write(rows, Negatives(rows, count, seed), partial)
+        left_out = dict(tally.left_out)
+        done = Export(
+            format=form,
+            rows=tally.written + sum(left_out.values()),
+            written=tally.written,
+            left_out=left_out,
+            files=dict(sorted(tally.files.items())),
+        )
+        if not done.written:
+            shutil.rmtree(partial)
+            raise ExportError(f"{folder}: no row can be written as {form}: {_why(done)}")
+        told = {
+            **asdict(done),
+            "negatives": count,
+            "methods": sorted(methods),
+            "seed": seed,
+            "run_fingerprint": read_manifest(folder).fingerprint(),
+        }
+        (partial / EXPORT).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (partial / README).write_text(_readme(exporter, done), encoding="utf-8")
+        _sync(partial)
+        if out.exists():
+            shutil.rmtree(out)
+        partial.replace(out)
+    return done
+
+
+def _exporter(form: str) -> Exporter:
+    if form not in FORMATS:
+        raise ExportError(
+            f"format {form!r} is unknown{did_you_mean(form, FORMATS)}; "
+            f"choose from {', '.join(FORMATS)}"
+        )
+    return FORMATS[form]()
+
+
+def _negatives(exporter: Exporter, asked: int | None) -> int:
+    if asked is None:
+        return exporter.negatives
+    if asked < 0:
+        raise ExportError(f"negatives: {asked} is below 0")
+    if asked and not exporter.takes_negatives:
+        raise ExportError(f"the format {exporter.name} has no place for negatives; leave them out")
+    return asked
+
+
+def _check_methods(methods: Collection[str]) -> None:
+    if unknown := next((m for m in methods if m not in METHODS), None):
+        raise ExportError(
+            f"method {unknown!r} is unknown{did_you_mean(unknown, METHODS)}; "
+            f"choose from {', '.join(METHODS)}"
+        )
+
+
+def _check_out(out: Path, *, overwrite: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / EXPORT).is_file():
+        raise ExportError(f"{out}: is not an earlier export; choose another --out")
+    if not overwrite:
+        raise ExportError(f"{out}: holds an earlier export; choose another --out, or --overwrite")
+
+
+def _why(done: Export) -> str:
+    if not done.left_out:
+        return "the run has no accepted rows of these methods"
+    return ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.items())
+
+
+def _readme(exporter: Exporter, done: Export) -> str:
+    matter = exporter.front_matter()
+    head = f"---\n{matter}---\n\n" if matter else ""
+    counts = "\n".join(f"| `{path}` | {count:,} |" for path, count in done.files.items())
+    left_out = "".join(f"- {count:,} {reason}\n" for reason, count in done.left_out.items())
+    return (
+        f"{head}# Question-answer pairs for {exporter.name}\n\n"
+        f"Written by bt-augment. {done.written:,} of {done.rows:,} accepted rows.\n\n"
+        f"| file | entries |\n|---|---|\n{counts}\n\n"
+        + (f"Left out:\n\n{left_out}\n" if left_out else "")
+        + f"{exporter.usage}\n\nThe licence of the run's input also holds for what is here.\n"
+    )
+
+
+def _sync(folder: Path) -> None:
+    """Return when the disk has every file below ``folder``."""
+    for path in [folder, *folder.rglob("*")]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
