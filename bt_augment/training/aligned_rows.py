@@ -13,18 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bt_augment.errors import RunFolderError, TrainingError, did_you_mean
+from bt_augment.errors import TrainingError, did_you_mean
 from bt_augment.languages import normalize_tag
 from bt_augment.pairs.schema import METHODS, NATIVE
-from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import TRAIN, read_shard
-from bt_augment.shards.verification import check_shard
+from bt_augment.shards.verification import sound_shards
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_LISTED = 5  # damaged shards named in one message
 _TEXTS = ("question", "passage", "title")
 _LABELS = ("id", "source_id", "group_id", "question_lang", "passage_lang", "method")
 
@@ -156,14 +154,7 @@ def _read(folders: Sequence[Path]) -> tuple[list[Run], list[Path], pa.Table]:
     """Return the runs, their shards, and the labels of all rows with ``input``, the input's key."""
     runs, shards, tables = [], [], []
     for folder in dict.fromkeys(f.resolve() for f in folders):
-        entries = [unit.files[TRAIN] for unit in read_manifest(folder).units]
-        damaged = [problem for entry in entries if (problem := check_shard(folder, entry))]
-        if damaged:
-            listed = "\n".join(f"  {problem}" for problem in damaged[:_LISTED])
-            raise RunFolderError(
-                f"{folder}: is damaged:\n{listed}\nRestore it from a copy, or make it again with "
-                "--overwrite"
-            )
+        entries = sound_shards(folder, TRAIN)
         source = _input_key(read_run(folder), folder)
         digest = hashlib.sha256("".join(e.sha256 for e in entries).encode()).hexdigest()
         runs.append(Run(folder, digest, sum(e.rows for e in entries)))
