@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +13,23 @@ from bt_augment.cli.common import common_options, print_json
 from bt_augment.cli.summary import print_totals
 
 if TYPE_CHECKING:
-    from bt_augment.shards.browsing import Example
+    from rich.console import Console
+
+    from bt_augment.cli.pair_view import PairView
 
 _PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a pair, at a glance
+
+
+def _pattern(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> re.Pattern[str] | None:
+    """Return a regular expression that is found in any case."""
+    if value is None:
+        return None
+    try:
+        return re.compile(value, re.IGNORECASE)
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is not a regular expression: {error}") from error
 
 
 @click.command("inspect")
@@ -21,9 +37,23 @@ _PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a
 @click.option(
     "-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs to show."
 )
+@click.option(
+    "--page",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Which page of -n pairs to show.",
+)
 @click.option("--rejected", is_flag=True, help="Show rejected pairs.")
 @click.option("--reason", metavar="PREFIX", help="Only pairs rejected for this, such as fidelity.")
 @click.option("--route", metavar="ROUTE", help="Only pairs of this route, such as en:pt:en.")
+@click.option(
+    "--grep",
+    "pattern",
+    callback=_pattern,
+    metavar="REGEX",
+    help="Only pairs with this in a native, pivot or new text, in any case.",
+)
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
@@ -31,17 +61,28 @@ _PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a
     help="Show N pairs drawn at random instead of the first ones.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
+@click.option("--diff", is_flag=True, help="Mark the words that a round trip changed.")
 @click.option("--full", is_flag=True, help="Show whole passages.")
+@click.option(
+    "--pager/--no-pager",
+    "paged",
+    default=None,
+    help="Show in a pager; by default on a terminal, where there is more than fits.",
+)
 @common_options
 def command(
     run: Path,
     count: int,
+    page: int,
     rejected: bool,
     reason: str | None,
     route: str | None,
+    pattern: re.Pattern[str] | None,
     sample: int | None,
     seed: int,
+    diff: bool,
     full: bool,
+    paged: bool | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -49,69 +90,45 @@ def command(
     from bt_augment.shards.browsing import browse
     from bt_augment.shards.manifest import read_manifest
 
+    if sample and page > 1:
+        raise click.UsageError("--sample has no pages; draw another sample with --seed")
     examples = browse(
         run,
         sample or count,
+        skip=(page - 1) * count,
         rejected=rejected,
         reason=reason,
         route=route,
+        pattern=pattern,
         seed=seed if sample else None,
     )
     if as_json:
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
     if not examples:
-        click.echo("no such pair in this run")
-    for example in examples:
-        _show(example, None if full else _PASSAGE_CHARACTERS)
+        click.echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
+    else:
+        from bt_augment.cli.pair_view import PairView
+
+        limit = None if full else _PASSAGE_CHARACTERS
+        _print([PairView(e, limit=limit, diff=diff) for e in examples], paged)
+        if not sample and len(examples) == count:
+            click.echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
         click.echo()
         print_totals(run, read_manifest(run).totals)
 
 
-def _show(example: Example, limit: int | None) -> None:
+def _print(views: list[PairView], paged: bool | None) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    row, source = example.row, example.source
     console = Console()
-    reasons = row["reject_reasons"]
-    verdict = Text("accepted", "green") if not reasons else Text("rejected: ", "red")
-    verdict.append(", ".join(reasons))
-    table = Table(show_header=False, box=None, pad_edge=False, expand=True)
-    table.add_column(style="bold", no_wrap=True, width=10)
-    table.add_column()
-    for name in ("question", "passage"):
-        if source:
-            table.add_row(name, Text(_cut(source[name], limit)))
-        if row[f"pivot_{name}"]:
-            table.add_row(f"  {row['route'][-2]}", Text(_cut(row[f"pivot_{name}"], limit), "dim"))
-        table.add_row(f"  {row['route'][-1]}", Text(_cut(row[name], limit), "cyan"))
-    if row["answers"]:
-        table.add_row("answers", Text(_answers(row["answers"])))
-    table.add_row("scores", Text(_scores(row["scores"]), "dim"))
-    table.add_row("verdict", verdict)
-    console.rule(Text(row["id"]), align="left")
-    console.print(table)
+    if paged is None:
+        paged = console.is_terminal and _lines(console, views) > console.height
+    with console.pager(styles=True) if paged else nullcontext():
+        for view in views:
+            console.print(view)
 
 
-def _cut(text: str, limit: int | None) -> str:
-    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _answers(answers: list[dict[str, Any]]) -> str:
-    shown = dict.fromkeys(
-        f"{a['text']} (at {a['start']})" if a["start"] >= 0 else f"{a['text']} (not located)"
-        for a in answers
-    )
-    return "; ".join(shown)
-
-
-def _scores(scores: dict[str, float | None]) -> str:
-    families: dict[str, list[str]] = {}
-    for name, value in scores.items():
-        if value is not None:
-            family, score = name.split(".", 1)
-            families.setdefault(family, []).append(f"{score} {value:.3g}")
-    return "\n".join(f"{family}: {', '.join(shown)}" for family, shown in families.items())
+def _lines(console: Console, views: list[PairView]) -> int:
+    return sum(len(console.render_lines(view)) for view in views)

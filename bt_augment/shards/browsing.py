@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.manifest import UnitEntry, read_manifest
 from bt_augment.shards.store import REJECTED, TRAIN, read_shard
+
+_SEARCHED = ("question", "passage", "pivot_question", "pivot_passage")
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,11 @@ def browse(
     folder: Path,
     count: int,
     *,
+    skip: int = 0,
     rejected: bool = False,
     reason: str | None = None,
     route: str | None = None,
+    pattern: re.Pattern[str] | None = None,
     seed: int | None = None,
 ) -> list[Example]:
     """Return ``count`` made rows that fit: the first ones, or a random sample.
@@ -39,17 +44,32 @@ def browse(
     Args:
         folder: a finished run.
         count: rows at most.
+        skip: fitting rows to pass over first; for the pages after the first one.
         rejected: look among the rejected rows instead of the accepted ones.
         reason: prefix of a reject reason, such as ``fidelity``; implies ``rejected``.
         route: as the user writes it, such as ``en:pt:en``.
+        pattern: found in the question or the passage, in the made, pivot or native text.
         seed: draw a sample, each row as likely as any other, in place of the first rows.
 
     Raises:
         RunFolderError: the folder is no finished run, or damaged.
     """
     split = REJECTED if rejected or reason else TRAIN
-    examples = _examples(folder, split, reason, route)
-    return list(islice(examples, count)) if seed is None else _sample(examples, count, seed)
+    examples = (
+        example
+        for example in _examples(folder, split, reason, route)
+        if pattern is None or any(pattern.search(text) for text in _texts(example))
+    )
+    if seed is None:
+        return list(islice(examples, skip, skip + count))
+    return _sample(examples, count, seed)
+
+
+def _texts(example: Example) -> Iterator[str]:
+    for values in (example.row, example.source or {}):
+        for name in _SEARCHED:
+            if text := values.get(name):
+                yield text
 
 
 def _sample(examples: Iterator[Example], count: int, seed: int) -> list[Example]:

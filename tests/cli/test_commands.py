@@ -121,6 +121,35 @@ def test_inspect_shows_original_pivot_new_text_scores_and_verdict(command, finis
     assert "chrf" in words
 
 
+def test_inspect_marks_what_a_round_trip_changed(command, finished):
+    (pair,) = command("inspect", finished, "-n", 1, "--route", "en:pt:en", "--json").json
+    shown = command("inspect", finished, "-n", 1, "--route", "en:pt:en", "--diff", "--full").out
+    flat = " ".join(line[10:].strip() for line in shown.splitlines())
+    assert "[-" in flat
+    assert "{+" in flat
+    kept = re.sub(r"\[-(.*?)-\]", r"\1", flat)
+    assert " ".join(pair["source"]["question"].split()) in kept
+    # And a translation, all of which differs, is left unmarked
+    assert "[-" not in command("inspect", finished, "-n", 1, "--route", "en:pt", "--diff").out
+
+
+def test_inspect_turns_pages_and_greps(command, finished):
+    first, second = (
+        [e["row"]["id"] for e in command("inspect", finished, "-n", 2, "--page", n, "--json").json]
+        for n in (1, 2)
+    )
+    assert len({*first, *second}) == 4
+    assert "--page 3 shows more" in command("inspect", finished, "-n", 2, "--page", 2).out
+    assert "there are fewer" in command("inspect", finished, "--page", 9999).out
+    found = command("inspect", finished, "--grep", "LIGHTHOUSE", "--json").json
+    assert found
+    assert all("lighthouse" in json.dumps(pair).lower() for pair in found)
+    broken = command("inspect", finished, "--grep", "(")
+    assert broken.code == 2
+    assert "not a regular expression" in broken.err
+    assert command("inspect", finished, "--sample", 2, "--page", 2).code == 2
+
+
 def test_inspect_selects_rejected_rows_by_reason_and_route(command, finished):
     rejected = command("inspect", finished, "--rejected", "-n", 1000, "--json").json
     assert all(example["row"]["reject_reasons"] for example in rejected)

@@ -1,3 +1,5 @@
+import re
+
 from bt_augment.shards.browsing import browse
 
 
@@ -30,3 +32,28 @@ def test_a_sample_is_drawn_by_its_seed_from_what_fits(finished):
     assert sample(1) == sample(1) != sample(2)
     assert len(set(sample(1))) == 6
     assert [x for x in everything if x in sample(1)] == sample(1)
+
+
+def test_pages_follow_each_other_without_gap_or_overlap(finished):
+    everything = [e.row["id"] for e in browse(finished, 12)]
+    pages = [[e.row["id"] for e in browse(finished, 5, skip=skip)] for skip in (0, 5, 10)]
+    assert [row_id for page in pages for row_id in page][:12] == everything
+
+
+def test_a_pattern_is_looked_for_in_native_pivot_and_made_text(finished, split_rows):
+    pattern = re.compile("faro[ls]|lighthouse", re.IGNORECASE)
+    natives = {row["id"]: row for row in split_rows(finished, "train") if row["method"] == "native"}
+    expected = [
+        row["id"]
+        for row in split_rows(finished, "train")
+        if row["method"] != "native"
+        and any(
+            pattern.search(text or "")
+            for values in (row, natives[row["source_id"]])
+            for name, text in values.items()
+            if name in ("question", "passage", "pivot_question", "pivot_passage")
+        )
+    ]
+    found = [e.row["id"] for e in browse(finished, 1000, pattern=pattern)]
+    assert found == expected
+    assert 0 < len(found) < len(browse(finished, 1000))
