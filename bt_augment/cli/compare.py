@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from bt_augment.cli.common import common_options, print_json
+
+if TYPE_CHECKING:
+    from bt_augment.evaluation import Arm
 
 
 @click.command("compare")
@@ -32,6 +39,13 @@ from bt_augment.cli.common import common_options, print_json
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the resampling over queries."
 )
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for heat maps of language pairs, and curves over alpha and data size, as SVG and "
+    "PDF.",
+)
 @common_options
 def command(
     results: tuple[str, ...],
@@ -39,6 +53,7 @@ def command(
     correction: str,
     form: str,
     seed: int,
+    figures: Path | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -48,8 +63,23 @@ def command(
     """
     from bt_augment.evaluation import Arm, compare
 
-    comparison = compare([Arm.parse(text) for text in results], metric, correction, seed)
+    arms = [Arm.parse(text) for text in results]
+    comparison = compare(arms, metric, correction, seed)
+    content = comparison.as_dict()
+    if figures is not None:
+        content["figures"] = _draw(arms, metric, figures, quiet=quiet)
     if as_json:
-        print_json(comparison.as_dict())
+        print_json(content)
     else:
         click.echo(comparison.table(form))
+
+
+def _draw(arms: Sequence[Arm], metric: str, folder: Path, *, quiet: bool) -> list[str]:
+    from bt_augment.reporting import write_figures
+
+    drawn = write_figures(arms, metric, folder)
+    if not quiet:  # beside the table, which may go into a file
+        for sentence in drawn.left_out:
+            click.echo(sentence, err=True)
+        click.echo(f"wrote {len(drawn.files)} files to {folder}", err=True)
+    return [str(path) for path in drawn.files]

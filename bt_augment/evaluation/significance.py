@@ -14,6 +14,7 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
 RANDOMISATION = "paired randomisation over queries; bootstrap interval"
+PAIRED_T = "paired t-test over queries"
 CROSSED = "queries and seeds random, crossed; t with Satterthwaite's degrees of freedom"
 
 _BLOCK = 1 << 23  # random numbers drawn at a time
@@ -63,7 +64,7 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
     if (len(first) == 1) != (len(second) == 1):
         raise ValueError("one arm has one run, the other several")
     if len(first) > 1:
-        return _crossed(first, second)
+        return analytic_effect(first, second)
     return _randomised(second[0] - first[0], seed)
 
 
@@ -102,25 +103,47 @@ def _blocks(size: int) -> Iterator[int]:
         yield min(step, RESAMPLES - start)
 
 
-def _crossed(first: Floats, second: Floats) -> Effect:
+def analytic_effect(first: Floats, second: Floats) -> Effect:
+    """Return the effect of the second arm by Student's t, without resampling.
+
+    For many comparisons at once, such as every pair of languages. Several runs each are tested as
+    :func:`measure_effect` does; of one run each, this is the paired t-test over queries.
+
+    Args:
+        first: scores, shape (runs, queries).
+        second: scores of the same queries in the same order; as many runs, or one as it.
+    """
     from scipy.stats import t
 
     number = first.shape[1]
     differences = second.mean(axis=0) - first.mean(axis=0)
     effect = float(differences.mean())
-    parts = [(differences.var(ddof=1) / number, number - 1)]
+    queries = differences.var(ddof=1) / number if number > 1 else 0.0
+    parts = [(queries, number - 1)]
     residual = 0.0
     for runs in (first, second):
         count = len(runs)
+        if count == 1:
+            continue  # what another seed would give is not known
         parts.append((runs.mean(axis=1).var(ddof=1) / count, count - 1))
         rest = runs - runs.mean(axis=1, keepdims=True) - runs.mean(axis=0) + runs.mean()
         residual += (rest**2).sum() / ((count - 1) * (number - 1)) / (count * number)
-    queries, seeds = parts[0][0], parts[1][0] + parts[2][0]
+    seeds = sum(part for part, _ in parts[1:])
+    method = CROSSED if len(parts) > 1 else PAIRED_T
     variance = max(queries + seeds - residual, queries, seeds)
     if variance == 0:
-        return Effect(effect, effect, effect, float(effect == 0), CROSSED)
-    freedom = variance**2 / sum(part**2 / df for part, df in parts)
+        return Effect(effect, effect, effect, float(effect == 0), method)
+    freedom = variance**2 / sum(part**2 / df for part, df in parts if part)
     error = float(np.sqrt(variance))
     reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     p = float(2 * t.sf(abs(effect) / error, freedom))
-    return Effect(effect, effect - reach, effect + reach, p, CROSSED)
+    return Effect(effect, effect - reach, effect + reach, p, method)
+
+
+def mean_with_interval(values: Floats) -> Effect:
+    """Return the mean over runs and queries as an effect over nothing, with its 95 % interval.
+
+    Args:
+        values: scores, shape (runs, queries).
+    """
+    return analytic_effect(np.zeros_like(values), values)

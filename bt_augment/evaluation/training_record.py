@@ -30,8 +30,8 @@ class TrainingRecord:
         runs: run folders it was trained on, each with the fingerprint of its rows.
         methods: methods of the rows taken.
         languages: languages of the rows taken; None for all.
-        summary: what results carry of it: base model, methods, rows (in all and by method), pairs,
-            steps, alpha, augmented share, batch size and seed.
+        summary: what results carry of it: base model, fingerprints of the runs, methods, rows (in
+            all and by method), pairs, steps, alpha, augmented share, batch size and seed.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
             languages=None if languages is None else tuple(map(normalize_tag, languages)),
             summary={
                 "base_model": content["base_model"],
+                "runs": [run["fingerprint"] for run in content["runs"]],
                 "methods": content["methods"],
                 "rows": counts["rows"],
                 "rows_by_method": counts["methods"],

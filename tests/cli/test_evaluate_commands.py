@@ -41,6 +41,11 @@ def test_evaluate_and_compare(command, model, data, tmp_path):
     assert compared.code == 0, compared.err
     assert "| mono | b |" in compared.out
     assert "cross" not in compared.out
+    drawn = command("compare", out, tmp_path / "b.json", "--figures", tmp_path / "figures")
+    assert drawn.code == 0, drawn.err
+    assert drawn.out == compared.out  # the table alone
+    assert "no curve of alpha" in drawn.err
+    assert len(list((tmp_path / "figures").glob("heat-map-*.svg"))) == 3
     as_json = command("compare", out, tmp_path / "b.json", "--json").json
     assert as_json["lines"][1]["effect"]["p"] == 1.0
 
@@ -50,6 +55,8 @@ def test_user_errors_exit_with_2_and_no_traceback(command, model, data, tmp_path
     for extra, message in (
         ((model, "--benchmark", "xquad-r", "--languages", "en,th"), "has no language th"),
         ((model, "--benchmark", "squad"), "unknown benchmark 'squad'"),
+        ((model, "--benchmark", "xquad-r", "--settings", ","), "no setting is named"),
+        ((tmp_path, "--benchmark", "xquad-r"), "so it holds no encoder"),
     ):
         done = command("evaluate", *extra, *arguments)
         assert done.code == 2, done.err

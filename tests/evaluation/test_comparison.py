@@ -9,13 +9,18 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_1samp, ttest_rel
 
 from bt_augment.errors import InputError
 from bt_augment.evaluation import Arm, compare
 from bt_augment.evaluation.metrics import Scores
 from bt_augment.evaluation.results import ScoreTable, write_results
-from bt_augment.evaluation.significance import holm, measure_effect
+from bt_augment.evaluation.significance import (
+    analytic_effect,
+    holm,
+    mean_with_interval,
+    measure_effect,
+)
 
 
 def test_the_randomisation_test_is_the_exact_one():
@@ -41,6 +46,50 @@ def test_many_queries_agree_with_the_paired_t_test():
     interval = t_test.confidence_interval()
     assert result.low == pytest.approx(interval.low, abs=0.003)
     assert result.high == pytest.approx(interval.high, abs=0.003)
+
+
+def test_without_resampling_one_run_each_is_the_paired_t_test():
+    random = np.random.default_rng(6)
+    first, second = random.random((1, 30)), random.random((1, 30))
+    expected = ttest_rel(second[0], first[0])
+    result = analytic_effect(first, second)
+    interval = expected.confidence_interval()
+    assert (result.effect, result.low, result.high, result.p) == pytest.approx(
+        ((second - first).mean(), interval.low, interval.high, expected.pvalue)
+    )
+
+
+def test_the_interval_of_one_runs_mean_is_students():
+    scores = np.random.default_rng(7).random((1, 50))
+    interval = ttest_1samp(scores[0], 0).confidence_interval()
+    result = mean_with_interval(scores)
+    assert (result.effect, result.low, result.high) == pytest.approx(
+        (scores.mean(), interval.low, interval.high)
+    )
+
+
+def test_the_crossed_variance_worked_by_hand():
+    """Two runs of two questions in one arm, against nothing.
+
+    Means of the questions 1 and 4, of the runs 2 and 3: variances 4.5 and 0.5, each over 2. The
+    residuals are all 0.5 in size: 4 x 0.25 over 1 degree of freedom, over 4.
+    """
+    result = mean_with_interval(np.array([[0.0, 4.0], [2.0, 4.0]]))
+    questions, runs, residual = 4.5 / 2, 0.5 / 2, 4 * 0.25 / 4
+    variance = questions + runs - residual
+    freedom = variance**2 / (questions**2 / 1 + runs**2 / 1)
+    assert result.effect == 2.5
+    assert result.high - 2.5 == pytest.approx(t.ppf(0.975, freedom) * variance**0.5)
+
+
+def test_intervals_over_questions_and_seeds_hold_the_truth_as_often_as_they_say():
+    random = np.random.default_rng(8)
+    held = 0
+    for _ in range(400):
+        runs = 0.5 + random.normal(0, 1, 100) + random.normal(0, 0.15, (3, 1))
+        result = mean_with_interval(runs + random.normal(0, 0.5, (3, 100)))
+        held += result.low < 0.5 < result.high
+    assert 0.91 < held / 400 < 0.985
 
 
 def test_equal_arms_have_no_effect():

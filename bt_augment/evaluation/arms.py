@@ -1,0 +1,154 @@
+"""Arms of an experiment, and the scores per query of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_augment.errors import InputError
+from bt_augment.evaluation.results import read_results
+
+Floats = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training, by the results of its runs.
+
+    Attributes:
+        name: what the table calls it.
+        results: one results file per run (seed).
+    """
+
+    name: str
+    results: tuple[Path, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Return the arm written as ``FILE``, or as ``NAME=FILE,FILE,...``."""
+        name, equals, files = text.partition("=")
+        if Path(text).is_file() or not equals:
+            return cls(Path(text).name.removesuffix(".json"), (Path(text),))
+        return cls(name, tuple(Path(file) for file in files.split(",")))
+
+
+@dataclass(frozen=True)
+class LoadedArm:
+    """An arm with its results, as far as one measure goes.
+
+    Attributes:
+        arm: whose they are.
+        contents: the results file of each run.
+        tables: of each run, the scores per query by the measure.
+    """
+
+    arm: Arm
+    contents: tuple[dict[str, Any], ...]
+    tables: tuple[pa.Table, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the arm's name."""
+        return self.arm.name
+
+    def by_question(self, setting: str) -> tuple[Names, Floats] | None:
+        """Return question ids and scores, shape (runs, questions); their mean is the macro average.
+
+        The scores of a question in all languages and pairs of languages are one, weighted as in
+        the macro average. None where a run was not measured in the setting.
+
+        Raises:
+            InputError: the runs were evaluated on different questions.
+        """
+        return self._scores(pc.field("setting") == setting)
+
+    def by_pair(self, query_language: str, candidate_language: str) -> Floats | None:
+        """Return the scores of one pair of languages, shape (runs, questions).
+
+        Raises:
+            InputError: the runs were evaluated on different questions.
+        """
+        found = self._scores(
+            (pc.field("query_language") == query_language)
+            & (pc.field("candidate_language") == candidate_language)
+        )
+        return None if found is None else found[1]
+
+    def _scores(self, wanted: pc.Expression) -> tuple[Names, Floats] | None:
+        rows = []
+        ids: Names | None = None
+        for path, table in zip(self.arm.results, self.tables, strict=True):
+            chosen = table.filter(wanted)
+            if not chosen.num_rows:
+                return None
+            questions, values = _by_question(chosen)
+            if ids is not None and not np.array_equal(ids, questions):
+                raise InputError(
+                    f"{path}: was evaluated on other questions than {self.arm.results[0]}"
+                )
+            ids = questions
+            rows.append(values)
+        return None if ids is None else (ids, np.stack(rows))
+
+
+def load_arms(arms: Sequence[Arm], metric: str) -> list[LoadedArm]:
+    """Return the arms with their results.
+
+    Args:
+        arms: one or more.
+        metric: the measure whose scores are wanted.
+
+    Raises:
+        InputError: results that cannot be read, or that are not of one benchmark.
+    """
+    loaded = []
+    for arm in arms:
+        read = [_read(path, metric) for path in arm.results]
+        loaded.append(LoadedArm(arm, tuple(c for c, _ in read), tuple(t for _, t in read)))
+    _check_same([pair for part in loaded for pair in
+                 zip(part.arm.results, part.contents, strict=True)])  # fmt: skip
+    return loaded
+
+
+def _read(path: Path, metric: str) -> tuple[dict[str, Any], pa.Table]:
+    content, table = read_results(path)
+    return content, table.filter(pc.field("measure") == metric)
+
+
+def _check_same(results: Sequence[tuple[Path, dict[str, Any]]]) -> None:
+    first_path, first = results[0]
+    for path, content in results[1:]:
+        for key in ("benchmark", "candidate_text", "counts"):
+            if content.get(key) != first.get(key):
+                raise InputError(
+                    f"{path} and {first_path} cannot be compared: {key} is "
+                    f"{_short(content.get(key))} in the one and {_short(first.get(key))} in the "
+                    "other"
+                )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _by_question(table: pa.Table) -> tuple[npt.NDArray[np.str_], Floats]:
+    pairs = [
+        table.column(name).combine_chunks().cast(pa.string()).fill_null("").to_numpy(False)
+        for name in ("query_language", "candidate_language")
+    ]
+    _, pair = np.unique(np.char.add(np.char.add(pairs[0].astype(str), " "), pairs[1].astype(str)),
+                        return_inverse=True)  # fmt: skip
+    sizes = np.bincount(pair)
+    weights = 1 / (len(sizes) * sizes[pair])
+    names, question = np.unique(table.column("query").to_numpy().astype(str), return_inverse=True)
+    sums = np.bincount(question, table.column("value").to_numpy() * weights).astype(np.float64)
+    return names, sums * len(names)

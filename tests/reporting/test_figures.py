@@ -1,0 +1,180 @@
+"""Figures: what is in them, which are drawn, and that the files are whole and stable."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from bt_augment.errors import InputError, MissingDependencyError
+from bt_augment.evaluation.arms import load_arms
+from bt_augment.reporting import figures as module
+from bt_augment.reporting import style, write_figures
+from bt_augment.reporting.curve import ALPHA, SIZE, draw_curves, series_of
+from bt_augment.reporting.heat_map import draw_gains, draw_scores, pair_gains, pair_scores
+
+METRIC = "RR@20"
+
+
+def matrix(path):
+    return json.loads(path.read_bytes())["matrix"][METRIC]
+
+
+def test_a_heat_map_shows_the_mean_of_the_runs(arm, grid):
+    (loaded,) = load_arms([arm("native", seeds=3)], METRIC)
+    scores = pair_scores(loaded, METRIC)
+    assert scores.queries == scores.candidates == ("en", "pt")
+    for (query, candidate), value in zip(grid, scores.values.ravel(), strict=True):
+        runs = [matrix(path)[query][candidate] for path in loaded.arm.results]
+        assert value == pytest.approx(np.mean(runs))
+
+
+def test_gains_are_differences_and_only_those_beyond_luck_are_bold(arm):
+    base, other = load_arms([arm("a"), arm("b", better=("pt", "en"))], METRIC)
+    gains = pair_gains(base, other, pair_scores(other, METRIC))
+    expected = matrix(other.arm.results[0])["pt"]["en"] - matrix(base.arm.results[0])["pt"]["en"]
+    assert gains.values[1, 0] == pytest.approx(expected)
+    assert gains.values[1, 0] == pytest.approx(0.3, abs=0.02)
+
+    pairs = [[(q, c) for c in gains.candidates] for q in gains.queries]
+    tests = np.array(
+        [
+            [ttest_rel(other.by_pair(*p)[0], base.by_pair(*p)[0]).pvalue for p in row]
+            for row in pairs
+        ]
+    )
+    order = np.sort(tests.ravel())
+    corrected = np.maximum.accumulate(order * [4, 3, 2, 1])
+    bold = order[corrected < 0.05]
+    assert gains.marked.sum() == len(bold) >= 1
+    assert gains.marked[1, 0]
+    assert (gains.marked == np.isin(tests, bold)).all()
+
+
+def test_numbers_in_a_heat_map_can_be_read(arm):
+    base, other = load_arms([arm("a"), arm("b", better=("pt", "en"))], METRIC)
+    with style.styled():
+        scores = pair_scores(base, METRIC)
+        shown = draw_scores(scores, "a", METRIC, (0.5, 0.9)).axes[0]
+        gains = draw_gains(pair_gains(base, other, scores), "b over a", METRIC).axes[0]
+    assert [text.get_text() for text in shown.texts] == [
+        f"{value:.2f}".removeprefix("0") for value in scores.values.ravel()
+    ]
+    assert [label.get_text() for label in shown.get_yticklabels()] == ["en", "pt"]
+    assert gains.texts[2].get_text().startswith("+.")
+    assert gains.texts[2].get_fontweight() == "bold"
+
+
+def test_arms_that_differ_in_alpha_alone_are_one_curve(arm):
+    arms = [
+        *(arm(f"n{a}", alpha=a, methods=["native"], augmented_share=None) for a in (1.0, 0.0, 0.5)),
+        *(arm(f"b{a}", alpha=a) for a in (0.0, 1.0)),
+        arm("other data", alpha=0.2, runs=["0" * 64]),
+        arm("not ours", trained=False),
+    ]
+    curves = series_of(load_arms(arms, METRIC), ALPHA)
+    assert {c.label: [x for x, _ in c.points] for c in curves} == {
+        "native": [0.0, 0.5, 1.0],
+        "native + round trip": [0.0, 1.0],
+    }
+    assert set(curves[0].points[0][1]) == {"mono", "cross", "multi"}
+    assert series_of(load_arms(arms, METRIC), SIZE) == []
+
+
+def test_curves_that_the_manifests_call_alike_go_by_their_first_arm(arm):
+    arms = [
+        arm(f"{name} {alpha}", alpha=alpha, runs=[name])
+        for name in ("filtered", "unfiltered")
+        for alpha in (0.0, 1.0)
+    ]
+    labels = {c.label for c in series_of(load_arms(arms, METRIC), ALPHA)}
+    assert labels == {"filtered 0.0", "unfiltered 0.0"}
+
+
+def test_arms_named_together_are_one_curve_over_the_size_of_the_data(arm):
+    arms = [arm(f"{n}@{rows}", rows=rows) for n in ("native", "all") for rows in (3000, 1000)]
+    arms += [arm("alone", rows=9000), arm("near@1", rows=1000), arm("near@2", rows=1020)]
+    curves = series_of(load_arms(arms, METRIC), SIZE)
+    assert {c.label: [x for x, _ in c.points] for c in curves} == {
+        "native": [1000, 3000],
+        "all": [1000, 3000],
+    }
+
+
+def test_points_are_macro_averages_with_their_interval(arm):
+    arms = [arm(f"a{alpha}", alpha=alpha, seeds=3) for alpha in (0.0, 1.0)]
+    (curve,) = series_of(load_arms(arms, METRIC), ALPHA)
+    for (_, means), part in zip(curve.points, arms, strict=True):
+        for setting, effect in means.items():
+            runs = [json.loads(p.read_bytes())["settings"][setting][METRIC] for p in part.results]
+            assert effect.effect == pytest.approx(np.mean(runs))
+            assert effect.low < effect.effect < effect.high
+
+
+def test_panels_have_one_scale(arm):
+    arms = [arm(f"a{alpha}", alpha=alpha, mono=0.5 + 0.3 * alpha) for alpha in (0.0, 1.0)]
+    with style.styled():
+        figure = draw_curves(series_of(load_arms(arms, METRIC), ALPHA), ALPHA, METRIC)
+    spans = {round(high - low, 6) for low, high in (axes.get_ylim() for axes in figure.axes)}
+    assert len(figure.axes) == 3
+    assert len(spans) == 1
+
+
+def test_files_are_whole_and_the_same_each_time(arm, tmp_path):
+    arms = [arm("native@0", alpha=0.0), arm("native@1", alpha=1.0, rows=2000)]
+    first = write_figures(arms, METRIC, tmp_path / "one")
+    second = write_figures(arms, METRIC, tmp_path / "other")
+    assert first.left_out == ()
+    assert [path.name for path in first.files] == [
+        f"{name}.{form}"
+        for name in ("heat-map-native-0", "heat-map-native-1", "heat-map-native-1-gain", "alpha",
+                     "data-size")
+        for form in ("svg", "pdf")
+    ]  # fmt: skip
+    for one, other in zip(first.files, second.files, strict=True):
+        data = one.read_bytes()
+        assert data == other.read_bytes(), one.name
+        if one.suffix == ".svg":
+            assert ET.fromstring(data).tag.endswith("svg")
+        else:
+            assert data.startswith(b"%PDF")
+            assert data.rstrip().endswith(b"%%EOF")
+
+
+@pytest.mark.parametrize("name", ["$a_b$ & <script>x</script> --> {", "../../up", "naïve α"])
+def test_any_name_of_an_arm_is_safe(arm, tmp_path, name):
+    written = write_figures([arm(name), arm("b")], METRIC, tmp_path / "figures")
+    for path in written.files:
+        assert path.parent == tmp_path / "figures"
+        if path.suffix == ".svg":
+            tags = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
+            assert "script" not in tags
+
+
+def test_names_that_differ_in_signs_alone_get_files_of_their_own():
+    assert module._file_names(["a+b", "a b", "ab", "?"]) == ["a-b", "a-b~2", "ab", "arm"]
+
+
+def test_what_cannot_be_drawn_is_said(arm, tmp_path):
+    arms = [arm("a", trained=False), arm("b", trained=False)]
+    written = write_figures(arms, METRIC, tmp_path / "figures")
+    assert len(written.files) == 6
+    assert [line.split(":")[0] for line in written.left_out] == [
+        "no curve of alpha",
+        "no curve of data-size",
+    ]
+    only = write_figures(arms, "rank_distance", tmp_path / "none")
+    assert only.files == ()
+    assert only.left_out[0].startswith("no heat maps: rank_distance")
+    with pytest.raises(InputError, match="cannot be read"):
+        write_figures([*arms, type(arms[0])("c", (tmp_path / "c.json",))], METRIC, tmp_path / "x")
+
+
+def test_without_matplotlib_the_extra_is_named(arm, tmp_path, monkeypatch):
+    monkeypatch.setattr(style, "find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"bt-augment\[report\]"):
+        write_figures([arm("a"), arm("b")], METRIC, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
