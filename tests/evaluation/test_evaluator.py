@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
 import ir_measures
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import pytrec_eval
 from ir_measures import AP, RR, R, nDCG
-from sentence_transformers import SentenceTransformer
+from plain_evaluation import check_against_plain_evaluation, first_articles
 
 from bt_augment.errors import BtAugmentError, InputError
 from bt_augment.evaluation import Evaluation, evaluate, evaluator
 from bt_augment.evaluation.encoders import TorchEncoder
-
-TREC = {
-    "AP": "map", "AP@20": "map_cut_20", "nDCG@10": "ndcg_cut_10", "R@1": "recall_1",
-    "R@10": "recall_10", "R@100": "recall_100",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,63 +36,24 @@ def results(static_model, parallel, cache, out):
     )  # fmt: skip
 
 
-def independent(model, folder, tags):
-    """Return sentences, questions and answers by language, and vectors by plain encode calls."""
-    encoder = SentenceTransformer(str(model), device="cpu")
-    parts = {}
-    for tag in tags:
-        sentences, questions, answers = [], {}, {}
-        for article in json.loads((folder / f"{tag}.json").read_bytes())["data"]:
-            for paragraph in article["paragraphs"]:
-                first = len(sentences)
-                sentences += [s.strip() for s in paragraph["sentences"]]
-                for qa in paragraph["qas"]:
-                    start = qa["answers"][0]["answer_start"]
-                    breaks = paragraph["sentence_breaks"]
-                    at = next(i for i, (b, e) in enumerate(breaks) if b <= start < e)
-                    questions[qa["id"]] = qa["question"].strip()
-                    answers[qa["id"]] = f"{tag}{first + at:05d}"
-        parts[tag] = (
-            [f"{tag}{n:05d}" for n in range(len(sentences))],
-            encoder.encode(
-                ["say: " + s for s in sentences], normalize_embeddings=True, batch_size=7
-            ),
-            questions,
-            encoder.encode(["ask: " + q for q in questions.values()], normalize_embeddings=True),
-            answers,
-        )
-    return parts
-
-
-def trec_eval(parts, query_tag, candidate_tags):
-    """Return measures by query, by pytrec_eval on complete rankings."""
-    _, _, questions, query_vectors, _ = parts[query_tag]
-    names = [n for tag in candidate_tags for n in parts[tag][0]]
-    scores = query_vectors @ np.concatenate([parts[tag][1] for tag in candidate_tags]).T
-    # Equal texts have equal vectors up to the last bits, which decide nothing worth telling.
-    run = {
-        q: dict(zip(names, map(float, row), strict=True))
-        for q, row in zip(questions, np.round(scores, 6), strict=True)
-    }
-    qrels = {q: {parts[tag][4][q]: 1 for tag in candidate_tags} for q in questions}
-    measures = {"map", "map_cut.20", "ndcg_cut.10", "recall.1,10,100", "recip_rank"}
-    return pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
-
-
 def test_every_pair_of_languages_equals_an_independent_evaluation(results, static_model, parallel):
-    parts = independent(static_model, parallel, ["en", "pt"])
-    pools = [(q, (c,)) for q in parts for c in parts] + [(q, ("en", "pt")) for q in parts]
-    for query_tag, candidate_tags in pools:
-        theirs = trec_eval(parts, query_tag, candidate_tags)
-        rr = [s["recip_rank"] if s["recip_rank"] >= 1 / 20 - 1e-9 else 0 for s in theirs.values()]
-        expected = {name: np.mean([s[key] for s in theirs.values()]) for name, key in TREC.items()}
-        expected["RR@20"] = np.mean(rr)
-        for name, value in expected.items():
-            if len(candidate_tags) == 1:
-                ours = results["matrix"][name][query_tag][candidate_tags[0]]
-            else:
-                ours = results["multi_by_language"][name][query_tag]
-            assert ours == pytest.approx(value, abs=1e-6), (name, query_tag, candidate_tags)
+    check_against_plain_evaluation(results, static_model, parallel)
+
+
+def test_so_it_does_on_real_text_of_three_scripts(static_model, shared, cache, tmp_path):
+    folder = first_articles(shared / "xquad-r", tmp_path, ("ar", "en", "th"), 3)
+    request = Evaluation(str(static_model), "xquad-r", folder, device="cpu", environment=cache)
+    check_against_plain_evaluation(evaluate(request), static_model, folder)
+
+
+@pytest.mark.slow
+def test_and_with_a_real_encoder(shared, cache, tmp_path):
+    encoder = os.environ.get("BT_AUGMENT_ENCODER")
+    if encoder is None:
+        pytest.skip("BT_AUGMENT_ENCODER names no folder of a trained SentenceTransformer")
+    folder = first_articles(shared / "xquad-r", tmp_path, ("ar", "en", "th"), 3)
+    request = Evaluation(encoder, "xquad-r", folder, device="cpu", environment=cache)
+    check_against_plain_evaluation(evaluate(request), encoder, folder)
 
 
 def test_the_results_file_is_the_contract(results, out, static_model):
