@@ -112,7 +112,8 @@ def compare(
             mean = float(values.mean())
             lines.append(Line(setting, arm.name, len(values), len(ids), mean, effect, None))
     if not lines:
-        known = sorted({m for c in contents for part in c["settings"].values() for m in part})
+        measured = [m for c in contents for part in c["settings"].values() for m in part]
+        known = sorted({*measured, *(m for c in contents for m in c.get("language_bias", {}))})
         raise InputError(
             f"the results have no {metric!r}{did_you_mean(metric, known)} in any setting that all "
             f"of them have; they have {', '.join(known)}"

@@ -218,6 +218,11 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     refused("counts is", write(other, counts={}))
     refused("other questions than base", write(other, questions=39, counts=COUNTS))
     refused(r"no 'RR@10' \(did you mean 'RR@20'\?\)", write(other), "RR@10")
+    refused(
+        r"did you mean 'peer'.*they have RR@20, peer",
+        write(other, language_bias={"peer": {}}),
+        "peers",
+    )
     refused("unknown correction 'bonferroni'", other, correction="bonferroni")
     (tmp_path / "b.per_query.parquet").unlink()
     refused(r"b\.per_query\.parquet: cannot be read", other)
