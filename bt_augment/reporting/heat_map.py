@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -141,7 +143,7 @@ def _write_values(axes: Axes, scores: PairScores, form: str, image: object) -> N
             axes.text(
                 column,
                 row,
-                form.format(value).replace("0.", ".", 1).replace("-", "−"),
+                _short(form.format(value)),
                 ha="center",
                 va="center",
                 fontsize=7.0,
@@ -150,9 +152,13 @@ def _write_values(axes: Axes, scores: PairScores, form: str, image: object) -> N
             )
 
 
-def _wrapped(text: str, width: int) -> str:
-    import textwrap
+def _short(number: str) -> str:
+    """Return ``-0.123`` as ``−.123``, and what was rounded to zero without a sign."""
+    shown = number if float(number) else number.lstrip("+-")
+    return re.sub(r"^([+-]?)0\.", r"\1.", shown).replace("-", "−")
 
+
+def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width)) or text
 
 

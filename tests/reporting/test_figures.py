@@ -12,7 +12,7 @@ from scipy.stats import ttest_rel
 from bt_augment.errors import InputError, MissingDependencyError
 from bt_augment.evaluation.arms import load_arms
 from bt_augment.reporting import figures as module
-from bt_augment.reporting import style, write_figures
+from bt_augment.reporting import heat_map, style, write_figures
 from bt_augment.reporting.curve import ALPHA, SIZE, draw_curves, series_of
 from bt_augment.reporting.heat_map import draw_gains, draw_scores, pair_gains, pair_scores
 
@@ -66,6 +66,15 @@ def test_numbers_in_a_heat_map_can_be_read(arm):
     assert [label.get_text() for label in shown.get_yticklabels()] == ["en", "pt"]
     assert gains.texts[2].get_text().startswith("+.")
     assert gains.texts[2].get_fontweight() == "bold"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("-0.012", "−.012"), ("+0.300", "+.300"), ("-0.000", ".000"), ("1.00", "1.00"),
+     ("0.05", ".05"), ("-10.5", "−10.5")],
+)  # fmt: skip
+def test_numbers_are_short(number, shown):
+    assert heat_map._short(number) == shown
 
 
 def test_arms_that_differ_in_alpha_alone_are_one_curve(arm):
