@@ -7,16 +7,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from bt_augment.errors import RecipeError, did_you_mean
+from bt_augment.errors import RecipeError
 from bt_augment.filtering.base import Score
 from bt_augment.filtering.cascade import Threshold
 from bt_augment.filtering.registry import all_scores
 from bt_augment.pairs.readers import InputSettings
+from bt_augment.settings_file import Places, assign, parse_assignments, read_settings
 from bt_augment.translation.models import ModelSelection
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding
@@ -168,25 +168,28 @@ def load_recipe(
         LanguageError: a route or a model override has an invalid tag.
         ModelError: models contradict each other.
     """
-    text = _read(path) if path else ""
-    content = _parse(text, path)
+    content, where = read_settings(path)
     for key, value in (overrides or {}).items():
-        _assign(content, key, value)
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key:
-            raise RecipeError(
-                f"--set {assignment!r}: write KEY=VALUE, such as filters.fidelity.chrf.min=45"
-            )
-        try:
-            _assign(content, key, yaml.safe_load(value))
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {assignment!r}: the value is not YAML ({error})") from error
-    where = _Places(path, text)
+        assign(content, key, value)
+    for key, value in parse_assignments(assignments, "filters.fidelity.chrf.min=45"):
+        assign(content, key, value)
+    return recipe_from(content, where)
+
+
+def recipe_from(content: Mapping[str, Any], where: Places) -> Recipe:
+    """Return the recipe that nested mappings hold.
+
+    Args:
+        content: what a YAML file says.
+        where: names the places of its keys in messages.
+
+    Raises:
+        BtAugmentError: as :func:`load_recipe`.
+    """
     try:
         sections = _Sections.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(_explain(error, _Sections, (), where)) from error
+        where.refuse(error, _Sections)
     return _typed(sections, where)
 
 
@@ -195,7 +198,7 @@ def recipe_schema() -> dict[str, Any]:
     return TypeAdapter(_Sections).json_schema()
 
 
-def _typed(sections: _Sections, where: _Places) -> Recipe:
+def _typed(sections: _Sections, where: Places) -> Recipe:
     selection = ModelSelection.parse(sections.translation.models)
     folders = {name: Path(folder) for name, folder in sections.decontaminate.items()}
     settings = _filter_settings(sections.filters, where)
@@ -226,7 +229,7 @@ def _needs_benchmark(name: str) -> bool:
 
 
 def _filter_settings(
-    given: Mapping[str, Mapping[str, Mapping[str, Any]]], where: _Places
+    given: Mapping[str, Mapping[str, Mapping[str, Any]]], where: Places
 ) -> dict[str, FilterSetting]:
     declared = {score.name: score for score in all_scores()}
     families = {name.split(".")[0] for name in declared}
@@ -245,7 +248,7 @@ def _filter_settings(
     }
 
 
-def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> FilterSetting:
+def _filter_setting(score: Score, given: Mapping[str, Any], where: Places) -> FilterSetting:
     place = ("filters", *score.name.split("."))
     options = {key: value for key, value in given.items() if key in score.options}
     plain = {key: value for key, value in given.items() if key not in score.options}
@@ -256,8 +259,7 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> F
     try:
         setting = ScoreSetting.model_validate(plain)
     except ValidationError as error:
-        allowed = (*score.options,)
-        raise RecipeError(_explain(error, ScoreSetting, place, where, allowed)) from error
+        where.refuse(error, ScoreSetting, place, *score.options)
     low = setting.min if "min" in plain else score.min
     high = setting.max if "max" in plain else score.max
     for key, value in (("min", low), ("max", high)):
@@ -274,112 +276,6 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: _Places) -> F
         score.enabled if setting.enabled is None else setting.enabled,
         {**score.options, **options},
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is there twice", key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-class _Places:
-    """Says where in a recipe a key is: the file and line if it is there, and the dotted key."""
-
-    def __init__(self, path: Path | None, text: str) -> None:
-        self._path = path
-        self._root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
-
-    def __call__(self, keys: Sequence[str | int]) -> str:
-        dotted = ".".join(str(key) for key in keys)
-        line = self._line(keys)
-        return f"{self._path}, line {line}: {dotted}" if line else dotted
-
-    def unknown(self, keys: Sequence[str | int], allowed: Any) -> str:
-        known = sorted(allowed)
-        return (
-            f"{self(keys)}: unknown key{did_you_mean(str(keys[-1]), known)}; "
-            f"allowed are {', '.join(known)}"
-        )
-
-    def _line(self, keys: Sequence[str | int]) -> int | None:
-        node = self._root
-        line: int | None = None
-        for key in keys:
-            if isinstance(node, yaml.MappingNode):
-                found = [(k, v) for k, v in node.value if k.value == str(key)]
-                if not found:
-                    return None
-                line, node = found[0][0].start_mark.line + 1, found[0][1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
-                if key >= len(node.value):
-                    return line
-                node = node.value[key]
-                line = node.start_mark.line + 1
-        return line
-
-
-def _explain(
-    error: ValidationError,
-    model: Any,
-    prefix: Sequence[str | int],
-    where: _Places,
-    more: Sequence[str] = (),
-) -> str:
-    first = error.errors()[0]
-    keys = [*prefix, *(key for key in first["loc"])]
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return where.unknown(keys, (*_keys_of(model, first["loc"][:-1]), *more))
-    return f"{where(keys)}: {first['msg']}, not {first['input']!r}"
-
-
-def _keys_of(model: Any, path: Sequence[str | int]) -> list[str]:
-    schema = TypeAdapter(model).json_schema()
-    node = schema
-    for key in path:
-        node = node.get("properties", {}).get(str(key), {})
-        while reference := node.get("$ref"):
-            node = schema["$defs"][reference.rsplit("/", 1)[-1]]
-    return list(node.get("properties", {}))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
-
-
-def _parse(text: str, path: Path | None) -> dict[str, Any]:
-    try:
-        content = _Loader(text).get_single_data()
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: is not YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise RecipeError(
-            f"{path}: a recipe is a mapping of sections, not {type(content).__name__}"
-        )
-    return content
-
-
-def _assign(content: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    node = content
-    for parent in parents:
-        child = node.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise RecipeError(f"{key}: {parent} holds a value, not a section")
-        node = child
-    node[last] = value
 
 
 def _plain(section: Any) -> dict[str, Any]:

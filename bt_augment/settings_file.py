@@ -1,0 +1,224 @@
+"""Settings in YAML: read safely, changed by ``--set``, and errors that name the place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from bt_augment.errors import RecipeError, did_you_mean
+
+Keys = tuple[str | int, ...]
+
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+class Places:
+    """Says where a key is: the file and line if it is there, and the dotted key."""
+
+    def __init__(self, path: Path | None, text: str) -> None:
+        """Remember where the keys of a file are.
+
+        Args:
+            path: the file, or None where there is none.
+            text: its YAML.
+        """
+        self._path = path
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+        self._overlays: tuple[Keys, ...] = ()
+        self._prefix: Keys = ()
+
+    def under(self, *prefix: str | int) -> Places:
+        """Return the places of the keys below one section."""
+        inner = self._copy()
+        inner._prefix = (*self._prefix, *prefix)
+        return inner
+
+    def laid_over(self, *section: str | int) -> Places:
+        """Return places that look first in a section whose keys replace those of the file."""
+        inner = self._copy()
+        inner._overlays = (section, *self._overlays)
+        return inner
+
+    def __call__(self, keys: Sequence[str | int] = ()) -> str:
+        """Return the place of a key as a message names it."""
+        full = (*self._prefix, *keys)
+        for place in (*((*overlay, *full) for overlay in self._overlays), full):
+            line = self._line(place)
+            if line:
+                return f"{self._path}, line {line}: {_dotted(place)}"
+        return _dotted(full)
+
+    def unknown(self, keys: Sequence[str | int], allowed: Iterable[str], kind: str = "key") -> str:
+        """Return the message for a name that is not one of those allowed."""
+        known = sorted(allowed)
+        return (
+            f"{self(keys)}: unknown {kind}{did_you_mean(str(keys[-1]), known)}; "
+            f"allowed are {', '.join(known)}"
+        )
+
+    def refuse(
+        self, error: ValidationError, model: Any, keys: Sequence[str | int] = (), *more: str
+    ) -> NoReturn:
+        """Raise the first finding of a validation.
+
+        Args:
+            error: the findings.
+            model: what was validated against; its schema knows the allowed keys.
+            keys: where the validated part is.
+            more: further keys that are allowed there.
+
+        Raises:
+            RecipeError: always; names the place, what is allowed and the nearest name.
+        """
+        first = error.errors()[0]
+        place = [*keys, *first["loc"]]
+        if first["type"] in _UNKNOWN:
+            allowed = (*_keys_of(model, first["loc"][:-1]), *more)
+            raise RecipeError(self.unknown(place, allowed)) from error
+        near = ""
+        if first["type"] == "literal_error":
+            known = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
+            near = did_you_mean(str(first["input"]), known)
+        shown = "" if first["type"] == "missing" else f", not {first['input']!r}{near}"
+        raise RecipeError(f"{self(place)}: {first['msg']}{shown}") from error
+
+    def _copy(self) -> Places:
+        other = Places(self._path, "")
+        other._root, other._overlays, other._prefix = self._root, self._overlays, self._prefix
+        return other
+
+    def _line(self, keys: Sequence[str | int]) -> int | None:
+        node = self._root
+        line: int | None = None
+        for key in keys:
+            if isinstance(node, yaml.MappingNode):
+                found = [(k, v) for k, v in node.value if k.value == str(key)]
+                if not found:
+                    return None
+                line, node = found[0][0].start_mark.line + 1, found[0][1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+                if key >= len(node.value):
+                    return line
+                node = node.value[key]
+                line = node.start_mark.line + 1
+        return line
+
+
+def read_settings(path: Path | None) -> tuple[dict[str, Any], Places]:
+    """Return the mapping that a YAML file holds, and the places of its keys.
+
+    Args:
+        path: the file; None stands for an empty one.
+
+    Raises:
+        RecipeError: it cannot be read, is not YAML, or holds no mapping.
+    """
+    text = _read(path) if path else ""
+    return _parse(text, path), Places(path, text)
+
+
+def assign(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key of nested mappings.
+
+    Raises:
+        RecipeError: a part of the key holds a value, not a section.
+    """
+    *parents, last = key.split(".")
+    node = content
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise RecipeError(f"{key}: {parent} holds a value, not a section")
+        node = child
+    node[last] = value
+
+
+def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str, Any]]:
+    """Yield key and value of each ``KEY=VALUE``, as ``--set`` takes them.
+
+    Args:
+        texts: dotted keys with YAML values.
+        example: what a message shows.
+
+    Raises:
+        RecipeError: one is not of that form.
+    """
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
+        try:
+            yield key, yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {text!r}: the value is not YAML ({error})") from error
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with what ``over`` says instead; mappings are merged key by key."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _dotted(keys: Sequence[str | int]) -> str:
+    return ".".join(str(key) for key in keys)
+
+
+def _keys_of(model: Any, path: Sequence[str | int]) -> list[str]:
+    schema = TypeAdapter(model).json_schema()
+    node = _resolved(schema, schema)
+    for key in path:
+        inner = node.get("properties", {}).get(str(key))
+        if inner is None:  # a mapping of names, or a list
+            inner = node.get("additionalProperties") or node.get("items") or {}
+        node = _resolved(schema, inner)
+    return list(node.get("properties", {}))
+
+
+def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    while reference := node.get("$ref"):
+        node = schema["$defs"][reference.rsplit("/", 1)[-1]]
+    return node
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
+
+
+def _parse(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        content = _Loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise RecipeError(
+            f"{path}: a recipe is a mapping of sections, not {type(content).__name__}"
+        )
+    return content
