@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bt_augment.errors import BtAugmentError
     from bt_augment.evaluation import Arm, Comparison, Evaluation, compare, evaluate
+    from bt_augment.experiment import Experiment, load_experiment, run_experiment
     from bt_augment.generation import Generation, Summary, generate, refilter
     from bt_augment.recipe import Recipe, load_recipe
     from bt_augment.shards.verification import verify
@@ -31,6 +32,7 @@ __all__ = [
     "Comparison",
     "Decoding",
     "Evaluation",
+    "Experiment",
     "Generation",
     "HybridBatchSampler",
     "Recipe",
@@ -42,8 +44,10 @@ __all__ = [
     "evaluate",
     "generate",
     "hybrid_batches",
+    "load_experiment",
     "load_recipe",
     "refilter",
+    "run_experiment",
     "train",
     "verify",
 ]
@@ -55,6 +59,7 @@ _HOMES = {
     "Comparison": "evaluation",
     "Decoding": "translation.translator",
     "Evaluation": "evaluation",
+    "Experiment": "experiment",
     "Generation": "generation",
     "HybridBatchSampler": "training.hybrid_batches",
     "Recipe": "recipe",
@@ -66,8 +71,10 @@ _HOMES = {
     "evaluate": "evaluation",
     "generate": "generation",
     "hybrid_batches": "training.hybrid_batches",
+    "load_experiment": "experiment",
     "load_recipe": "recipe",
     "refilter": "generation",
+    "run_experiment": "experiment",
     "train": "training.trainer",
     "verify": "shards.verification",
 }

@@ -44,28 +44,28 @@ class Places:
         self._path = path
         self._root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
         self._overlays: tuple[Keys, ...] = ()
-        self._prefix: Keys = ()
+        self._sections: tuple[Keys, ...] = ((),)  # tried in this order
 
-    def under(self, *prefix: str | int) -> Places:
+    def under(self, *section: str | int) -> Places:
         """Return the places of the keys below one section."""
-        inner = self._copy()
-        inner._prefix = (*self._prefix, *prefix)
-        return inner
+        return self._with(sections=tuple((*s, *section) for s in self._sections))
+
+    def beside(self, *section: str | int) -> Places:
+        """Return places that look first in a section whose keys go before these."""
+        return self._with(sections=(section, *self._sections))
 
     def laid_over(self, *section: str | int) -> Places:
         """Return places that look first in a section whose keys replace those of the file."""
-        inner = self._copy()
-        inner._overlays = (section, *self._overlays)
-        return inner
+        return self._with(overlays=(section, *self._overlays))
 
     def __call__(self, keys: Sequence[str | int] = ()) -> str:
         """Return the place of a key as a message names it."""
-        full = (*self._prefix, *keys)
-        for place in (*((*overlay, *full) for overlay in self._overlays), full):
-            line = self._line(place)
-            if line:
-                return f"{self._path}, line {line}: {_dotted(place)}"
-        return _dotted(full)
+        for section in self._sections:
+            for overlay in (*self._overlays, ()):
+                place = (*overlay, *section, *keys)
+                if line := self._line(place):
+                    return f"{self._path}, line {line}: {_dotted(place)}"
+        return _dotted((*self._sections[-1], *keys))
 
     def unknown(self, keys: Sequence[str | int], allowed: Iterable[str], kind: str = "key") -> str:
         """Return the message for a name that is not one of those allowed."""
@@ -101,9 +101,13 @@ class Places:
         shown = "" if first["type"] == "missing" else f", not {first['input']!r}{near}"
         raise RecipeError(f"{self(place)}: {first['msg']}{shown}") from error
 
-    def _copy(self) -> Places:
+    def _with(
+        self, overlays: tuple[Keys, ...] | None = None, sections: tuple[Keys, ...] | None = None
+    ) -> Places:
         other = Places(self._path, "")
-        other._root, other._overlays, other._prefix = self._root, self._overlays, self._prefix
+        other._root = self._root
+        other._overlays = self._overlays if overlays is None else overlays
+        other._sections = self._sections if sections is None else sections
         return other
 
     def _line(self, keys: Sequence[str | int]) -> int | None:

@@ -61,6 +61,17 @@ def print_json(content: Any) -> None:
     click.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
+def silence_libraries() -> None:
+    """Keep the libraries' bars, and their warnings unless -v is given, off the terminal."""
+    from datasets import disable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    disable_progress_bars()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if logging.getLogger().level > logging.INFO:
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
 def progress_for(*, quiet: bool) -> Reporter:
     """Return a progress bar on a terminal, plain lines elsewhere, and nothing when quiet."""
     if quiet:

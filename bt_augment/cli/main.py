@@ -23,6 +23,7 @@ _COMMANDS = {
     "export": "Write a run for another training tool.",
     "train": "Train a dense retriever on runs, in hybrid batches.",
     "evaluate": "Score an encoder on a retrieval benchmark, in all languages.",
+    "run": "Run a whole experiment: generate, train, evaluate, compare.",
     "compare": "Tell whether one result is better than another, or luck.",
     "models": "List, describe and convert translation models.",
     "doctor": "Check the installation.",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for
+from bt_augment.cli.common import common_options, print_json, progress_for, silence_libraries
 
 if TYPE_CHECKING:
     from bt_augment.training.trainer import Trained
@@ -197,7 +196,7 @@ def command(
         **{name: value for name, value in chosen.items() if value},
         **options,
     )
-    _silence()
+    silence_libraries()
     with progress_for(quiet=quiet) as progress:
         try:
             trained = train(
@@ -228,17 +227,6 @@ def _share(text: str) -> float | None:
         raise click.BadParameter(
             f"{text!r} is neither a share from 0 to 1 nor any", param_hint="--augmented-share"
         ) from error
-
-
-def _silence() -> None:
-    """Keep the libraries' bars, and their warnings unless -v is given, off the terminal."""
-    from datasets import disable_progress_bars
-    from transformers.utils import logging as transformers_logging
-
-    disable_progress_bars()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if logging.getLogger().level > logging.INFO:
-        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _print(trained: Trained) -> None:

@@ -1,0 +1,107 @@
+"""Which rows of an experiment are compared with which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bt_augment.evaluation import Arm, Comparison, compare
+from bt_augment.evaluation.significance import holm
+from bt_augment.experiment.recipe import Experiment
+from bt_augment.experiment.rows import Row
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comparison, by one measure.
+
+    Attributes:
+        judge: name of the benchmark's entry.
+        base: name of the base model.
+        title: what is compared.
+        against_baseline: whether it is with the experiment's baseline.
+        comparison: the lines; p-values are corrected over all tables of one base model,
+            measure and kind.
+    """
+
+    judge: str
+    base: str
+    title: str
+    against_baseline: bool
+    comparison: Comparison
+
+
+def comparisons(rows: Sequence[Row], experiment: Experiment) -> list[Table]:
+    """Return every row compared with the baseline, and the contrasts.
+
+    Raises:
+        InputError: results that cannot be compared.
+    """
+    tables: list[Table] = []
+    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
+        for metric in experiment.comparison.metrics:
+            for against, pairs in (
+                (True, _baselines(chosen, experiment.comparison.baseline)),
+                (False, _contrasts(chosen, experiment.comparison.contrasts)),
+            ):
+                found = [
+                    Table(judge, base, f"{metric}: {title}", against, _compare(group, metric))
+                    for title, group in pairs
+                ]
+                tables += _corrected(found, experiment.comparison.correction)
+    return tables
+
+
+def _baselines(rows: Sequence[Row], name: str) -> Iterator[tuple[str, list[Row]]]:
+    """Yield each row of the baseline arm with those that are compared with it."""
+    own = {row.alpha: row for row in rows if row.arm == name and row.alpha is not None}
+    if not own:
+        return
+    highest = own[max(own)]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.arm != name:
+            baseline = highest if row.alpha is None else own.get(row.alpha, highest)
+            groups.setdefault(baseline.label, [baseline]).append(row)
+    for label, group in groups.items():
+        yield f"against {label}", group
+
+
+def _contrasts(
+    rows: Sequence[Row], pairs: Sequence[Sequence[str]]
+) -> Iterator[tuple[str, list[Row]]]:
+    for first, second in pairs:
+        for row in rows:
+            for other in rows:
+                if (row.arm, other.arm) == (first, second) and row.alpha == other.alpha:
+                    yield f"{other.label} against {row.label}", [row, other]
+
+
+def _compare(group: Sequence[Row], metric: str) -> Comparison:
+    most = max(len(row.results) for row in group)
+    # An untrained model is the same for every seed: its runs do not vary.
+    arms = [
+        Arm(row.label, row.results if row.alpha is not None else row.results * most)
+        for row in group
+    ]
+    return compare(arms, metric, "none")
+
+
+def _corrected(tables: Sequence[Table], correction: str) -> list[Table]:
+    values = [line.effect.p for t in tables for line in t.comparison.lines if line.effect]
+    corrected = iter(holm(values) if correction == "holm" else values)
+    return [
+        replace(
+            table,
+            comparison=Comparison(
+                table.comparison.metric,
+                correction,
+                tuple(
+                    replace(line, corrected=next(corrected)) if line.effect else line
+                    for line in table.comparison.lines
+                ),
+            ),
+        )
+        for table in tables
+    ]

@@ -1,0 +1,218 @@
+"""How each kind of step is done, by the same functions as its command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from bt_augment.errors import BtAugmentError, TrainingError
+from bt_augment.evaluation import evaluate
+from bt_augment.evaluation.benchmarks.registry import load
+from bt_augment.evaluation.evaluator import choose_settings
+from bt_augment.experiment.steps import (
+    CheckWork,
+    EvaluateWork,
+    FilterWork,
+    GenerateWork,
+    PrepareWork,
+    Source,
+    Step,
+    TrainWork,
+)
+from bt_augment.experiment.store import StepStore
+from bt_augment.generation import Generation, Summary, generate, refilter
+from bt_augment.generation.progress import Progress
+from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.translation.models import CACHE_VARIABLE
+from bt_augment.translation.translator import Device
+
+_CONTAMINATION = "contamination."
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Does steps.
+
+    Attributes:
+        store: where what they write goes.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        environment: where ``BT_AUGMENT_CACHE`` is looked up.
+    """
+
+    store: StepStore
+    device: Device
+    environment: Mapping[str, str]
+
+    def perform(self, step: Step, progress: Progress) -> dict[str, Any]:
+        """Do a step, or the rest of it; return what is worth noting.
+
+        Raises:
+            BtAugmentError: as the command of that kind of step.
+        """
+        match step.work:
+            case CheckWork() as work:
+                return self._check(step, work)
+            case GenerateWork() as work:
+                return self._generate(step, work, progress)
+            case FilterWork() as work:
+                return self._filter(step, work, progress)
+            case PrepareWork() as work:
+                return self._prepare(step, work)
+            case TrainWork() as work:
+                return self._train(step, work, progress)
+            case EvaluateWork() as work:
+                return self._evaluate(step, work, progress)
+
+    def _check(self, step: Step, work: CheckWork) -> dict[str, Any]:
+        request = work.request
+        self.store.begin(step, {})
+        collection = load(request.benchmark, request.data, request.languages)
+        choose_settings(collection, request.settings)
+        return {"counts": collection.counts()}
+
+    def _generate(self, step: Step, work: GenerateWork, progress: Progress) -> dict[str, Any]:
+        same = self.store.begin(step, {"inputs": work.inputs, "recipe": work.recipe.resolved()})
+        request = Generation(
+            inputs=work.inputs,
+            out=self.store.path(step),
+            recipe=work.recipe,
+            device=self.device,
+            overwrite=not same,
+            environment=self.environment,
+        )
+        return _counts(generate(request, progress))
+
+    def _filter(self, step: Step, work: FilterWork, progress: Progress) -> dict[str, Any]:
+        source = self._folder(work.source)
+        same = self.store.begin(step, {"source": source})
+        recipe = stored_recipe(source)
+        off = {
+            name: replace(s, enabled=s.enabled and name.startswith(_CONTAMINATION))
+            for name, s in recipe.filters.items()
+        }
+        out = self.store.path(step)
+        recipe = replace(recipe, filters=off)
+        return _counts(refilter(source, out, recipe, overwrite=not same, progress=progress))
+
+    def _prepare(self, step: Step, work: PrepareWork) -> dict[str, Any]:
+        from bt_augment.training.base_model import (
+            Prompts,
+            load_base_model,
+            prompts_of,
+            store_prompts,
+        )
+
+        settings = work.settings
+        self.store.begin(step, {})
+        model = load_base_model(
+            settings.base_model, max_length=settings.max_length, device="cpu"
+        ).float()
+        own = prompts_of(model, settings.base_model)
+        store_prompts(
+            model,
+            Prompts(
+                own.query if settings.query_prompt is None else settings.query_prompt,
+                own.passage if settings.passage_prompt is None else settings.passage_prompt,
+            ),
+        )
+        out = self.store.path(step)
+        shutil.rmtree(out, ignore_errors=True)
+        model.save_pretrained(str(out), create_model_card=False)
+        return {}
+
+    def _train(self, step: Step, work: TrainWork, progress: Progress) -> dict[str, Any]:
+        from bt_augment.training.trainer import train
+
+        folders = [self._folder(source) for source in work.sources]
+        same = self.store.begin(
+            step, {"runs": folders, "base": _absolute(work.settings.base_model)}
+        )
+        out = self.store.path(step)
+        trained = train(
+            folders, out, work.settings, resume=same, overwrite=not same, progress=progress
+        )
+        manifest = trained.manifest
+        return {name: manifest[name] for name in ("counts", "steps", "drawn", "scores", "seconds")}
+
+    def _evaluate(self, step: Step, work: EvaluateWork, progress: Progress) -> dict[str, Any]:
+        self.store.begin(step, {})
+        out = self.store.path(step)
+        scratch = self.store.scratch
+        try:
+            results = evaluate(
+                replace(
+                    work.request,
+                    model=str(self.store.path(work.model)),
+                    out=out,
+                    # What is kept for the next evaluation of a model: here there is none.
+                    environment={CACHE_VARIABLE: str(scratch)},
+                ),
+                progress,
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return {name: results[name] for name in ("settings", "overlap", "seconds")}
+
+    def check_trainings(self, steps: list[Step]) -> None:
+        """Refuse trainings that their rows do not allow, before the first of them.
+
+        Raises:
+            TrainingError: one cannot fill its batches; the message names it.
+            RunFolderError: a run is damaged.
+        """
+        from bt_augment.training.aligned_rows import held_out, read_rows
+        from bt_augment.training.examples import compose_pairs
+        from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
+
+        seen = set()
+        for step in steps:
+            work = cast("TrainWork", step.work)
+            settings = replace(work.settings, seed=0)
+            mark = (tuple(source.key for source in work.sources), str(settings.identity()))
+            if mark in seen:
+                continue
+            seen.add(mark)
+            try:
+                rows = read_rows(
+                    [self._folder(source) for source in work.sources],
+                    methods=settings.methods,
+                    languages=settings.languages,
+                )
+                rows = rows.select(~held_out(rows, settings.held_out, work.settings.seed))
+                mix = BatchMix(
+                    settings.alpha, settings.augmented_share, settings.draw,
+                    settings.language_pair_per,
+                )  # fmt: skip
+                pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
+                HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
+            except BtAugmentError as error:
+                raise TrainingError(f"{step.name}: {error}") from error
+
+    def _folder(self, source: Source) -> Path:
+        if source.step is not None:
+            return self.store.path(source.step)
+        if source.folder is None:
+            raise ValueError("a source has a step or a folder")
+        return source.folder
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    totals = summary.totals
+    return {
+        "counts": {
+            "native": totals.native,
+            "native_rejected": totals.native_rejected,
+            "made": totals.candidates,
+            "accepted": totals.accepted,
+            "routes": totals.routes,
+            "reasons": totals.reasons,
+        },
+        "seconds": totals.seconds,
+    }
+
+
+def _absolute(model: str) -> str:
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

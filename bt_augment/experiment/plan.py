@@ -1,0 +1,345 @@
+"""From an experiment to its steps: which arms at which alphas, and why some are left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bt_augment.errors import RecipeError
+from bt_augment.evaluation import Evaluation
+from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
+from bt_augment.experiment.steps import (
+    CheckWork,
+    EvaluateWork,
+    FilterWork,
+    GenerateWork,
+    PrepareWork,
+    Source,
+    Step,
+    TrainWork,
+    key_of,
+    with_needs,
+)
+from bt_augment.generation.pipeline import input_settings
+from bt_augment.languages import normalize_tag
+from bt_augment.pairs.readers import fingerprint as input_fingerprint
+from bt_augment.recipe import Recipe
+from bt_augment.shards.manifest import read_manifest
+from bt_augment.shards.run_folder import read_run
+from bt_augment.shards.store import SPLITS
+from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.model_folder import fingerprint
+from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.route import Route
+from bt_augment.translation.translator import resolve_device
+
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One results file of the experiment.
+
+    Attributes:
+        judge: name of the benchmark's entry.
+        base: name of the base model.
+        arm: name of the arm, or ``untrained``.
+        alpha: probability of a monolingual step; None where nothing was trained.
+        seed: of the training.
+        model: the step that made the model.
+        result: the step that wrote the file.
+    """
+
+    judge: str
+    base: str
+    arm: str
+    alpha: float | None
+    seed: int | None
+    model: Step
+    result: Step
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An arm at an alpha that its rows do not allow."""
+
+    arm: str
+    alpha: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of an experiment.
+
+    Attributes:
+        cells: the results files, in the order in which they come to be.
+        steps: each step once, after all that it needs.
+        skipped: what is left out, and why.
+    """
+
+    cells: tuple[Cell, ...]
+    steps: tuple[Step, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def make_plan(experiment: Experiment, environment: Mapping[str, str]) -> Plan:
+    """Return the steps of an experiment; reads what is needed to know the inputs again.
+
+    Args:
+        experiment: what is asked.
+        environment: where ``BT_AUGMENT_CACHE`` is looked up.
+
+    Raises:
+        InputError: an input cannot be read.
+        RunFolderError: a run folder that should be there already is not whole.
+        ModelError: a model's folder cannot be read.
+    """
+    return _Planner(experiment, cache_folder(environment)).plan()
+
+
+class _Planner:
+    def __init__(self, experiment: Experiment, cache: Path) -> None:
+        self._experiment = experiment
+        self._cache = cache
+        self._device = resolve_device(experiment.device)
+        self._runs = {name: self._run(run) for name, run in experiment.runs.items()}
+        self._prints = {judge.name: content_of(judge.folder, cache) for judge in experiment.judges}
+
+    def plan(self) -> Plan:
+        skipped: list[Skipped] = []
+        alphas = {arm.name: self._allowed(arm, skipped) for arm in self._experiment.arms.values()}
+        for base in self._experiment.bases:
+            self._check_baseline(base, alphas)
+        cells = tuple(cell for base in self._experiment.bases for cell in self._cells(base, alphas))
+        results = [cell.result for cell in cells]
+        checks = [step for result in results for step in result.needs if step.kind == "check"]
+        return Plan(cells, tuple(with_needs((*checks, *results))), tuple(skipped))
+
+    def _run(self, run: DataRun) -> Source:
+        if run.folder is not None:
+            shards = [
+                unit.files[split].sha256
+                for unit in read_manifest(run.folder).units for split in SPLITS
+            ]  # fmt: skip
+            return Source(_digest(shards), folder=run.folder)
+        recipe = run.recipe
+        resolved = recipe.resolved()
+        resolved["decontaminate"] = {
+            name: content_of(folder, self._cache) for name, folder in recipe.decontaminate.items()
+        }
+        inputs = [
+            {key: value for key, value in entry.items() if key != "path" or "sha256" not in entry}
+            for entry in input_fingerprint(run.inputs, input_settings(recipe))
+        ]
+        key = key_of(
+            "generate",
+            {
+                "recipe": resolved,
+                "inputs": inputs,
+                "models": self._models(recipe),
+                "device": self._device,
+            },
+        )
+        work = GenerateWork(run.inputs, recipe)
+        step = Step("generate", run.name, key, f"generate {run.name}", work)
+        return Source(key, step)
+
+    def _models(self, recipe: Recipe) -> dict[str, str]:
+        """Return the content of the models that are here; those of a hub are known by name."""
+        catalog = ModelCatalog(self._cache)
+        found = {}
+        for hop in sorted({hop for route in recipe.routes for hop in route.hops}):
+            name = recipe.models.for_hop(*hop)
+            if name.startswith("bundled:"):
+                found[":".join(hop)] = catalog.resolve(name, *hop).fingerprint
+            elif Path(name).is_dir():
+                found[":".join(hop)] = content_of(Path(name), self._cache)
+        return found
+
+    def _unfiltered(self, run: str) -> Source:
+        source = self._runs[run]
+        key = key_of("filter", {"source": source.key, "thresholds": "off"})
+        needs = () if source.step is None else (source.step,)
+        return Source(
+            key,
+            Step("filter", f"{run} unfiltered", key, f"filter {run}", FilterWork(source), needs),
+        )
+
+    def _allowed(self, arm: Arm, skipped: list[Skipped]) -> tuple[float, ...]:
+        """Return the alphas an arm is trained at, and note those that its rows do not allow."""
+        if arm.alphas is not None:
+            return arm.alphas
+        wanted = self._experiment.alphas
+        tags = self._languages(arm)
+        if len(tags) > 1:
+            return wanted
+        reason = (
+            f"its rows are all in {', '.join(tags) or 'no known language'}, so that no question "
+            "goes with a passage of another language"
+        )
+        skipped += [Skipped(arm.name, alpha, reason) for alpha in wanted if alpha < 1]
+        return tuple(alpha for alpha in wanted if alpha == 1)
+
+    def _languages(self, arm: Arm) -> list[str]:
+        """Return the languages that an arm's rows can be in, by its routes and methods."""
+        found: set[str] = set()
+        for name in arm.runs:
+            for route in self._routes(self._experiment.runs[name]):
+                if "native" in arm.methods:
+                    found.add(route.tags[0])
+                if route.method in arm.methods:
+                    found.add(route.tags[-1])
+        if arm.languages is not None:
+            found &= {normalize_tag(tag) for tag in arm.languages}
+        return sorted(found)
+
+    def _routes(self, run: DataRun) -> Iterator[Route]:
+        if run.folder is None:
+            yield from run.recipe.routes
+        else:
+            yield from map(Route.parse, read_run(run.folder)["recipe"]["routes"])
+
+    def _cells(self, base: Base, alphas: Mapping[str, tuple[float, ...]]) -> Iterator[Cell]:
+        content = self._base_content(base)
+        if base.untrained and not is_static(base.model):
+            step = self._prepare(base, content)
+            for judge in self._experiment.judges:
+                yield self._cell(judge, base, UNTRAINED, None, None, step)
+        for seed in base.seeds:
+            for name in base.arms:
+                for alpha in alphas[name]:
+                    if base.alphas is not None and alpha not in base.alphas:
+                        continue
+                    step = self._train(base, content, self._experiment.arms[name], alpha, seed)
+                    for judge in self._experiment.judges:
+                        yield self._cell(judge, base, name, alpha, seed, step)
+
+    def _check_baseline(self, base: Base, alphas: Mapping[str, tuple[float, ...]]) -> None:
+        """Refuse a base model that would be trained without what all is compared with."""
+        name = self._experiment.comparison.baseline
+        trained = {
+            arm for arm in base.arms
+            if any(base.alphas is None or alpha in base.alphas for alpha in alphas[arm])
+        }  # fmt: skip
+        if name not in trained:
+            raise RecipeError(
+                f"base_models.{base.name}: the baseline {name!r} is not trained, so that there is "
+                f"nothing to compare with (trained are {', '.join(sorted(trained)) or 'none'}). "
+                "See arms and alphas, or choose another comparison.baseline"
+            )
+
+    def _base_content(self, base: Base) -> str:
+        name = base.model.removeprefix(PREFIX) if is_static(base.model) else base.model
+        path = Path(name)
+        return content_of(path, self._cache) if path.exists() else base.model
+
+    def _prepare(self, base: Base, content: str) -> Step:
+        settings = replace(base.training, device=self._experiment.device)
+        prompts = (settings.query_prompt, settings.passage_prompt)
+        key = key_of(
+            "prepare", {"base": content, "max_length": settings.max_length, "prompts": prompts}
+        )
+        return Step("prepare", f"{base.name} {UNTRAINED}", key, "prepare", PrepareWork(settings))
+
+    def _train(self, base: Base, content: str, arm: Arm, alpha: float, seed: int) -> Step:
+        settings = replace(
+            base.training,
+            methods=arm.methods,
+            languages=arm.languages,
+            alpha=alpha,
+            augmented_share=arm.augmented_share,
+            seed=seed,
+            device=self._experiment.device,
+        )
+        sources = tuple(
+            self._runs[name] if arm.filtered else self._unfiltered(name) for name in arm.runs
+        )
+        identity = {k: v for k, v in settings.identity().items() if k != "base_model"}
+        key = key_of(
+            "train",
+            {
+                "base": content,
+                "runs": [source.key for source in sources],
+                "settings": identity,
+                "device": self._device,
+            },
+        )
+        return Step(
+            "train",
+            f"{base.name}, {arm.name}, alpha {alpha:g}, seed {seed}",
+            key,
+            f"train {base.name}",
+            TrainWork(sources, settings),
+            tuple(source.step for source in sources if source.step is not None),
+        )
+
+    def _cell(
+        self, judge: Judge, base: Base, arm: str, alpha: float | None, seed: int | None, model: Step
+    ) -> Cell:
+        request = Evaluation(
+            model="",
+            benchmark=judge.benchmark,
+            data=judge.folder,
+            settings=judge.settings,
+            languages=None if base.evaluation.languages is None else tuple(
+                base.evaluation.languages
+            ),
+            candidate_text=judge.candidate_text,
+            backend=base.evaluation.backend,
+            batch_size=base.evaluation.batch_size,
+            device=self._experiment.device,
+            keep_embeddings=False,
+        )  # fmt: skip
+        decisive = {
+            "data": self._prints[judge.name],
+            **{name: getattr(request, name) for name in ("benchmark", "settings", "languages")},
+        }
+        tags = "" if request.languages is None else f" {','.join(request.languages)}"
+        check = Step(
+            "check",
+            f"{judge.name}{tags}",
+            key_of("check", decisive),
+            f"check {judge.name}",
+            CheckWork(request),
+        )
+        key = key_of(
+            "evaluate",
+            {
+                **decisive,
+                "model": model.key,
+                "candidate_text": request.candidate_text,
+                "backend": request.backend,
+                "device": self._device,
+            },
+        )
+        step = Step(
+            "evaluate",
+            f"{judge.name}, {model.name}",
+            key,
+            f"evaluate {judge.name} {base.name}",
+            EvaluateWork(model, request),
+            (check, model),
+        )
+        return Cell(judge.name, base.name, arm, alpha, seed, model, step)
+
+
+def content_of(path: Path, cache: Path) -> str:
+    """Return a fingerprint of a file, or of all files in a folder and below it.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    if path.is_file():
+        return fingerprint(path.parent, cache, [path.name])
+    folders = sorted(p for p in path.rglob("*") if p.is_dir())
+    return _digest(
+        f"{folder.relative_to(path)} {fingerprint(folder, cache)}" for folder in (path, *folders)
+    )
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

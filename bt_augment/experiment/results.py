@@ -1,0 +1,230 @@
+"""The tables of an experiment: means over seeds, and comparisons with intervals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from statistics import mean, stdev
+from typing import Any
+
+from bt_augment.evaluation.results import read_results
+from bt_augment.experiment.comparisons import Table, comparisons
+from bt_augment.experiment.plan import Plan
+from bt_augment.experiment.recipe import Experiment
+from bt_augment.experiment.rows import Row, collect_rows
+from bt_augment.experiment.store import StepStore
+from bt_augment.experiment.table_forms import latex, markdown
+from bt_augment.shards.atomic import storage_errors, write_atomically
+from bt_augment.shards.manifest import write_json
+
+FOLDER = "results"
+
+
+def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
+    """Write ``results/``: ``table.md``, ``.csv`` and ``.tex``, ``summary.json``, ``matrix.csv``.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        InputError: a results file cannot be read or compared.
+        StorageError: the disk refused.
+    """
+    rows = collect_rows(experiment, plan, store)
+    tables = comparisons(rows, experiment)
+    folder = store.out / FOLDER
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    summary = _summary(experiment, plan, store, rows, tables)
+    text = "\n".join(_markdown_page(experiment, plan, rows, tables))
+    write_atomically(folder / "table.md", text.encode())
+    write_atomically(folder / "table.tex", "\n\n".join(_latex_tables(rows, tables)).encode())
+    write_atomically(folder / "table.csv", _csv(rows, tables).encode())
+    write_atomically(
+        folder / "matrix.csv", _matrix(rows, experiment.comparison.metrics[0]).encode()
+    )
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _markdown_page(
+    experiment: Experiment, plan: Plan, rows: Sequence[Row], tables: Sequence[Table]
+) -> Iterator[str]:
+    profile = f", profile {experiment.profile}" if experiment.profile else ""
+    yield f"# {experiment.name}{profile}\n"
+    if experiment.description:
+        yield f"{experiment.description}\n"
+    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
+        seeds = max(len(row.results) for row in chosen)
+        yield f"## {base} on {judge}\n"
+        yield f"Mean ± standard deviation over {seeds} seeds.\n" if seeds > 1 else "One seed.\n"
+        yield markdown(*_means(chosen, "±"))
+        yield ""
+        for table in tables:
+            if (table.judge, table.base) == (judge, base):
+                yield f"### {table.title}\n"
+                yield f"{table.comparison.table('markdown')}\n"
+    if plan.skipped:
+        yield "## Left out\n"
+        for skip in plan.skipped:
+            yield f"- {skip.arm} at alpha {skip.alpha:g}: {skip.reason}."
+        yield ""
+    yield "## Overlap of training rows with the benchmark\n"
+    yield from _overlaps(rows)
+    yield ""
+
+
+def _overlaps(rows: Sequence[Row]) -> Iterator[str]:
+    for judge in dict.fromkeys(row.judge for row in rows):
+        trained = [row for row in rows if row.judge == judge and row.alpha is not None]
+        checked = [row.overlap for row in trained if row.overlap is not None]
+        if len(checked) < len(trained):
+            unknown = len(trained) - len(checked)
+            yield f"- {judge}: not checked for {unknown} of {len(trained)} arms."
+        if checked:
+            questions, passages = (max(part) for part in zip(*checked, strict=True))
+            yield f"- {judge}: at most {questions} questions and {passages} passages of an arm."
+
+
+def _means(rows: Sequence[Row], sign: str) -> tuple[list[str], list[list[str]]]:
+    keys = list(rows[0].values)
+    twice = {metric for _, metric in keys if sum(m == metric for _, m in keys) > 1}
+    header = [f"{metric} {setting}" if metric in twice else metric for setting, metric in keys]
+    lines = []
+    for row in rows:
+        cells = [_cell(row.values[key], sign) for key in keys]
+        alpha = "" if row.alpha is None else f"{row.alpha:g}"
+        made = "" if row.made is None else f"{row.made:.2f}"
+        lines.append([row.arm, alpha, made, *cells])
+    return ["arm", "alpha", "made", *header], lines
+
+
+def _cell(values: Sequence[float], sign: str) -> str:
+    places = 4 if abs(mean(values)) < 2 else 1
+    shown = f"{mean(values):.{places}f}"
+    return f"{shown} {sign} {stdev(values):.{places}f}" if len(values) > 1 else shown
+
+
+def _latex_tables(rows: Sequence[Row], tables: Sequence[Table]) -> Iterator[str]:
+    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
+        yield f"% {base} on {judge}\n{latex(*_means(chosen, '±'))}"
+        for table in tables:
+            if (table.judge, table.base) == (judge, base):
+                yield f"% {base} on {judge}: {table.title}\n{table.comparison.table('latex')}"
+
+
+def _csv(rows: Sequence[Row], tables: Sequence[Table]) -> str:
+    """Return one line per row and measure, with its comparison with the baseline if there is."""
+    effects = {
+        (table.judge, table.base, line.arm, line.setting, table.comparison.metric): line
+        for table in tables if table.against_baseline
+        for line in table.comparison.lines if line.effect
+    }  # fmt: skip
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["benchmark", "base_model", "arm", "alpha", "made_share", "setting", "metric", "mean",
+         "sd", "runs", "effect", "low", "high", "p", "p_corrected"]
+    )  # fmt: skip
+    for row in rows:
+        for (setting, metric), values in row.values.items():
+            line = effects.get((row.judge, row.base, row.label, setting, metric))
+            effect = line.effect if line else None
+            tested: list[Any] = [""] * 5
+            if line and effect:
+                tested = [effect.effect, effect.low, effect.high, effect.p, line.corrected]
+            spread = stdev(values) if len(values) > 1 else ""
+            writer.writerow(
+                [row.judge, row.base, row.arm, row.alpha, row.made, setting, metric,
+                 mean(values), spread, len(values), *tested]
+            )  # fmt: skip
+    return out.getvalue()
+
+
+def _matrix(rows: Sequence[Row], metric: str) -> str:
+    """Return the main measure by language pair, of every seed."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["benchmark", "base_model", "arm", "alpha", "run", "query_language",
+         "candidate_language", "metric", "value"]
+    )  # fmt: skip
+    for row in rows:
+        for run, path in enumerate(row.results):
+            content, _ = read_results(path)
+            cells = {
+                (query, candidate): value
+                for query, part in content["matrix"].get(metric, {}).items()
+                for candidate, value in part.items()
+            }
+            cells |= {
+                (query, "multi"): value
+                for query, value in content["multi_by_language"].get(metric, {}).items()
+            }
+            for (query, candidate), value in cells.items():
+                writer.writerow(
+                    [row.judge, row.base, row.arm, row.alpha, run, query, candidate, metric, value]
+                )
+    return out.getvalue()
+
+
+def _summary(
+    experiment: Experiment,
+    plan: Plan,
+    store: StepStore,
+    rows: Sequence[Row],
+    tables: Sequence[Table],
+) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "name": experiment.name,
+        "profile": experiment.profile,
+        "recipe": dict(experiment.content),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+        },
+        "steps": [
+            {
+                "kind": step.kind,
+                "name": step.name,
+                "key": step.key,
+                "path": str(step.path),
+                **{k: v for k, v in (store.info(step) or {}).items() if k not in ("key", "name")},
+            }
+            for step in plan.steps
+        ],
+        "skipped": [asdict(skip) for skip in plan.skipped],
+        "rows": [
+            {
+                "benchmark": row.judge,
+                "base_model": row.base,
+                "arm": row.arm,
+                "alpha": row.alpha,
+                "made_share": row.made,
+                "overlap": row.overlap,
+                "results": [str(path.relative_to(store.out)) for path in row.results],
+                "values": [
+                    {"setting": setting, "metric": metric, "runs": list(values)}
+                    for (setting, metric), values in row.values.items()
+                ],
+            }
+            for row in rows
+        ],
+        "comparisons": [
+            {
+                "benchmark": table.judge,
+                "base_model": table.base,
+                "title": table.title,
+                **table.comparison.as_dict(),
+            }
+            for table in tables
+        ],
+    }

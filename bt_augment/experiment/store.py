@@ -1,0 +1,162 @@
+"""The folder of an experiment: which steps are done, and whose it is.
+
+What a step wrote counts as done when ``<path>.done.json`` is there, which is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from bt_augment.errors import RunFolderError
+from bt_augment.evaluation.results import per_query_path
+from bt_augment.experiment.steps import Step
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.manifest import MANIFEST, write_json
+from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
+
+EXPERIMENT = "experiment.json"
+_LOCK = ".lock"
+_SCRATCH = ".scratch"
+_OWN = frozenset({EXPERIMENT, _LOCK, _SCRATCH, "steps", "results"})
+_MODULES = "modules.json"  # without it a folder is no model that can be loaded
+# What says how a model was made stays when its weights are removed.
+_KEPT = frozenset({TRAINING_MANIFEST, "README.md"})
+
+
+class StepStore:
+    """What is done of an experiment.
+
+    Attributes:
+        out: the experiment's folder.
+    """
+
+    def __init__(self, out: Path) -> None:
+        """Name the folder; nothing is read or written yet."""
+        self.out = out
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder against other processes; a process that dies lets go of it.
+
+        Raises:
+            RunFolderError: another process holds it, or it holds something else.
+            StorageError: the folder cannot be made.
+        """
+        self.check()
+        with storage_errors(self.out):
+            self.out.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.out / _LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise RunFolderError(
+                    f"{self.out}: another process runs this experiment; wait for it, or choose "
+                    "another --out"
+                ) from error
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            lock.release()
+
+    def check(self) -> None:
+        """Refuse a folder that is not an experiment's.
+
+        Raises:
+            RunFolderError: it holds files that an experiment does not write.
+        """
+        if not self.out.exists():
+            return
+        if not self.out.is_dir():
+            raise RunFolderError(f"{self.out}: is a file, not a folder; choose another --out")
+        strangers = sorted(p.name for p in self.out.iterdir() if p.name not in _OWN)
+        if strangers:
+            raise RunFolderError(
+                f"{self.out}: holds files that are not of an experiment "
+                f"({', '.join(strangers[:3])}); choose an empty folder with --out"
+            )
+
+    @property
+    def scratch(self) -> Path:
+        """Return a folder for what only a step in flight needs."""
+        return self.out / _SCRATCH
+
+    def path(self, step: Step) -> Path:
+        """Return what a step writes."""
+        return self.out / step.path
+
+    def info(self, step: Step) -> dict[str, Any] | None:
+        """Return what a step noted when it was done; None where it is not done."""
+        try:
+            content = json.loads(self._done(step).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) and content.get("key") == step.key else None
+
+    def available(self, step: Step) -> bool:
+        """Tell whether a step is done, and what it wrote is there."""
+        path = self.path(step)
+        if self.info(step) is None:
+            return False
+        if step.kind == "check":
+            return True
+        if step.kind == "evaluate":
+            return path.is_file() and per_query_path(path).is_file()
+        if step.kind in ("generate", "filter"):
+            return (path / MANIFEST).is_file()
+        return (path / _MODULES).is_file()
+
+    def begin(self, step: Step, places: Mapping[str, Any]) -> bool:
+        """Note that a step begins; tell whether what it left before can be gone on with.
+
+        Args:
+            step: the step.
+            places: what may differ between two tries of one key: where its inputs are.
+        """
+        note = self._started(step)
+        try:
+            before = json.loads(note.read_bytes())
+        except (OSError, ValueError):
+            before = None
+        now = json.loads(json.dumps(places, default=str))
+        stripped = self.info(step) is not None
+        with storage_errors(note):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            self._done(step).unlink(missing_ok=True)
+        write_json(note, now)
+        return before == now and not stripped
+
+    def finish(self, step: Step, info: Mapping[str, Any]) -> None:
+        """Note that a step is done.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        write_json(self._done(step), {"key": step.key, "name": step.name, **info})
+        self._started(step).unlink(missing_ok=True)
+
+    def strip(self, step: Step) -> None:
+        """Remove the weights of a model whose results are there; what it was made of stays."""
+        folder = self.path(step)
+        with storage_errors(folder):
+            (folder / _MODULES).unlink(missing_ok=True)
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name not in _KEPT:
+                    path.unlink()
+
+    def _done(self, step: Step) -> Path:
+        path = self.path(step)
+        return path.with_name(f"{path.name}.done.json")
+
+    def _started(self, step: Step) -> Path:
+        path = self.path(step)
+        return path.with_name(f"{path.name}.started.json")
