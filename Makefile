@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= quickstart
 
-.PHONY: quickstart test test-slow lint clean
+.PHONY: quickstart quickstart-train test test-slow lint clean
 
 $(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,10 +16,20 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 	$(PIP) -e '.[test]'
 	touch $@
 
+# Torch comes only after the part that does without it.
+$(VENV)/learn.stamp: $(VENV)/base.stamp
+	$(PIP) -e '.[train,evaluate]'
+	touch $@
+
+# Generate and look at it; then train on it and see whether it helped.
 quickstart: $(VENV)/base.stamp
 	$(BIN)/bt-augment generate data/en/qa.json --route en:pt:en --route en:pt --out $(OUT)/ --overwrite --quiet
 	$(BIN)/bt-augment inspect $(OUT)/ --rejected --sample 2
 	$(BIN)/bt-augment inspect $(OUT)/ --sample 3
+	$(MAKE) --no-print-directory quickstart-train
+
+quickstart-train: $(VENV)/learn.stamp
+	$(BIN)/bt-augment run recipes/quickstart.yaml --set data.pairs=$(OUT) --out $(OUT)-experiment/
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -34,4 +44,4 @@ test-slow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m slow
 
 clean:
-	rm -rf $(VENV) $(OUT) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(OUT) $(OUT)-experiment build *.egg-info .mypy_cache .ruff_cache .pytest_cache

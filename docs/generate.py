@@ -20,8 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic_core import PydanticUndefined
 
 from bt_augment.cli.main import app
+from bt_augment.experiment.sections import (
+    ArmSection,
+    BaseModelSection,
+    BenchmarkSection,
+    ComparisonSection,
+    EvaluationSection,
+    RunSection,
+    Sections,
+)
 from bt_augment.filtering.base import MADE_METHODS, Score
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation import Generation, generate
@@ -129,6 +139,22 @@ def recipe_keys() -> Iterator[str]:
     yield "| `decontaminate.NAME` | folder | none | a benchmark that training must not hold |"
 
 
+def experiment_keys() -> Iterator[str]:
+    """Yield every key of an experiment's recipe, with its default."""
+    yield "| key | default | meaning |\n|---|---|---|"
+    for place, section in (
+        ("", Sections),
+        ("runs.NAME.", RunSection),
+        ("arms.NAME.", ArmSection),
+        ("base_models.NAME.", BaseModelSection),
+        ("evaluation.", EvaluationSection),
+        ("benchmarks.NAME.", BenchmarkSection),
+        ("comparison.", ComparisonSection),
+    ):
+        for key, meaning in attributes(section).items():
+            yield f"| `{place}{key}` | {_default(section, key)} | {_cell(meaning)} |"
+
+
 def _section(
     schema: Mapping[str, Any], place: str, documented: type, skip: Sequence[str] = ()
 ) -> Iterator[str]:
@@ -147,7 +173,7 @@ def _default(documented: type, key: str) -> str:
         f.name: f for f in dataclasses.fields(documented)
     }
     value = fields[key].default
-    if value in (None, []):
+    if value in (None, [], {}, "", PydanticUndefined):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -298,6 +324,7 @@ def _sentence(text: str, tag: str, number: int | None) -> str:
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "scores": scores,
     "recipe-keys": recipe_keys,
+    "experiment-keys": experiment_keys,
     "manifest-units": manifest_units,
     "manifest-ingested": manifest_ingested,
     "columns": columns,

@@ -12,7 +12,11 @@ from bt_augment.errors import LanguageError, ModelError, RecipeError, RouteError
 from bt_augment.filtering.registry import all_scores
 from bt_augment.recipe import load_recipe, recipe_schema
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+RECIPES = [
+    path
+    for path in sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+    if "arms" not in yaml.safe_load(path.read_text(encoding="utf-8"))  # experiments have a test
+]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from bt_augment.evaluation import Arm, Comparison, compare
 from bt_augment.evaluation.significance import holm
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row
+from bt_augment.experiment.sections import arm_of
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,25 @@ def _baselines(rows: Sequence[Row], name: str) -> Iterator[tuple[str, list[Row]]
         yield f"against {label}", group
 
 
+def untested(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
+    """Yield, in words, the contrasts that a base model was not trained for."""
+    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
+        for pair in experiment.comparison.contrasts:
+            if not list(_contrasts(chosen, [pair])):
+                yield f"{base}, {judge}: {pair[1]} against {pair[0]}: not trained"
+
+
 def _contrasts(
     rows: Sequence[Row], pairs: Sequence[Sequence[str]]
 ) -> Iterator[tuple[str, list[Row]]]:
-    for first, second in pairs:
+    for pair in pairs:
+        (first, low), (second, high) = map(arm_of, pair)
         for row in rows:
             for other in rows:
-                if (row.arm, other.arm) == (first, second) and row.alpha == other.alpha:
+                same = row.alpha == other.alpha or not (low is None and high is None)
+                chosen = low in (None, row.alpha) and high in (None, other.alpha)
+                if (row.arm, other.arm) == (first, second) and same and chosen:
                     yield f"{other.label} against {row.label}", [row, other]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from bt_augment.errors import BtAugmentError, TrainingError
+from bt_augment.errors import BtAugmentError
 from bt_augment.evaluation import evaluate
 from bt_augment.evaluation.benchmarks.registry import load
 from bt_augment.evaluation.evaluator import choose_settings
@@ -68,26 +68,25 @@ class Performer:
 
     def _check(self, step: Step, work: CheckWork) -> dict[str, Any]:
         request = work.request
-        self.store.begin(step, {})
+        self.store.begin(step)
         collection = load(request.benchmark, request.data, request.languages)
         choose_settings(collection, request.settings)
         return {"counts": collection.counts()}
 
     def _generate(self, step: Step, work: GenerateWork, progress: Progress) -> dict[str, Any]:
-        same = self.store.begin(step, {"inputs": work.inputs, "recipe": work.recipe.resolved()})
+        self.store.begin(step, inputs=work.inputs, recipe=work.recipe.resolved())
         request = Generation(
             inputs=work.inputs,
             out=self.store.path(step),
             recipe=work.recipe,
             device=self.device,
-            overwrite=not same,
             environment=self.environment,
         )
         return _counts(generate(request, progress))
 
     def _filter(self, step: Step, work: FilterWork, progress: Progress) -> dict[str, Any]:
         source = self._folder(work.source)
-        same = self.store.begin(step, {"source": source})
+        self.store.begin(step, source=source)
         recipe = stored_recipe(source)
         off = {
             name: replace(s, enabled=s.enabled and name.startswith(_CONTAMINATION))
@@ -95,7 +94,7 @@ class Performer:
         }
         out = self.store.path(step)
         recipe = replace(recipe, filters=off)
-        return _counts(refilter(source, out, recipe, overwrite=not same, progress=progress))
+        return _counts(refilter(source, out, recipe, progress=progress))
 
     def _prepare(self, step: Step, work: PrepareWork) -> dict[str, Any]:
         from bt_augment.training.base_model import (
@@ -106,7 +105,7 @@ class Performer:
         )
 
         settings = work.settings
-        self.store.begin(step, {})
+        self.store.begin(step)
         model = load_base_model(
             settings.base_model, max_length=settings.max_length, device="cpu"
         ).float()
@@ -127,18 +126,14 @@ class Performer:
         from bt_augment.training.trainer import train
 
         folders = [self._folder(source) for source in work.sources]
-        same = self.store.begin(
-            step, {"runs": folders, "base": _absolute(work.settings.base_model)}
-        )
+        self.store.begin(step, runs=folders, base=_absolute(work.settings.base_model))
         out = self.store.path(step)
-        trained = train(
-            folders, out, work.settings, resume=same, overwrite=not same, progress=progress
-        )
+        trained = train(folders, out, work.settings, resume=True, progress=progress)
         manifest = trained.manifest
         return {name: manifest[name] for name in ("counts", "steps", "drawn", "scores", "seconds")}
 
     def _evaluate(self, step: Step, work: EvaluateWork, progress: Progress) -> dict[str, Any]:
-        self.store.begin(step, {})
+        self.store.begin(step)
         out = self.store.path(step)
         scratch = self.store.scratch
         try:
@@ -189,7 +184,8 @@ class Performer:
                 pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
                 HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
             except BtAugmentError as error:
-                raise TrainingError(f"{step.name}: {error}") from error
+                error.args = (f"{step.name}: {error}",)
+                raise
 
     def _folder(self, source: Source) -> Path:
         if source.step is not None:

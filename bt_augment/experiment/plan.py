@@ -12,6 +12,7 @@ from bt_augment.errors import RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
 from bt_augment.experiment.steps import (
+    DATA_KINDS,
     CheckWork,
     EvaluateWork,
     FilterWork,
@@ -115,9 +116,10 @@ class _Planner:
         for base in self._experiment.bases:
             self._check_baseline(base, alphas)
         cells = tuple(cell for base in self._experiment.bases for cell in self._cells(base, alphas))
-        results = [cell.result for cell in cells]
-        checks = [step for result in results for step in result.needs if step.kind == "check"]
-        return Plan(cells, tuple(with_needs((*checks, *results))), tuple(skipped))
+        steps = list(with_needs(cell.result for cell in cells))
+        # Benchmarks and rows first: what is wrong with either shows before the first training.
+        data = [step for kind in DATA_KINDS for step in steps if step.kind == kind]
+        return Plan(cells, (*data, *(s for s in steps if s not in data)), tuple(skipped))
 
     def _run(self, run: DataRun) -> Source:
         if run.folder is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from bt_augment.errors import BtAugmentError, RecipeError
+from bt_augment.errors import BtAugmentError, RecipeError, did_you_mean
 from bt_augment.evaluation.benchmarks.registry import BENCHMARKS
 from bt_augment.evaluation.results import PEER, RANK_DISTANCE
 from bt_augment.experiment.sections import (
@@ -20,6 +20,7 @@ from bt_augment.experiment.sections import (
     ComparisonSection,
     EvaluationSection,
     Sections,
+    arm_of,
 )
 from bt_augment.recipe import Recipe, recipe_from
 from bt_augment.settings_file import Places, assign, merged, parse_assignments, read_settings
@@ -180,7 +181,6 @@ class _Resolver:
         s = self._sections
         runs = {name: self._run(name) for name in s.runs}
         arms = {name: self._arm(name, arm) for name, arm in s.arms.items()}
-        self._check_comparison()
         experiment = Experiment(
             name=s.name,
             description=s.description,
@@ -195,9 +195,14 @@ class _Resolver:
             comparison=s.comparison,
             content={k: v for k, v in self._content.items() if k != "profiles"},
         )
+        self._check_comparison()
         for name in s.data:
             if name not in self._used:
-                raise RecipeError(_unknown(self._where, ("data",), name, self._used, "unused data"))
+                raise RecipeError(
+                    f"{self._where(('data', name))}: nothing reads {name!r}"
+                    f"{did_you_mean(name, self._used)}; what is read is "
+                    f"{', '.join(sorted(self._used))}"
+                )
         return experiment
 
     def _data(self, name: str, *keys: str | int) -> list[str]:
@@ -326,11 +331,18 @@ class _Resolver:
         place = ("comparison",)
         self._check_names((s.comparison.baseline,), s.arms, (*place, "baseline"), "arm")
         for number, pair in enumerate(s.comparison.contrasts):
-            self._check_names(pair, s.arms, (*place, "contrasts", number), "arm")
+            here = (*place, "contrasts", number)
+            try:
+                names = [arm_of(reference)[0] for reference in pair]
+            except ValueError as error:
+                raise RecipeError(
+                    f"{self._where(here)}: {pair} names an alpha that is no number; write ARM or "
+                    "ARM@0.5"
+                ) from error
+            self._check_names(names, s.arms, here, "arm")
         measures = {
-            m for part in s.benchmarks.values() if part.benchmark in BENCHMARKS
-            for m in BENCHMARKS[part.benchmark].measures
-        }  # fmt: skip
+            m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
+        }
         known = (*measures, RANK_DISTANCE, PEER)
         self._check_names(s.comparison.metrics, known, (*place, "metrics"), "measure")
 

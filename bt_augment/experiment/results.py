@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from bt_augment.evaluation.results import read_results
-from bt_augment.experiment.comparisons import Table, comparisons
+from bt_augment.experiment.comparisons import Table, comparisons, untested
 from bt_augment.experiment.plan import Plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row, collect_rows
@@ -39,7 +40,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
     folder = store.out / FOLDER
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    summary = _summary(experiment, plan, store, rows, tables)
+    summary = json.loads(json.dumps(_summary(experiment, plan, store, rows, tables)))
     text = "\n".join(_markdown_page(experiment, plan, rows, tables))
     write_atomically(folder / "table.md", text.encode())
     write_atomically(folder / "table.tex", "\n\n".join(_latex_tables(rows, tables)).encode())
@@ -48,7 +49,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         folder / "matrix.csv", _matrix(rows, experiment.comparison.metrics[0]).encode()
     )
     write_json(folder / "summary.json", summary)
-    return summary
+    return dict(summary)
 
 
 def _markdown_page(
@@ -69,10 +70,11 @@ def _markdown_page(
             if (table.judge, table.base) == (judge, base):
                 yield f"### {table.title}\n"
                 yield f"{table.comparison.table('markdown')}\n"
-    if plan.skipped:
+    left_out = [f"{s.arm} at alpha {s.alpha:g}: {s.reason}" for s in plan.skipped]
+    left_out += untested(rows, experiment)
+    if left_out:
         yield "## Left out\n"
-        for skip in plan.skipped:
-            yield f"- {skip.arm} at alpha {skip.alpha:g}: {skip.reason}."
+        yield from (f"- {text}." for text in left_out)
         yield ""
     yield "## Overlap of training rows with the benchmark\n"
     yield from _overlaps(rows)

@@ -132,7 +132,8 @@ class ComparisonSection(BaseModel):
     Attributes:
         baseline: the arm that all others are compared with, at the same alpha; where it was not
             trained at that, at its own highest.
-        contrasts: pairs of arms `[A, B]` that are compared with each other at each alpha.
+        contrasts: pairs of arms `[A, B]` that are compared with each other at each alpha, or
+            `[A@0, B@0.5]` at those.
         metrics: measures of the tables; the first is the main one.
         correction: of the p-values of a table.
     """
@@ -183,3 +184,13 @@ class Sections(BaseModel):
     comparison: ComparisonSection = Field(default_factory=ComparisonSection)
     profile: str | None = None
     profiles: dict[str, dict[str, Any]] = {}
+
+
+def arm_of(reference: str) -> tuple[str, float | None]:
+    """Return arm and alpha of ``ARM@ALPHA``; no alpha stands for any.
+
+    Raises:
+        ValueError: what follows the last ``@`` is no number.
+    """
+    name, at, alpha = reference.rpartition("@")
+    return (name, float(alpha)) if at else (reference, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from bt_augment.recipe import Recipe
 from bt_augment.training.settings import TrainingSettings
 
 Kind = Literal["check", "generate", "filter", "prepare", "train", "evaluate"]
-KINDS: tuple[Kind, ...] = ("check", "generate", "filter", "prepare", "train", "evaluate")
+DATA_KINDS: tuple[Kind, ...] = ("check", "generate", "filter")  # before any model
 
 # Raised when the code of a step gives other results for the same inputs.
 _CONTRACTS: Mapping[Kind, int] = {
@@ -121,7 +121,7 @@ def key_of(kind: Kind, content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
 
 
-def with_needs(steps: tuple[Step, ...]) -> Iterator[Step]:
+def with_needs(steps: Iterable[Step]) -> Iterator[Step]:
     """Yield steps and all that they need, each once, what is needed first."""
     seen: set[str] = set()
 

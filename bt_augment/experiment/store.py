@@ -14,6 +14,7 @@ from typing import Any
 
 import filelock
 
+from bt_augment._version import __version__
 from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import Step
@@ -113,25 +114,30 @@ class StepStore:
             return (path / MANIFEST).is_file()
         return (path / _MODULES).is_file()
 
-    def begin(self, step: Step, places: Mapping[str, Any]) -> bool:
-        """Note that a step begins; tell whether what it left before can be gone on with.
+    def begin(self, step: Step, **places: Any) -> None:
+        """Note that a step begins, and remove what it left before if that is of no use to it.
 
         Args:
             step: the step.
-            places: what may differ between two tries of one key: where its inputs are.
+            places: what may differ between two tries of one key: where its inputs are. A step
+                that finds them where they were goes on with what it left.
+
+        Raises:
+            StorageError: the disk refused.
         """
         note = self._started(step)
+        now = json.loads(json.dumps({"version": __version__, **places}, default=str))
         try:
-            before = json.loads(note.read_bytes())
+            unfinished = json.loads(note.read_bytes()) == now
         except (OSError, ValueError):
-            before = None
-        now = json.loads(json.dumps(places, default=str))
-        stripped = self.info(step) is not None
-        with storage_errors(note):
+            unfinished = False
+        path = self.path(step)
+        with storage_errors(path):
             note.parent.mkdir(parents=True, exist_ok=True)
             self._done(step).unlink(missing_ok=True)
+            if not unfinished and path.is_dir():
+                shutil.rmtree(path)
         write_json(note, now)
-        return before == now and not stripped
 
     def finish(self, step: Step, info: Mapping[str, Any]) -> None:
         """Note that a step is done.

@@ -1,0 +1,352 @@
+"""An experiment end to end: real generation, training, evaluation and comparison."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from bt_augment.errors import BtAugmentError, RunFolderError, TrainingError
+from bt_augment.evaluation import Arm, Evaluation, compare, evaluate
+from bt_augment.evaluation.significance import holm
+from bt_augment.experiment import make_plan, run_experiment, states_of
+from bt_augment.experiment.runner import DONE, NOT_NEEDED, TODO, Progress
+from bt_augment.experiment.store import StepStore
+
+SETTINGS = ("mono", "cross", "multi")
+
+
+def fingerprints(out: Path) -> dict[str, str]:
+    """Return a hash of every file that the steps wrote, by its path."""
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((out / "steps").rglob("*"))
+        if path.is_file()
+    }
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / "results" / "table.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def trained(out: Path) -> list[Path]:
+    return sorted(path for path in (out / "steps" / "train").iterdir() if path.is_dir())
+
+
+class Heard(Progress):
+    """Keeps the steps that were begun."""
+
+    def __init__(self):
+        self.steps = []
+
+    def begin(self, step, number, total, left):
+        self.steps.append(step)
+        return super().begin(step, number, total, left)
+
+
+def again(experiment, out, environment):
+    """Run once more; return what was done, and the outcome."""
+    heard = Heard()
+    outcome = run_experiment(experiment, out, environment=environment, progress=heard)
+    return [(step.kind, step.name) for step in heard.steps], outcome
+
+
+def test_every_arm_alpha_and_seed_is_trained_where_its_rows_allow(undisturbed):
+    assert [path.name.rpartition("-")[0] for path in trained(undisturbed.out)] == [
+        f"static-{arm}-alpha-{alpha}-seed-{seed}"
+        for arm, alpha in (("all", "0.5"), ("all", "1"), ("native", "1"), ("raw", "1"))
+        for seed in (0, 1)
+    ]
+    left_out = {(s["arm"], s["alpha"]) for s in undisturbed.summary["skipped"]}
+    assert left_out == {("native", 0.5), ("raw", 0.5)}
+    page = (undisturbed.out / "results" / "table.md").read_text(encoding="utf-8")
+    assert "- native at alpha 0.5: its rows are all in en" in page
+
+
+def test_means_are_those_of_the_models_evaluated_by_hand(undisturbed, data, environment):
+    # Given the models of one arm, evaluated by the command's own function
+    models = [p for p in trained(undisturbed.out) if p.name.startswith("static-all-alpha-0.5")]
+    found = [
+        evaluate(
+            Evaluation(str(m), "xquad-r", data / "parallel", device="cpu", environment=environment)
+        )
+        for m in models
+    ]
+
+    # Then the table has their mean and standard deviation
+    lines = [r for r in table(undisturbed.out) if r["arm"] == "all" and r["alpha"] == "0.5"]
+    assert len(lines) == 4
+    for line in lines:
+        if line["metric"] == "RR@20":
+            values = [results["settings"][line["setting"]]["RR@20"] for results in found]
+        else:
+            values = [results["language_bias"]["rank_distance"]["mean"] for results in found]
+        assert float(line["mean"]) == pytest.approx(mean(values))
+        assert float(line["sd"]) == pytest.approx(stdev(values))
+        assert line["runs"] == "2"
+
+
+def test_comparisons_are_those_of_compare_corrected_together(undisturbed):
+    summary, out = undisturbed.summary, undisturbed.out
+    rows = {
+        (r["arm"], r["alpha"]): tuple(out / path for path in r["results"]) for r in summary["rows"]
+    }
+    against = next(c for c in summary["comparisons"] if c["title"].startswith("RR@20: against"))
+    tested = [line for line in against["lines"] if line["effect"]]
+    assert {line["arm"] for line in tested} == {"raw, alpha 1", "all, alpha 0.5", "all, alpha 1"}
+    for line in tested:
+        arm, alpha = line["arm"].split(", alpha ")
+        by_hand = compare(
+            [Arm("a", rows["native", 1.0]), Arm("b", rows[arm, float(alpha)])], "RR@20", "none"
+        )
+        same = next(x for x in by_hand.lines if x.effect and x.setting == line["setting"])
+        assert line["effect"] == vars(same.effect)
+    corrected = holm([line["effect"]["p"] for line in tested])
+    assert [line["corrected"] for line in tested] == pytest.approx(corrected)
+    titles = [c["title"] for c in summary["comparisons"]]
+    assert "RR@20: all, alpha 0.5 against all, alpha 1" in titles
+
+
+def test_the_unfiltered_arm_has_all_rows_that_were_made(undisturbed):
+    filtered = next(iter((undisturbed.out / "steps" / "generate").glob("pairs-*[!n]")))
+    raw = next(p for p in (undisturbed.out / "steps" / "filter").iterdir() if p.is_dir())
+    before, after = (
+        json.loads((p / "manifest.json").read_text())["totals"] for p in (filtered, raw)
+    )
+    assert before["rejected"] > 0
+    assert after["accepted"] == after["candidates"] == before["candidates"]
+    assert after["tokens"] == before["tokens"]  # nothing was translated again
+
+
+def test_the_results_can_be_read(undisturbed):
+    folder = undisturbed.out / "results"
+    assert {p.name for p in folder.iterdir()} == {
+        "table.md", "table.csv", "table.tex", "matrix.csv", "summary.json",
+    }  # fmt: skip
+    assert "| native | 1 | 0.00 |" in (folder / "table.md").read_text(encoding="utf-8")
+    assert "overlap" in (folder / "table.md").read_text(encoding="utf-8").lower()
+    assert r"\begin{tabular}" in (folder / "table.tex").read_text(encoding="utf-8")
+    with (folder / "matrix.csv").open(encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    assert len(cells) == 4 * 2 * (4 + 2)  # rows, seeds, language pairs and pools
+    assert json.loads((folder / "summary.json").read_text()) == undisturbed.summary
+
+
+def test_a_second_run_does_nothing(load, done, environment):
+    before = fingerprints(done)
+    steps, outcome = again(load(), done, environment)
+    assert steps == []
+    assert outcome.done == 0
+    assert fingerprints(done) == before
+
+
+def test_moved_data_and_another_place_of_the_recipe_change_nothing(
+    load, done, environment, pairs, tmp_path
+):
+    moved = Path(shutil.copy(pairs, tmp_path / "moved.jsonl"))
+    steps, _ = again(load(f"data.pairs={moved}"), done, environment)
+    assert steps == []
+
+
+def test_changing_one_arm_does_only_that_anew(load, done, environment, content):
+    arms = {**content["arms"], "raw": {**content["arms"]["raw"], "augmented_share": 0.25}}
+    steps, _ = again(load(arms=arms), done, environment)
+    assert {name for _, name in steps} == {
+        f"{judge}static, raw, alpha 1, seed {seed}"
+        for judge in ("", "parallel, ") for seed in (0, 1)
+    }  # fmt: skip
+    assert [kind for kind, _ in steps] == ["train", "evaluate"] * 2
+
+
+@pytest.mark.parametrize(
+    ("assignment", "kinds"),
+    [
+        ("seeds=[0,1,2]", {"train": 4, "evaluate": 4}),
+        ("comparison.metrics=[AP]", {}),
+        ("benchmarks.parallel.settings=[mono]", {"check": 1, "evaluate": 8}),
+        ("training.steps=7", {"train": 8, "evaluate": 8}),
+        ("generation.filters.fidelity.chrf.min=50",
+         {"generate": 1, "filter": 1, "train": 8, "evaluate": 8}),
+    ],
+)  # fmt: skip
+def test_a_change_asks_for_what_depends_on_it_alone(
+    load, undisturbed, environment, assignment, kinds
+):
+    plan = make_plan(load(assignment), environment)
+    states = states_of(plan, StepStore(undisturbed.out))
+    todo = [step.kind for step in plan.steps if states[step.key] == TODO]
+    assert {kind: todo.count(kind) for kind in todo} == kinds
+
+
+def test_changed_input_asks_for_all_of_it_anew(load, undisturbed, environment, pairs, tmp_path):
+    other = tmp_path / "pairs.jsonl"
+    other.write_text(pairs.read_text(encoding="utf-8").replace("?", "??", 1), encoding="utf-8")
+    plan = make_plan(load(f"data.pairs={other}"), environment)
+    states = states_of(plan, StepStore(undisturbed.out))
+    done = [step.kind for step in plan.steps if states[step.key] == DONE]
+    assert done == ["check"]
+
+
+def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
+    lost = next((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet"))
+    lost.unlink()
+    steps, _ = again(load(), done, environment)
+    assert [kind for kind, _ in steps] == ["evaluate"]
+    assert lost.is_file()
+
+
+def test_weights_are_removed_where_they_are_not_kept(load, content, environment, tmp_path):
+    # Given an experiment that keeps no models
+    arms = {"native": content["arms"]["native"], "all": content["arms"]["all"]}
+    sections = {"arms": arms, "seeds": [0], "alphas": [1], "keep_models": False,
+                "comparison": {"metrics": ["AP"]}}  # fmt: skip
+    out = tmp_path / "out"
+    run_experiment(load(**sections), out, environment=environment)
+
+    # Then what the models were made of is there, their weights are not, and nothing is missing
+    assert [sorted(p.name for p in folder.iterdir()) for folder in trained(out)] == [
+        ["README.md", "training_manifest.json"]
+    ] * 2
+    steps, _ = again(load(**sections), out, environment)
+    assert steps == []
+    plan = make_plan(load(**sections), environment)
+    states = states_of(plan, StepStore(out))
+    assert [states[s.key] for s in plan.steps if s.kind == "train"] == [NOT_NEEDED] * 2
+
+    # And a lost result has its model trained again, to the same scores
+    lost = next(path for path in (out / "steps" / "evaluate").glob("*static-all*.json")
+                if not path.name.endswith("done.json"))  # fmt: skip
+    before = json.loads(lost.read_text())["settings"]
+    lost.unlink()
+    steps, _ = again(load(**sections), out, environment)
+    assert [kind for kind, _ in steps] == ["train", "evaluate"]
+    assert json.loads(lost.read_text())["settings"] == before
+
+
+def test_an_arm_that_cannot_be_trained_is_found_before_any_is(load, content, environment, tmp_path):
+    arms = {**content["arms"], "native": {"methods": ["native"], "alphas": [1, 0]}}
+    heard = Heard()
+    with pytest.raises(TrainingError, match=r"static, native, alpha 0, seed 0: alpha 0 asks for"):
+        run_experiment(load(arms=arms), tmp_path / "out", environment=environment, progress=heard)
+    assert [step.kind for step in heard.steps] == ["check", "generate", "filter"]
+
+
+def test_a_run_that_is_there_already_is_used(load, finished, environment, tmp_path):
+    experiment = load(
+        f"data.pairs={finished}", "seeds=[0]", "training.batch_size=4",
+        runs={"pairs": {"folder": "pairs"}},
+    )  # fmt: skip
+    steps, outcome = again(experiment, tmp_path / "out", environment)
+    assert {kind for kind, _ in steps} == {"check", "filter", "train", "evaluate"}
+    manifest = json.loads((trained(outcome.out)[0] / "training_manifest.json").read_text())
+    assert manifest["runs"][0]["folder"] == str(finished)
+
+
+def test_a_damaged_shard_stops_before_training(load, done, environment):
+    shard = next((done / "steps" / "generate").glob("pairs-*/train/*.arrow"))
+    shard.write_bytes(shard.read_bytes()[:-8] + b"\0" * 8)
+    with pytest.raises(BtAugmentError, match=r"static, .*is damaged"):
+        run_experiment(load("seeds=[7]"), done, environment=environment)
+
+
+def test_an_unfinished_step_whose_input_moved_starts_anew(
+    load, environment, pairs, tmp_path, content
+):
+    # Given a run that was begun over a file at another place
+    experiment = load(
+        "seeds=[0]", arms={"native": content["arms"]["native"]}, comparison={}
+    )  # fmt: skip
+    out = tmp_path / "out"
+    step = next(s for s in make_plan(experiment, environment).steps if s.kind == "generate")
+    StepStore(out).begin(step, inputs=["elsewhere.jsonl"])
+    (out / step.path).mkdir(parents=True)
+    (out / step.path / "run.json").write_text(json.dumps({"recipe": {}}))
+
+    # Then it is made anew, and not refused
+    outcome = run_experiment(experiment, out, environment=environment)
+    assert outcome.summary["comparisons"] == []  # a single arm
+    assert (out / step.path / "manifest.json").is_file()
+
+
+def test_a_folder_of_something_else_is_refused(load, environment, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match=r"not of an experiment \(thesis\.tex\)"):
+        run_experiment(load(), tmp_path / "out", environment=environment)
+
+
+def test_a_second_process_is_refused(load, environment, done):
+    with FileLock(done / ".lock"), pytest.raises(RunFolderError, match="another process"):
+        run_experiment(load(), done, environment=environment)
+
+
+def test_a_real_encoder_is_also_judged_untrained(load, encoder, environment, content, tmp_path):
+    experiment = load(
+        base_models={"tiny": {"model": str(encoder), "seeds": [0, 1]}},
+        arms={"native": content["arms"]["native"]},
+        alphas=[1],
+        training={"steps": 2, "batch_size": 4, "mini_batch_size": 4, "held_out": 0,
+                  "max_length": 16, "query_prompt": "q: "},
+        comparison={"metrics": ["RR@20"]},
+    )  # fmt: skip
+    outcome = run_experiment(experiment, tmp_path / "out", environment=environment)
+    untrained, native = outcome.summary["rows"]
+    assert (untrained["arm"], untrained["alpha"], untrained["overlap"]) == ("untrained", None, None)
+    assert len(untrained["results"]) == 1
+
+    # With the prompt and the length that training gives, so that training alone differs
+    results = json.loads((outcome.out / untrained["results"][0]).read_text())
+    assert results["prompts"]["query"] == "q: "
+    assert (
+        results["model_fingerprint"]
+        != json.loads((outcome.out / native["results"][0]).read_text())["model_fingerprint"]
+    )
+
+    # And it is compared: what does not vary with the seed has no variance of seeds
+    line = outcome.summary["comparisons"][0]["lines"][1]
+    assert line["arm"] == "untrained"
+    assert line["runs"] == 2
+    means = [mean(v["runs"]) for row in (native, untrained) for v in row["values"][:1]]
+    assert line["effect"]["effect"] == pytest.approx(means[1] - means[0])
+
+
+def test_killed_while_training_it_goes_on_to_the_same_results(
+    command, undisturbed, content, tmp_path
+):
+    # Given the real command, killed within its third training
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    out = tmp_path / "out"
+    arguments = ("run", path, "--out", out)
+    process = command.start(*arguments)
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if line.startswith("[8/"))
+    assert "train" in line
+    while len(list((out / "steps" / "train").glob("*/training/checkpoint-*/complete"))) == 0:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -9
+    assert (out / "steps" / "train").is_dir()
+
+    # When the same command is run again
+    ended = command(*arguments)
+    assert ended.code == 0, ended.err
+
+    # Then all that was finished before is kept, and the results are those of an undisturbed run
+    assert "1 generate (1 done), 1 filter (1 done), 8 train (2 done)" in ended.err
+    scores = [
+        {(r["arm"], r["alpha"], r["setting"], r["metric"]): r["mean"] for r in table(folder)}
+        for folder in (out, undisturbed.out)
+    ]
+    assert scores[0] == scores[1]

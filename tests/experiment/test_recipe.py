@@ -1,0 +1,243 @@
+"""An experiment's recipe: what is wrong with it is named with its place and what is allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bt_augment.errors import BtAugmentError, RecipeError
+from bt_augment.experiment import load_experiment, make_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = {
+    path.name: path
+    for path in sorted((ROOT / "recipes").glob("*.yaml"))
+    if "arms" in yaml.safe_load(path.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize(
+    ("sections", "place", "said"),
+    [
+        ({"armz": {}}, "armz", "unknown key (did you mean 'arms'?); allowed are alphas, arms,"),
+        ({"seeds": []}, "seeds", "at least 1 item"),
+        ({"seeds": [-1]}, "seeds.0", "greater than or equal to 0"),
+        ({"alphas": [1.5]}, "alphas.0", "less than or equal to 1, not 1.5"),
+        ({"device": "gpu"}, "device", "'auto', 'cpu' or 'cuda'"),
+        ({"name": "a/b"}, "name", "match pattern"),
+        ({"arms": {"native": {"method": ["native"]}}}, "arms.native.method",
+         "unknown key (did you mean 'methods'?); allowed are alphas, augmented_share, filtered"),
+        ({"arms": {"native": {"methods": ["round_tripp"]}}}, "arms.native.methods.0",
+         "(did you mean 'round_trip'?)"),
+        ({"arms": {"native": {"augmented_share": 2}}}, "arms.native.augmented_share",
+         "less than or equal to 1"),
+        ({"arms": {"native": {"augmented_share": "some"}}}, "arms.native.augmented_share",
+         "valid number"),
+        ({"arms": {"native": {"runs": ["pears"]}}}, "arms.native.runs",
+         "'pears' is an unknown run (did you mean 'pairs'?); allowed are pairs"),
+        ({"training": {"step": 3}}, "training.step", "unknown key (did you mean 'steps'?)"),
+        ({"training": {"alpha": 1}}, "training.alpha", "unknown key"),
+        ({"training": {"steps": 0}}, "training", "steps is 0; it must be 1 or more"),
+        ({"training": {"steps": "many"}}, "training.steps", "valid integer"),
+        ({"training": {"draw": "unifrom"}}, "training.draw", "(did you mean 'uniform'?)"),
+        ({"evaluation": {"backend": "onnx"}}, "evaluation.backend", "'torch' or 'ctranslate2'"),
+        ({"base_models": {"s": {"model": "static:bundled", "training": {"lr": 1}}}},
+         "base_models.s.training.lr", "unknown key"),
+        ({"base_models": {"s": {"model": "static:bundled", "arms": ["natve"]}}},
+         "base_models.s.arms", "(did you mean 'native'?)"),
+        ({"base_models": {"s": {"training": {}}}}, "base_models.s.model", "Field required"),
+        ({"benchmarks": {"p": {"benchmark": "xquad", "data": "parallel"}}},
+         "benchmarks.p.benchmark", "'xquad' is an unknown benchmark (did you mean 'xquad-r'?)"),
+        ({"benchmarks": {"p": {"benchmark": "xquad-r", "data": "paralel"}}},
+         "benchmarks.p.data", "(did you mean 'parallel'?)"),
+        ({"comparison": {"baseline": "nativ"}}, "comparison.baseline", "(did you mean 'native'?)"),
+        ({"comparison": {"metrics": ["MRR@20"]}}, "comparison.metrics", "(did you mean 'RR@20'?)"),
+        ({"comparison": {"contrasts": [["native"]]}}, "comparison.contrasts.0", "at least 2"),
+        ({"comparison": {"contrasts": [["native", "all@x"]]}}, "comparison.contrasts.0",
+         "alpha that is no number"),
+        ({"generation": {"routs": []}}, "generation.routs", "(did you mean 'routes'?)"),
+        ({"generation": {"routes": ["en:pt"], "filters": {"fidelity": {"chrf": {"min": 200}}}}},
+         "generation.filters.fidelity.chrf.min", "out of range"),
+        ({"generation": {"routes": ["en:pt"], "decontaminate": {"x": "xquad"}}},
+         "generation.decontaminate.x", "'xquad' is an unknown data"),
+        ({"generation": {}}, "generation", "no routes for the run 'pairs'"),
+        ({"runs": {"pairs": {"inputs": "pair"}}}, "runs.pairs.inputs.0", "(did you mean 'pairs'?)"),
+        ({"runs": {"pairs": {}}}, "runs.pairs", "either inputs or a folder"),
+        ({"runs": {"pairs": {"inputs": "pairs", "settings": {"output": {"unit_row": 1}}}}},
+         "runs.pairs.settings.output.unit_row", "(did you mean 'unit_rows'?)"),
+        ({"profile": "smal", "profiles": {"small": {}}}, "profile",
+         "'smal' is an unknown profile (did you mean 'small'?); allowed are small"),
+        ({"profile": "small", "profiles": {"small": {"seeds": [-1]}}}, "profiles.small.seeds.0",
+         "greater than or equal to 0"),
+        ({"profile": "small", "profiles": {"small": 3}}, "profiles.small", "mapping of sections"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(recipe, sections, place, said):
+    path = recipe(**sections)
+    with pytest.raises(RecipeError) as caught:
+        load_experiment(path)
+    message = str(caught.value)
+    line = f"{path}, line "
+    assert message.startswith((line, place)), message
+    assert f"{place}: " in message
+    assert said in message
+
+
+def test_the_line_is_that_of_the_profile_which_said_it(recipe):
+    path = recipe(profile="small", profiles={"small": {"training": {"steps": "many"}}})
+    with pytest.raises(RecipeError) as caught:
+        load_experiment(path)
+    number = int(str(caught.value).partition("line ")[2].partition(":")[0])
+    assert path.read_text(encoding="utf-8").splitlines()[number - 1].strip() == "steps: many"
+
+
+def test_data_that_nothing_reads_may_be_misspelt(load):
+    with pytest.raises(
+        RecipeError, match=r"data\.pear: nothing reads 'pear' \(did you mean 'pairs'"
+    ):
+        load("data.pear=elsewhere")
+
+
+def test_missing_data_say_where_to_get_them(recipe):
+    path = recipe(data_from={"pairs": "example.org (CC0)"})
+    with pytest.raises(RecipeError) as caught:
+        load_experiment(path, ["data.pairs=nowhere.jsonl"])
+    message = str(caught.value)
+    assert "data.pairs: there is no file or folder 'nowhere.jsonl'" in message
+    assert "Get it from example.org (CC0). Name its place with --set data.pairs=PATH" in message
+
+
+def test_a_profile_is_laid_over_the_file_and_assignments_over_both(load):
+    profiles = {"small": {"seeds": [4], "training": {"steps": 2}}}
+    plain, small, own = (
+        load(*given, profiles=profiles)
+        for given in ((), ("profile=small",), ("training.steps=3", "profile=small"))
+    )
+    assert [base.seeds for base in (plain.bases[0], small.bases[0])] == [(0, 1), (4,)]
+    steps = [experiment.bases[0].training.steps for experiment in (plain, small, own)]
+    assert steps == [6, 2, 3]
+    assert small.bases[0].training.batch_size == 8  # what the profile does not name stays
+
+
+def test_a_base_model_without_the_baseline_is_refused(load, environment):
+    experiment = load(base_models={"s": {"model": "static:bundled", "alphas": [0.5]}})
+    with pytest.raises(RecipeError, match=r"base_models\.s: the baseline 'native' is not trained"):
+        make_plan(experiment, environment)
+
+
+@pytest.mark.parametrize(
+    ("sections", "error"),
+    [
+        ({"base_models": {"s": "static:nothing.spm"}}, "there is no such file"),
+        ({"base_models": {"s": "./nowhere"}}, "no folder"),
+    ],
+)
+def test_a_base_model_that_is_not_there_is_found_before_any_work(
+    load, environment, tmp_path, sections, error
+):
+    from bt_augment.experiment import run_experiment
+
+    with pytest.raises(BtAugmentError, match=error):
+        run_experiment(load(**sections), tmp_path / "out", environment=environment)
+    assert not (tmp_path / "out" / "steps").exists()
+
+
+def test_a_broken_benchmark_is_found_before_generating(load, environment, tmp_path):
+    from bt_augment.experiment import run_experiment
+
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "en.json").write_text("{}")
+    with pytest.raises(BtAugmentError, match=r"check parallel: .*en\.json"):
+        run_experiment(
+            load(f"data.parallel={tmp_path / 'bench'}"), tmp_path / "out", environment=environment
+        )
+    assert not (tmp_path / "out" / "steps" / "generate").exists()
+
+
+def test_a_dry_run_lists_the_steps_and_writes_nothing(command, recipe, tmp_path):
+    out = tmp_path / "out"
+    done = command("run", recipe(), "--out", out, "--dry-run")
+    assert done.code == 0, done.err
+    assert "19 steps: 1 check, 1 generate, 1 filter, 8 train, 8 evaluate; 19 to do" in done.out
+    assert "left out: native at alpha 0.5: its rows are all in en" in done.out
+    assert "to do       train     static, all, alpha 0.5, seed 1" in done.out
+    assert not out.exists()
+
+
+def test_a_bad_recipe_ends_the_command_with_2(command, recipe, tmp_path):
+    done = command("run", recipe(seeds="none"), "--out", tmp_path / "out")
+    assert done.code == 2
+    assert "recipe.yaml, line " in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.fixture
+def stand_ins(tmp_path, pairs, finished):
+    """Return assignments that name something there for all data of the recipes."""
+    folder = tmp_path / "benchmark"
+    folder.mkdir()
+    (folder / "en.json").touch()
+    names = {"parallel": folder, "xquad_r": folder, "mlqa_r": folder, "miracl": folder}
+    files = {"squad": pairs, "squadshifts": pairs, "nq": pairs, "pairs": finished}
+    return {**names, **files}
+
+
+def assigned(path, stand_ins):
+    named = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+    return [f"data.{name}={stand_ins[name]}" for name in named]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_recipes_that_are_shipped_can_be_planned(name, stand_ins, environment):
+    # Given folders that stand in for the data, and no network
+    given = assigned(SHIPPED[name], stand_ins)
+    profiles = yaml.safe_load(SHIPPED[name].read_text(encoding="utf-8")).get("profiles", {})
+    for profile in (None, *profiles):
+        experiment = load_experiment(
+            SHIPPED[name], [*given, *([f"profile={profile}"] if profile else [])]
+        )
+        plan = make_plan(experiment, environment)
+        kinds = [step.kind for step in plan.steps]
+        assert kinds.count("evaluate") >= kinds.count("train") > 0
+
+
+def test_the_experiment_of_this_project_asks_what_it_should(stand_ins, environment):
+    path = SHIPPED["xquad_r_back_translation.yaml"]
+    plan = make_plan(load_experiment(path, assigned(path, stand_ins)), environment)
+    trained = {(c.base, c.arm, c.alpha) for c in plan.cells if c.alpha is not None}
+    translated = {(a, x) for a in ("native + translation", "all") for x in (0, 0.5, 1)}
+    english = {
+        (arm, 1)
+        for arm in ("native", "native + round trip", "native + round trip, unfiltered")
+    }  # fmt: skip
+    for base in ("static", "e5-small"):
+        assert {(arm, alpha) for b, arm, alpha in trained if b == base} == translated | english
+        for arm, alpha in translated | english:
+            seeds = {c.seed for c in plan.cells if (c.base, c.arm, c.alpha) == (base, arm, alpha)}
+            assert len(seeds) >= 3
+    assert {(s.arm, s.alpha) for s in plan.skipped} == {
+        (a, x) for a, _ in english for x in (0, 0.5)
+    }
+    assert [c.base for c in plan.cells if c.arm == "untrained"] == ["e5-small"]
+
+
+@pytest.mark.parametrize("name", ["hybrid_xlmr.yaml", "hybrid_labse.yaml"])
+def test_the_recipes_after_the_paper_have_its_settings(name, stand_ins):
+    experiment = load_experiment(SHIPPED[name], assigned(SHIPPED[name], stand_ins))
+    settings = experiment.bases[0].training
+    assert (settings.batch_size, settings.learning_rate, settings.weight_decay) == (100, 3e-5, 0.01)
+    assert experiment.alphas == (0, 0.5, 1)
+    targets = {
+        str(route) for route in experiment.runs["squad"].recipe.routes
+        if route.method == "translation"
+    }  # fmt: skip
+    assert len(targets) == 9
+
+
+def test_the_plan_as_json(command, recipe, tmp_path):
+    plan = json.loads(command("run", recipe(), "--out", tmp_path / "o", "--dry-run", "--json").out)
+    assert {step["state"] for step in plan["steps"]} == {"to do"}
+    assert {skip["alpha"] for skip in plan["skipped"]} == {0.5}
