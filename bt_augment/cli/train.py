@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     "--lr",
     "learning_rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Highest learning rate. Default: 3e-5; 0.05 for static encoders.",
+    help="Highest learning rate. Default: 3e-5; 0.02 for static encoders.",
 )
 @click.option("--weight-decay", type=click.FloatRange(min=0), default=0.01, show_default=True)
 @click.option(
@@ -107,9 +107,7 @@ if TYPE_CHECKING:
 @click.option(
     "--temperature",
     type=click.FloatRange(min=0, min_open=True),
-    default=0.05,
-    show_default=True,
-    help="Of the contrastive loss.",
+    help="Of the contrastive loss. Default: 0.05; 0.1 for static encoders.",
 )
 @click.option(
     "--max-length",

@@ -149,7 +149,8 @@ def test_the_manifest_says_what_was_done(tiny_static, finished, tmp_path, split_
     drawn = manifest["drawn"]
     assert drawn["monolingual_steps"] + drawn["cross_lingual_steps"] == manifest["steps"] == 20
     assert manifest["settings"]["alpha"] == 0.5
-    assert manifest["settings"]["learning_rate"] == 0.05
+    assert manifest["settings"]["learning_rate"] == 0.02
+    assert manifest["settings"]["temperature"] == 0.1
     assert set(manifest["scores"]) == {"nDCG@10", "MRR@10", "R@10"}
     assert {"bt-augment", "sentence-transformers", "torch"} <= set(manifest["versions"])
 
