@@ -31,6 +31,10 @@ class ModelError(BtAugmentError):
     """A translation model is unknown, cannot be converted, or is damaged."""
 
 
+class LexiconError(BtAugmentError):
+    """A bilingual lexicon cannot be read, or does not say which languages it is of."""
+
+
 class RecipeError(BtAugmentError):
     """A recipe has an unknown key or a value out of range."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bt_augment.augmentation.made import Made
 from bt_augment.augmentation.question_style import lend
 from bt_augment.pairs.answers import locate, relocate
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
@@ -21,22 +22,6 @@ from bt_augment.translation.translator import Decoding, Hypothesis, Translator
 Hop = tuple[str, str]
 NativeRow = dict[str, Any]
 Chain = tuple[Hypothesis, ...]  # what each hop made of one sentence
-
-
-@dataclass(frozen=True)
-class Made:
-    """What routes made of a unit.
-
-    Attributes:
-        batch: made rows beside the native rows they came from, ordered by native row, then
-            route, then candidate.
-        tokens: target tokens decoded, over all hops.
-        not_applicable: route → native rows that are not in its first language.
-    """
-
-    batch: CandidateBatch
-    tokens: int
-    not_applicable: Mapping[str, int]
 
 
 class BackTranslator:
@@ -97,7 +82,7 @@ class BackTranslator:
             ),
         )
         missing = {str(route): len(rows) - len(indices) for route, indices in plans}
-        return Made(batch, work.tokens, missing)
+        return Made(batch, tuple(index for index, _ in made), work.tokens, missing)
 
 
 def applies(route: Route, row: Mapping[str, Any]) -> bool:

@@ -1,0 +1,46 @@
+import pytest
+
+from bt_augment.errors import LanguageError, LexiconError
+from bt_augment.translation.lexicon import Lexicon
+
+
+def test_muse_files_say_their_languages_by_name(tmp_path):
+    path = tmp_path / "en-pt.0-5000.txt"
+    path.write_text("the o\nthe a\nThe o\ncat\tgato\nice cream\tsorvete\n\n", encoding="utf-8")
+    lexicon = Lexicon.read(str(path))
+    assert (lexicon.source, lexicon.target) == ("en", "pt")
+    assert lexicon.entries == {"the": ("o", "a"), "cat": ("gato",), "ice cream": ("sorvete",)}
+    name, _, digest = lexicon.label.partition("@")
+    assert name == path.name
+    assert len(digest) == 16
+
+
+def test_languages_may_be_said_beside_the_path(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("cat gato", encoding="utf-8")
+    lexicon = Lexicon.read(f"EN:pt_BR={path}")
+    assert (lexicon.source, lexicon.target) == ("en", "pt-BR")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("words.txt", b"cat gato", "write en:pt=PATH"),
+        ("en-en.txt", b"cat gato", "not of en twice"),
+        ("en-pt.txt", b"\n\n", "holds no words"),
+        ("en-pt.txt", b"cat gato\ndog\n", "line 2: 'dog' is not a word"),
+        ("en-pt.txt", b"cat gato\n\xff\xfe x\n", "line 2: is not UTF-8"),
+        ("en-pt.txt", b"a" * 20_000, "line 1: 20,000 bytes"),
+    ],
+)
+def test_a_broken_lexicon_is_one_clear_error(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LexiconError, match=message):
+        Lexicon.read(str(tmp_path / name))
+
+
+def test_a_missing_lexicon_and_a_wrong_tag_are_named(tmp_path):
+    with pytest.raises(LexiconError, match=r"en-pt\.txt: cannot be read"):
+        Lexicon.read(str(tmp_path / "en-pt.txt"))
+    with pytest.raises(LanguageError):
+        Lexicon.read(f"e:pt={tmp_path}/x")
