@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from bt_augment.augmentation.code_switching import Switching
 from bt_augment.errors import RecipeError
 from bt_augment.filtering.base import Score
 from bt_augment.filtering.cascade import Threshold
@@ -32,6 +34,19 @@ class InputSection(InputSettings):
 @pydantic_dataclass(frozen=True, config=_STRICT)
 class DecodingSection(Decoding):
     """How hypotheses are searched for."""
+
+
+@pydantic_dataclass(frozen=True, config=_STRICT)
+class CodeSwitchSection(Switching):
+    """Which words are replaced by their translations.
+
+    Attributes:
+        lexicons: as ``--code-switch`` takes them: ``en-pt.txt`` or ``en:pt=PATH``; none is off.
+        ratio: probability that a word which the lexicon holds is replaced.
+        seed: of the draws.
+    """
+
+    lexicons: list[str] = dataclass_field(default_factory=list)
 
 
 class TranslationSection(BaseModel):
@@ -80,6 +95,7 @@ class _Sections(BaseModel):
 
     input: InputSection = Field(default_factory=InputSection)
     routes: list[str] = []
+    code_switch: CodeSwitchSection = Field(default_factory=CodeSwitchSection)
     translation: TranslationSection = Field(default_factory=TranslationSection)
     filters: dict[str, dict[str, dict[str, Any]]] = {}
     output: OutputSection = Field(default_factory=OutputSection)
@@ -101,7 +117,9 @@ class Recipe:
 
     Attributes:
         input: how the input is read.
-        routes: at least one for ``generate``.
+        routes: at least one of these, or a lexicon, for ``generate``.
+        lexicons: bilingual lexicons to code-switch with, as the user names them.
+        switching: how words are replaced.
         models: which model translates which hop.
         quantization: type of converted weights, or None.
         decoding: search settings.
@@ -112,6 +130,8 @@ class Recipe:
 
     input: InputSettings
     routes: tuple[Route, ...]
+    lexicons: tuple[str, ...]
+    switching: Switching
     models: ModelSelection
     quantization: str | None
     decoding: Decoding
@@ -134,6 +154,7 @@ class Recipe:
         return {
             "input": _plain(self.input),
             "routes": [str(route) for route in self.routes],
+            "code_switch": {"lexicons": list(self.lexicons), **_plain(self.switching)},
             "translation": {
                 "models": [
                     self.models.default,
@@ -215,6 +236,8 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
     return Recipe(
         input=InputSettings(**_plain(sections.input)),
         routes=tuple(dict.fromkeys(Route.parse(route) for route in sections.routes)),
+        lexicons=tuple(dict.fromkeys(sections.code_switch.lexicons)),
+        switching=Switching(sections.code_switch.ratio, sections.code_switch.seed),
         models=selection,
         quantization=sections.translation.quantization,
         decoding=Decoding(**decoding),

@@ -35,12 +35,10 @@ class Switching:
 
     Attributes:
         ratio: probability that a word which the lexicon holds is replaced.
-        candidates: versions of each pair and language.
         seed: of the draws.
     """
 
     ratio: Annotated[float, Ge(0), Le(1)] = 0.5
-    candidates: Annotated[int, Ge(1)] = 1
     seed: Annotated[int, Ge(0)] = 0
 
 
@@ -167,10 +165,11 @@ def _in_case_of(model: str, word: str) -> str:
 class CodeSwitcher:
     """Applies switches to units. What a text becomes depends on the seed and the text alone."""
 
-    def __init__(self, kinds: Sequence[Switch], settings: Switching) -> None:
-        """Take the switches and how words are replaced."""
+    def __init__(self, kinds: Sequence[Switch], settings: Switching, candidates: int = 1) -> None:
+        """Take the switches, how words are replaced, and how many versions there are of each."""
         self._kinds = list(kinds)
         self._settings = settings
+        self._candidates = candidates
 
     def apply(self, natives: pa.RecordBatch, unit: int) -> Made:  # noqa: ARG002
         """Return what all switches make of a unit; equal passages become equal ones."""
@@ -193,7 +192,7 @@ class CodeSwitcher:
     def _versions(
         self, kind: Switch, row: NativeRow, texts: dict[tuple[str, int, str], SwitchedText]
     ) -> Iterator[dict[str, Any]]:
-        for k in range(self._settings.candidates):
+        for k in range(self._candidates):
             question, passage = (
                 self._switched(kind, k, row[name], texts) for name in ("question", "passage")
             )

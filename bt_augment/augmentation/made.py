@@ -62,7 +62,9 @@ def _taken(batches: Sequence[pa.RecordBatch], order: npt.NDArray[np.int64]) -> p
     return pa.concat_batches(batches).take(pa.array(order))
 
 
-def _evidence(batches: Sequence[CandidateBatch], order: npt.NDArray[np.int64]) -> dict[str, ScoreArray]:
+def _evidence(
+    batches: Sequence[CandidateBatch], order: npt.NDArray[np.int64]
+) -> dict[str, ScoreArray]:
     """Return the evidence of all batches; what one of them does not know is NaN."""
     names = dict.fromkeys(name for batch in batches for name in batch.evidence)
     return {

@@ -23,6 +23,19 @@ from bt_augment.errors import RecipeError
     help="Languages joined by colons: en:pt:en, en:pt, pt:en:es. Repeatable.",
 )
 @click.option(
+    "--code-switch",
+    "lexicons",
+    multiple=True,
+    metavar="LEXICON",
+    help="Replace words by their translations from this lexicon (MUSE's format): en-pt.txt, or "
+    "en:pt=PATH. Repeatable: several also make multilingual text.",
+)
+@click.option(
+    "--ratio",
+    type=click.FloatRange(0, 1),
+    help="Share of the words in a lexicon that are replaced; default: 0.5.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
@@ -73,6 +86,8 @@ from bt_augment.errors import RecipeError
 def command(
     inputs: tuple[str, ...],
     routes: tuple[str, ...],
+    lexicons: tuple[str, ...],
+    ratio: float | None,
     out: Path,
     format_: str | None,
     lang: str | None,
@@ -100,6 +115,8 @@ def command(
 
     overrides: dict[str, Any] = {
         "routes": list(routes) or None,
+        "code_switch.lexicons": list(lexicons) or None,
+        "code_switch.ratio": ratio,
         "input.format": format_,
         "input.lang": lang,
         "input.limit": limit,

@@ -27,11 +27,13 @@ from bt_augment.experiment.steps import (
 from bt_augment.generation.pipeline import input_settings
 from bt_augment.languages import normalize_tag
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
+from bt_augment.pairs.schema import CODE_SWITCH, NATIVE
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import SPLITS
 from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.lexicon import languages_of
 from bt_augment.translation.model_folder import fingerprint
 from bt_augment.translation.models import ModelCatalog, cache_folder
 from bt_augment.translation.route import Route
@@ -195,6 +197,9 @@ class _Planner:
                     found.add(route.tags[0])
                 if route.method in arm.methods:
                     found.add(route.tags[-1])
+            if {NATIVE, CODE_SWITCH} & set(arm.methods):
+                lexicons = self._experiment.runs[name].recipe.lexicons
+                found |= {languages_of(text)[0] for text in lexicons}
         if arm.languages is not None:
             found &= {normalize_tag(tag) for tag in arm.languages}
         return sorted(found)

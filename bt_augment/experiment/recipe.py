@@ -237,7 +237,7 @@ class _Resolver:
         if part.folder is not None:
             folder = self._folder(part.folder, *place, "folder")
             return DataRun(name, (), recipe, folder)
-        if not recipe.routes:
+        if not recipe.routes and not recipe.lexicons:
             raise RecipeError(f"{self._where(('generation',))}: no routes for the run {name!r}")
         inputs = []
         for number, source in enumerate(part.inputs):

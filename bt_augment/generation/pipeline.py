@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.augmentation.code_switching import CodeSwitcher, Switch, switches
+from bt_augment.augmentation.made import Augmenter
 from bt_augment.errors import InputError, ModelError, RouteError
 from bt_augment.filtering.duplicates import DuplicateIndex
 from bt_augment.filtering.registry import build_filters, score_names
@@ -40,7 +42,9 @@ from bt_augment.shards.manifest import (
 )
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
+from bt_augment.translation.lexicon import Lexicon, languages_of
 from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
+from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Device, load_translators, resolve_device
 
 logger = logging.getLogger(__name__)
@@ -105,7 +109,8 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     recipe = request.recipe
     free_engine_buffers()
     share_arenas()
-    if not recipe.routes:
+    kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
+    if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
     device = resolve_device(request.device)
     models = _resolve_models(request, device)
@@ -114,7 +119,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         BenchmarkText.from_folders(dict(recipe.decontaminate)) if recipe.decontaminate else None
     )
     folder = RunFolder(request.out)
-    identity = _identity(request, settings, models, device)
+    identity = _identity(request, settings, models, kinds, device)
     with folder.claimed():
         folder.begin(identity, overwrite=request.overwrite)
         if folder.finished:
@@ -122,17 +127,12 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         told.start("read", settings.limit)
         try:
             ingested = ingest(folder, request.inputs, settings, recipe.output.unit_rows, told)
-            _check_routes(recipe, ingested)
+            _check_routes((*recipe.routes, *kinds), ingested)
         except InputError:
             folder.abandon()  # else the mended input would be refused as another run's
             raise
         maker = UnitMaker(
-            BackTranslator(
-                recipe.routes,
-                load_translators(models, device=device, workers=request.workers),
-                recipe.decoding,
-                dual_cross_entropy=DUAL in recipe.enabled,
-            ),
+            _augmenters(request, models, kinds, device),
             build_filters(
                 recipe.enabled, {n: s.options for n, s in recipe.filters.items()}, benchmark
             ),
@@ -141,13 +141,33 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         return _make_units(folder, ingested, maker, recipe, told)
 
 
+def _augmenters(
+    request: Generation,
+    models: Mapping[Hop, ResolvedModel],
+    kinds: Sequence[Switch],
+    device: Literal["cpu", "cuda"],
+) -> list[Augmenter]:
+    recipe = request.recipe
+    augmenters: list[Augmenter] = []
+    if recipe.routes:
+        translators = load_translators(models, device=device, workers=request.workers)
+        dual = DUAL in recipe.enabled
+        augmenters.append(
+            BackTranslator(recipe.routes, translators, recipe.decoding, dual_cross_entropy=dual)
+        )
+    if kinds:
+        augmenters.append(CodeSwitcher(kinds, recipe.switching, recipe.decoding.candidates))
+    return augmenters
+
+
 def input_settings(recipe: Recipe) -> InputSettings:
-    """Return the recipe's input section; the routes' common first language is the default one.
+    """Return the recipe's input section; the first language that all routes share is the default.
 
     Raises:
         LanguageError: its language is not BCP-47.
     """
     first = {route.tags[0] for route in recipe.routes}
+    first |= {languages_of(text)[0] for text in recipe.lexicons}
     if recipe.input.lang is not None:
         return replace(recipe.input, lang=normalize_tag(recipe.input.lang))
     if len(first) == 1:
@@ -183,6 +203,7 @@ def _identity(
     request: Generation,
     settings: InputSettings,
     models: Mapping[Hop, ResolvedModel],
+    kinds: Sequence[Switch],
     device: str,
 ) -> dict[str, Any]:
     return {
@@ -198,12 +219,13 @@ def _identity(
             }
             for (source, target), model in models.items()
         },
+        "switches": {str(kind): [x.label for x in kind.lexicons] for kind in kinds},
         "versions": {name: version(name) for name in _VERSIONED},
     }
 
 
-def _check_routes(recipe: Recipe, ingested: Ingested) -> None:
-    for route in recipe.routes:
+def _check_routes(routes: Sequence[Route | Switch], ingested: Ingested) -> None:
+    for route in routes:
         if not any(route.starts_in(tag) for tag in ingested.languages):
             held = ", ".join(f"{tag} ({n})" for tag, n in ingested.languages.items()) or "none"
             raise InputError(

@@ -80,7 +80,8 @@ def refilter(
             with storage_errors(out):
                 if (source / QUARANTINE).is_file():
                     shutil.copyfile(source / QUARANTINE, out / QUARANTINE)
-            _judge_units(source, folder, manifest, recipe, told)
+            routes = [*map(str, recipe.routes), *run.get("switches", ())]
+            _judge_units(source, folder, manifest, recipe, routes, told)
             folder.discard_work()
         result = read_manifest(out)
     return Summary(
@@ -121,14 +122,19 @@ def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
 
 
 def _judge_units(
-    source: Path, folder: RunFolder, manifest: Manifest, recipe: Recipe, progress: Progress
+    source: Path,
+    folder: RunFolder,
+    manifest: Manifest,
+    recipe: Recipe,
+    routes: Sequence[str],
+    progress: Progress,
 ) -> None:
     journal = folder.journal()
     units = len(manifest.units)
     done = sum(unit.rows for unit in journal.units)
     for unit in manifest.units[len(journal.units) :]:
         tables = {split: _read(source, unit, split) for split in SPLITS}
-        judged = _judge(tables[TRAIN], tables[REJECTED], recipe)
+        judged = _judge(tables[TRAIN], tables[REJECTED], recipe, routes)
         journal.append(
             unit.model_copy(
                 update={
@@ -175,13 +181,15 @@ def _read(source: Path, unit: UnitEntry, split: str) -> pa.RecordBatch:
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)
 
 
-def _judge(train: pa.RecordBatch, rejected: pa.RecordBatch, recipe: Recipe) -> JudgedUnit:
+def _judge(
+    train: pa.RecordBatch, rejected: pa.RecordBatch, recipe: Recipe, routes: Sequence[str]
+) -> JudgedUnit:
     rows = pa.concat_batches([train, rejected])
     is_native = pc.equal(rows.column("method"), NATIVE)
     natives = rows.filter(is_native)
     made = rows.filter(pc.invert(is_native))
     position = {name: i for i, name in enumerate(_source_order(train, rejected))}
-    made = made.take(pa.array(_order(made, position, recipe), type=pa.int64()))
+    made = made.take(pa.array(_order(made, position, routes), type=pa.int64()))
     struct = made.column("scores")
     scores = {
         name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
@@ -210,13 +218,13 @@ def _source_order(*splits: pa.RecordBatch) -> list[str]:
     return list(sorter.static_order())
 
 
-def _order(made: pa.RecordBatch, position: Mapping[str, int], recipe: Recipe) -> list[int]:
+def _order(made: pa.RecordBatch, position: Mapping[str, int], routes: Sequence[str]) -> list[int]:
     """Return the order in which the rows were made: by source, route and candidate."""
-    routes = {str(route): i for i, route in enumerate(recipe.routes)}
+    place = {route: i for i, route in enumerate(routes)}
     keys = [
         (
             position[source],
-            routes.get(":".join(tags), len(routes)),
+            place.get(":".join(tags), len(place)),
             int(name.rsplit("/", 1)[-1]),
         )
         for source, tags, name in zip(

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.augmentation.made import Augmenter, apply_all
 from bt_augment.filtering.base import Filter, ScoreArray
 from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.contamination import ContaminationFilter
@@ -65,17 +65,17 @@ class UnitMaker:
     """Makes units: translates and scores. May be called from several threads."""
 
     def __init__(
-        self, translator: BackTranslator, filters: Sequence[Filter], wanted: frozenset[str]
+        self, augmenters: Sequence[Augmenter], filters: Sequence[Filter], wanted: frozenset[str]
     ) -> None:
-        """Take the loaded translator, the filters and the names of the enabled scores."""
-        self._translator = translator
+        """Take what makes rows, the filters and the names of the enabled scores."""
+        self._augmenters = augmenters
         self._filters = filters
         self._wanted = wanted
 
     def make(self, natives: pa.RecordBatch, unit: int) -> ScoredUnit:
         """Return the unit's candidates with their scores."""
         started = time.monotonic()
-        made = self._translator.apply(natives, unit)
+        made = apply_all(self._augmenters, natives, unit)
         release()  # the engine's buffers, before the filters need room of their own
         scores = score_batch(self._filters, made.batch, self._wanted)
         own = native_rows(natives)

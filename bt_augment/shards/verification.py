@@ -168,7 +168,8 @@ def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator
             yield f"totals.{name} is {said}, the units add up to {value}"
     recipe = run["recipe"]
     candidates = recipe["translation"]["decoding"]["candidates"]
-    yield from unbalanced(totals, len(recipe["routes"]), candidates)
+    routes = len(recipe["routes"]) + len(run.get("switches", ()))
+    yield from unbalanced(totals, routes, candidates)
     if [unit.unit for unit in manifest.units] != list(range(len(manifest.units))):
         yield "the manifest's units are not numbered 0, 1, 2 and so on"
     lines = _lines(folder / QUARANTINE)

@@ -67,6 +67,16 @@ class Lexicon:
         )
 
 
+def languages_of(text: str) -> tuple[str, str]:
+    """Return the source and target tags of a lexicon as the user names it; reads nothing.
+
+    Raises:
+        LexiconError: the name does not say them.
+        LanguageError: a tag is not BCP-47.
+    """
+    return _split(text)[0]
+
+
 def _split(text: str) -> tuple[tuple[str, str], Path]:
     named, equals, rest = text.partition("=")
     if equals and ":" in named:

@@ -112,7 +112,7 @@ def natives():
 def test_rows_are_aligned_and_answers_stand_in_them():
     kinds = switches([lexicon("pt"), lexicon("de")])
     assert [str(kind) for kind in kinds] == ["en:en+pt", "en:en+de", "en:en+pt+de"]
-    made = CodeSwitcher(kinds, Switching(ratio=1, candidates=2)).apply(natives(), 0)
+    made = CodeSwitcher(kinds, Switching(ratio=1), 2).apply(natives(), 0)
     rows = made.batch.rows.to_pylist()
     assert [row["id"] for row in rows[:3]] == ["q0/en:en+pt/0", "q0/en:en+pt/1", "q0/en:en+de/0"]
     assert made.not_applicable == {str(kind): 1 for kind in kinds}
