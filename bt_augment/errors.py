@@ -51,6 +51,10 @@ class ExportError(BtAugmentError):
     """A run cannot be written in the form that was asked for."""
 
 
+class PublishError(BtAugmentError):
+    """A run cannot be published: no right to, no connection, or the Hub refuses what it is sent."""
+
+
 class TrainingError(BtAugmentError):
     """Training cannot start: the pairs do not allow the settings, or the base is no encoder."""
 

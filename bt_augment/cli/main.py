@@ -21,6 +21,7 @@ _COMMANDS = {
     "inspect": "Show pairs of a run, with scores and verdicts.",
     "verify": "Check a run: files unchanged, books balanced.",
     "export": "Write a run for another training tool.",
+    "publish": "Publish a run as a data set of the Hugging Face Hub.",
     "train": "Train a dense retriever on runs, in hybrid batches.",
     "evaluate": "Score an encoder on a retrieval benchmark, in all languages.",
     "run": "Run a whole experiment: generate, train, evaluate, compare.",

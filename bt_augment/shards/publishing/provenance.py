@@ -1,0 +1,139 @@
+"""Where a run came from, as far as others may know it: no folder of the publisher's machine."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+RECIPE = "recipe.yaml"
+
+_NAMED_INPUTS = 5  # more are not written out in the command
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BUNDLED_LICENSE = "mpl-2.0"  # bt_augment/translation/bundled/LICENSE
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a run.
+
+    Attributes:
+        name: of a hub data set, or the last part of a path, with its folder where two are alike.
+        version: what pins it: SHA-256, or config, split and commit.
+        on_hub: whether it is a data set of the Hub.
+        license: its licence as the publisher names it, or None.
+    """
+
+    name: str
+    version: str
+    on_hub: bool
+    license: str | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model of one hop.
+
+    Attributes:
+        hop: such as ``en:pt``.
+        name: as on the Hub, or the last part of a local path.
+        revision: commit or fingerprint of what was converted.
+        fingerprint: SHA-256 over the converted weights, shortened.
+        on_hub: whether ``name`` is a model of the Hub.
+        license: where this package knows it.
+    """
+
+    hop: str
+    name: str
+    revision: str
+    fingerprint: str
+    on_hub: bool
+    license: str | None
+
+
+def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]:
+    """Return the inputs of a run in order.
+
+    Args:
+        run: ``run.json``.
+        licenses: name of a source → its licence.
+    """
+    inputs: Sequence[Mapping[str, Any]] = run.get("inputs", [])
+    last = Counter(PurePath(entry["path"]).name for entry in inputs if "sha256" in entry)
+    found = []
+    for entry in inputs:
+        path = str(entry["path"])
+        if "sha256" in entry:
+            parts = PurePath(path).parts
+            name = "/".join(parts[-2:] if last[parts[-1]] > 1 else parts[-1:])
+            version = f"sha256 {entry['sha256']}"
+        else:
+            name = path
+            pins = (entry.get("config"), entry.get("split"), entry.get("revision"))
+            version = " ".join(str(pin) for pin in pins if pin)
+        found.append(Source(name, version, "sha256" not in entry, licenses.get(name)))
+    return found
+
+
+def models(run: Mapping[str, Any]) -> Iterator[Model]:
+    """Yield the model of each hop."""
+    for hop, model in run.get("models", {}).items():
+        name, revision = str(model["name"]), str(model["revision"])
+        yield Model(
+            hop=hop,
+            name=public_name(name),
+            revision=revision,
+            fingerprint=str(model["fingerprint"]),
+            on_hub=bool(_COMMIT.fullmatch(revision)),
+            license=_BUNDLED_LICENSE if name.startswith("bundled:") else None,
+        )
+
+
+def public_name(name: str) -> str:
+    """Return the name of a model as others may see it: of a local folder, only its last part."""
+    private = name.startswith(("/", "~", ".")) or name.count("/") > 1 or "\\" in name
+    return PurePath(name.replace("\\", "/")).name if private else name
+
+
+def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a run, without the folders in which its models and benchmarks lay."""
+    recipe: dict[str, Any] = dict(run["recipe"])
+    translation = dict(recipe["translation"])
+    translation["models"] = [_public_override(name) for name in translation.get("models", [])]
+    benchmarks = recipe["decontaminate"]
+    return {
+        **recipe,
+        "translation": translation,
+        "decontaminate": {name: Path(folder).name for name, folder in benchmarks.items()},
+    }
+
+
+def recipe_yaml(run: Mapping[str, Any]) -> str:
+    """Return the recipe as ``--recipe`` takes it."""
+    return yaml.safe_dump(public_recipe(run), sort_keys=False, allow_unicode=True, width=100)
+
+
+def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
+    """Return the shell lines that make the run again from its sources and ``recipe.yaml``."""
+    names = [source.name for source in found]
+    given = names if 0 < len(names) <= _NAMED_INPUTS else ["INPUT..."]
+    words = ["bt-augment", "generate", *given, "--recipe", RECIPE, "--out", "run"]
+    pinned = {source.version.rsplit(" ", 1)[-1] for source in found if source.on_hub}
+    if len(pinned) == 1 and not run["recipe"].get("input", {}).get("revision"):
+        words += ["--set", f"input.revision={pinned.pop()}"]
+    if run.get("device") == "cuda":
+        words += ["--device", "cuda"]
+    version = run.get("versions", {}).get("bt-augment")
+    install = f"pip install bt-augment=={version}" if version else "pip install bt-augment"
+    return [install, shlex.join(words).replace("'INPUT...'", "INPUT...")]
+
+
+def _public_override(name: str) -> str:
+    hop, equals, model = name.rpartition("=")
+    return f"{hop}{equals}{public_name(model)}"

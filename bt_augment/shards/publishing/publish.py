@@ -1,0 +1,114 @@
+"""A finished run as a data set of the Hugging Face Hub, or as the folder that would be uploaded."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from bt_augment.errors import PublishError
+from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.publishing.contents import RECORD, Contents, Terms, write_contents
+from bt_augment.shards.publishing.upload import Target, Uploaded, find_token, upload
+
+_REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_BRANCH = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{40}")
+
+
+def publish(
+    run: Path, terms: Terms, *, private: bool = False, message: str | None = None
+) -> tuple[Contents, Uploaded]:
+    """Upload a finished run; only what the repository lacks is sent.
+
+    The files are made anew in a temporary folder, the same each time.
+
+    Args:
+        run: a finished run folder.
+        terms: the repository, and what the card has to say.
+        private: make a new repository private, and refuse an existing public one.
+        message: first line of the commit.
+
+    Raises:
+        PublishError: a name or licence is not valid, there is no token, no right or no
+            connection, or the Hub refuses.
+        RunFolderError: the folder is no finished run, or is damaged.
+        StorageError: the disk refused.
+    """
+    _check_names(terms)
+    find_token()  # before the work
+    target = Target(terms.repo, terms.revision, private)
+    if message:
+        target = Target(terms.repo, terms.revision, private, message)
+    with storage_errors(Path(tempfile.gettempdir())):
+        holder = tempfile.TemporaryDirectory(prefix="bt-augment-publish-")
+    with holder as folder:
+        contents = write_contents(run, terms, Path(folder))
+        return contents, upload(contents, target)
+
+
+def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> Contents:
+    """Write what :func:`publish` would upload, byte for byte; needs no token and no network.
+
+    Args:
+        run: a finished run folder.
+        terms: the repository, and what the card has to say.
+        out: the folder to write; it appears when it is whole.
+        overwrite: replace what an earlier dry run wrote there.
+
+    Raises:
+        PublishError: a name or licence is not valid, or ``out`` is taken.
+        RunFolderError: the folder is no finished run, or is damaged.
+        StorageError: the disk refused.
+    """
+    _check_names(terms)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not (out / RECORD).is_file():
+            raise PublishError(f"{out}: holds something else; choose an empty folder for --dry-run")
+        if not overwrite:
+            raise PublishError(
+                f"{out}: holds an earlier dry run; choose another folder, or --overwrite"
+            )
+    partial = out.with_name(f".{out.name}.partial")
+    with storage_errors(out):
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True)
+    try:
+        contents = write_contents(run, terms, partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    with storage_errors(out):
+        _sync(partial)
+        if out.exists():
+            shutil.rmtree(out)
+        partial.replace(out)
+    return Contents(out, contents.configs, contents.files, contents.fingerprint)
+
+
+def _check_names(terms: Terms) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    if not _REPO.fullmatch(terms.repo):
+        raise PublishError(f"{terms.repo!r}: write NAMESPACE/NAME, such as your-name/qa-en-pt")
+    try:
+        validate_repo_id(terms.repo)
+    except HFValidationError as error:
+        raise PublishError(f"{terms.repo!r}: is no name of a repository: {error}") from error
+    branch = terms.revision
+    if branch is not None and (not _BRANCH.fullmatch(branch) or _HASH.fullmatch(branch)):
+        raise PublishError(f"--revision {branch!r}: is no name of a branch")
+
+
+def _sync(folder: Path) -> None:
+    """Return when the disk has every file below ``folder``."""
+    for path in [folder, *folder.rglob("*")]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
