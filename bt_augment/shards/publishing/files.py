@@ -20,7 +20,7 @@ from bt_augment.shards.manifest import ShardEntry
 from bt_augment.shards.store import REJECTED, TRAIN, read_split
 
 DATA = "data"
-FILE_PATTERN = re.compile(rf"^{DATA}/({TRAIN}|{REJECTED})-\d{{5,}}-of-\d{{5,}}\.parquet$")
+FILE_PATTERN = re.compile(rf"{DATA}/({TRAIN}|{REJECTED})-\d{{5,}}-of-\d{{5,}}\.parquet")
 
 FILE_BYTES = 500 << 20  # of rows in memory; what datasets' own push_to_hub cuts at
 ROW_GROUP_BYTES = 16 << 20  # one waits in memory for each route; readers fetch one at a time

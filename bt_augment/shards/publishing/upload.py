@@ -212,7 +212,7 @@ def _files_before(api: HfApi, target: Target, head: str | None) -> list[str]:
             logger.warning("%s: %s is damaged; no file is deleted", target.repo, RECORD)
             return []
     # Whoever can write to the repository can write the record: it is believed for data files only.
-    return [path for path in files if isinstance(path, str) and FILE_PATTERN.match(path)]
+    return [path for path in files if isinstance(path, str) and FILE_PATTERN.fullmatch(path)]
 
 
 def _commit(api: HfApi, contents: Contents, target: Target, plan: _Plan) -> str:

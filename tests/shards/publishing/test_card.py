@@ -1,0 +1,201 @@
+"""The card: true, complete, and not to be broken by what is in the data."""
+
+import json
+import re
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from datasets import Features, load_from_disk
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from bt_augment.errors import PublishError
+from bt_augment.recipe import load_recipe
+from bt_augment.shards.publishing.contents import Terms, write_contents
+from bt_augment.shards.publishing.escaping import code, fenced, inline, one_line
+from bt_augment.shards.publishing.metadata import size_category
+from bt_augment.shards.publishing.provenance import public_name, sources
+from bt_augment.shards.run_folder import read_run
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
+SECTIONS = [
+    "Load",
+    "Sources and licences",
+    "Routes",
+    "Models",
+    "Filters",
+    "Counts",
+    "Examples",
+    "Make it again",
+]
+
+
+def card_of(folder: Path) -> tuple[dict, str]:
+    _, matter, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    return yaml.safe_load(matter), body
+
+
+def test_its_yaml_says_what_the_files_hold(contents, finished):
+    card, _ = card_of(contents.folder)
+    run = load_from_disk(str(finished))
+    rows = {"default": run["train"].num_rows, "rejected": run["rejected"].num_rows}
+    for name, route in (("en-pt-en", ["en", "pt", "en"]), ("en-pt", ["en", "pt"])):
+        rows[name] = sum(r == route for r in run["train"]["route"])
+    infos = {info["config_name"]: info for info in card["dataset_info"]}
+    assert {n: i["splits"][0]["num_examples"] for n, i in infos.items()} == rows
+    assert contents.configs == rows
+    files = {c["config_name"]: c["data_files"][0]["path"] for c in card["configs"]}
+    for name, info in infos.items():
+        assert Features._from_yaml_list(info["features"]) == run["train"].features
+        sizes = [(contents.folder / path).stat().st_size for path in files[name]]
+        assert info["download_size"] == sum(sizes)
+        assert info["dataset_size"] == info["splits"][0]["num_bytes"] > 0
+    # Offsets and validity bits depend on how the rows are cut into batches.
+    assert infos["default"]["dataset_size"] == pytest.approx(run["train"].data.nbytes, rel=0.01)
+    assert card["language"] == ["en", "pt"]
+    assert card["size_categories"] == ["n<1K"]
+    assert "text-retrieval" in card["task_categories"]
+    assert "license" not in card  # never guessed
+
+
+def test_licences_are_those_that_the_publisher_names(finished, tmp_path):
+    terms = Terms("me/qa", license="cc-by-4.0", source_licenses={"qa.json": "cc0-1.0"})
+    write_contents(finished, terms, tmp_path)
+    card, body = card_of(tmp_path)
+    assert card["license"] == "cc-by-4.0"
+    assert re.search(r"\| `qa.json` \| `sha256 \w{64}` \| `cc0-1.0` \|", body)
+    assert "no licence" not in body
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (Terms("me/qa", license="MIT\nx: y"), "identifier"),
+        (Terms("me/qa", source_licenses={"qa.jsn": "mit"}), "did you mean 'qa.json'"),
+    ],
+)
+def test_a_licence_that_cannot_be_is_refused(finished, tmp_path, terms, said):
+    with pytest.raises(PublishError, match=said):
+        write_contents(finished, terms, tmp_path)
+
+
+def test_its_body_has_the_counts_of_the_run(contents, finished):
+    _, body = card_of(contents.folder)
+    totals = json.loads((finished / "manifest.json").read_text())["totals"]
+    for route, counts in totals["routes"].items():
+        assert f"| `{route}` | {counts['accepted']} | {counts['rejected']} |" in body
+    for reason, count in totals["reasons"].items():
+        assert f"| `{reason}` | {count} |" in body
+    run = read_run(finished)
+    for model in run["models"].values():
+        assert model["fingerprint"] in body
+    assert "| `fidelity.chrf` | 35 | 97 | reject |" in body
+
+
+def test_nothing_in_the_data_breaks_it(hostile_run, tmp_path):
+    write_contents(hostile_run, Terms("me/qa"), tmp_path)
+    card, body = card_of(tmp_path)
+    assert "license" not in card
+    tokens = MARKDOWN.parse(body)
+    inner = [child for token in tokens for child in token.children or []]
+    assert not [t for t in [*tokens, *inner] if t.type.startswith("html")]
+    titles = [b.content for a, b in pairwise(tokens) if a.type == "heading_open"]
+    assert titles == ["qa", *SECTIONS]
+    links = {t.attrGet("href") for t in inner if t.type == "link_open"}
+    assert links == {"recipe.yaml"}
+    assert not {t for t in inner if t.type == "image"}
+    assert "\u202e" not in body
+    shown = [t.content for t in tokens if t.type == "fence"]
+    assert any("<script>alert(1)</script>" in block for block in shown)  # as text, in full
+
+
+def test_nothing_tells_where_the_publisher_keeps_files(hostile_run, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    write_contents(hostile_run, Terms("me/qa"), folder)
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        assert str(hostile_run.parent).encode() not in path.read_bytes()
+
+
+def test_its_command_makes_the_same_run(hostile_run, tmp_path, command, arrow_bytes):
+    write_contents(hostile_run, Terms("me/qa"), tmp_path)
+    _, body = card_of(tmp_path)
+    line = next(line for line in body.splitlines() if line.startswith("bt-augment generate"))
+    source = next(hostile_run.parent.glob("*.jsonl"))
+    (tmp_path / source.name).write_bytes(source.read_bytes())
+    done = command(*shlex.split(line)[1:], cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert arrow_bytes(tmp_path / "run") == arrow_bytes(hostile_run)
+
+
+def test_its_recipe_is_the_whole_of_it(contents, finished):
+    recipe = load_recipe(contents.folder / "recipe.yaml")
+    assert recipe.resolved() == read_run(finished)["recipe"]
+
+
+def test_inputs_of_one_name_are_told_apart_by_their_folder():
+    inputs = [
+        {"path": "/home/me/a/train.json", "bytes": 1, "sha256": "0" * 64},
+        {"path": "b/train.json", "bytes": 1, "sha256": "1" * 64},
+        {"path": "/home/me/dev.json", "bytes": 1, "sha256": "2" * 64},
+        {"path": "squad", "config": None, "split": "train", "revision": "f" * 40},
+    ]
+    found = sources({"inputs": inputs}, {"dev.json": "mit"})
+    assert [s.name for s in found] == ["a/train.json", "b/train.json", "dev.json", "squad"]
+    assert [s.license for s in found] == [None, None, "mit", None]
+    assert found[3].version == f"train {'f' * 40}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("bundled:mini", "bundled:mini"),
+        ("Helsinki-NLP/opus-mt-en-de", "Helsinki-NLP/opus-mt-en-de"),
+        ("/home/me/secret/opus", "opus"),
+        ("~/models/opus", "opus"),
+        ("../models/opus", "opus"),
+        ("a/b/opus", "opus"),
+        ("C:\\models\\opus", "opus"),
+    ],
+)
+def test_of_a_local_model_only_the_last_part_of_its_name_is_shown(name, shown):
+    assert public_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        (0, "n<1K"),
+        (999, "n<1K"),
+        (1000, "1K<n<10K"),
+        (10_000, "10K<n<100K"),
+        (999_999, "100K<n<1M"),
+        (10**12, "n>1T"),
+    ],
+)
+def test_size_categories_are_the_hubs(rows, name):
+    assert size_category(rows) == name
+
+
+@given(st.text(max_size=60))
+def test_escaped_text_shows_as_it_is_in_a_table_cell(text):
+    for escape in (inline, code):
+        table = f"| a | b |\n|---|---|\n| {escape(text)} | end |\n"
+        cells = [t for t in MARKDOWN.parse(table) if t.type == "inline"]
+        assert len(cells) == 4, table
+        shown = "".join(child.content for child in cells[2].children or [])
+        assert shown == one_line(text)
+        assert {child.type for child in cells[2].children or []} <= {"text", "code_inline"}
+        assert cells[3].content == "end"
+
+
+@given(st.lists(st.text(alphabet="`~ab\\ ", max_size=12), min_size=1, max_size=4))
+def test_no_line_ends_its_code_block(lines):
+    page = "\n".join([*fenced(lines), "", "after"])
+    tokens = MARKDOWN.parse(page)
+    assert [t.type for t in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert tokens[0].content == "".join(f"{line}\n" for line in lines)
