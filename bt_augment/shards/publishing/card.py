@@ -13,12 +13,13 @@ from bt_augment.shards.browsing import Example
 from bt_augment.shards.manifest import Manifest
 from bt_augment.shards.publishing.escaping import code, fenced, inline, shortened
 from bt_augment.shards.publishing.files import DataFiles
-from bt_augment.shards.publishing.metadata import DEFAULT, Config, front_matter
+from bt_augment.shards.publishing.metadata import DEFAULT, Config, config_name, front_matter
 from bt_augment.shards.publishing.provenance import (
     RECIPE,
     Model,
     Source,
     commands,
+    routes,
 )
 from bt_augment.shards.store import REJECTED
 
@@ -121,7 +122,7 @@ class Card:
             yield f"\nWithout a row, and so without a config: {', '.join(map(code, missing))}."
 
     def _expected(self) -> list[str]:
-        return [route.replace(":", "-") for route in self.manifest.totals.routes] + [REJECTED]
+        return [config_name(route) for route in routes(self.run)] + [REJECTED]
 
     def _sources(self) -> Iterator[str]:
         if self.license:
@@ -131,7 +132,8 @@ class Card:
         yield "| source | version | licence |\n|---|---|---|"
         for source in self.sources[:_LISTED]:
             yield (
-                f"| {code(source.name)} | {code(source.version)} "
+                f"| {code(source.name)}{'' if source.is_input else ' (lexicon)'} "
+                f"| {code(source.version)} "
                 f"| {code(source.license) if source.license else 'not stated'} |"
             )
         if len(self.sources) > _LISTED:
@@ -144,21 +146,27 @@ class Card:
 
     def _routes(self) -> Iterator[str]:
         yield (
-            "`en:pt:en` is a round trip (a paraphrase), `en:pt` a translation; questions and "
-            "passages are both translated.\n"
+            "`en:pt:en` is a round trip (a paraphrase), `en:pt` a translation, `en:en+pt` English "
+            "in which words are replaced by Portuguese ones from a lexicon. Questions and passages "
+            "both go along a route.\n"
         )
         yield "| route | accepted | rejected | accepted of all |\n|---|---|---|---|"
-        for route, counts in self.manifest.totals.routes.items():
+        for route in routes(self.run):
+            counts = self.manifest.totals.routes.get(route, {"accepted": 0, "rejected": 0})
             accepted, rejected = counts["accepted"], counts["rejected"]
             made = accepted + rejected
             share = f"{accepted / made:.1%}" if made else "none made"
             yield f"| {code(route)} | {accepted:,} | {rejected:,} | {share} |"
 
     def _models(self) -> Iterator[str]:
+        if not self.models:
+            yield "No translation model was used."
+            return
         yield "| hop | model | revision | fingerprint of the weights | licence |"
         yield "|---|---|---|---|---|"
         for model in self.models:
-            link = f"[{inline(model.name)}](https://huggingface.co/{quote(model.name)})"
+            page = quote(model.name.partition("@")[0])
+            link = f"[{inline(model.name)}](https://huggingface.co/{page})"
             own = "see its card" if model.on_hub else "not known to bt-augment"
             yield (
                 f"| {code(model.hop)} | {link if model.on_hub else code(model.name)} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,12 @@ from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.publishing.card import Card
 from bt_augment.shards.publishing.files import DATA, fingerprints, write_files
 from bt_augment.shards.publishing.metadata import configs
-from bt_augment.shards.publishing.provenance import RECIPE, models, recipe_yaml, sources
+from bt_augment.shards.publishing.provenance import RECIPE, models, recipe_yaml, routes, sources
 from bt_augment.shards.run_folder import CARD, read_run
 from bt_augment.shards.store import SPLITS
 from bt_augment.shards.verification import verify
+
+logger = logging.getLogger(__name__)
 
 RECORD = "bt-augment.json"  # what this tool put into a repository, and so may remove from it
 
@@ -89,9 +92,16 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
             f"a licence is given for {stranger!r}, which is no input of this run"
             f"{did_you_mean(stranger, known)}; its inputs are {', '.join(known[:_LISTED])}"
         )
+    used = list(models(about))
+    if private := sorted({model.local_name for model in used if model.local_name}):
+        logger.warning(
+            "the column 'models' names local models as they were named, folders included: %s. "
+            "Generate with names relative to the working folder where that tells too much",
+            ", ".join(private),
+        )
     with storage_errors(out):
         shards = {split: [unit.files[split] for unit in manifest.units] for split in SPLITS}
-        files = write_files(run, shards, about["recipe"]["routes"], out)
+        files = write_files(run, shards, routes(about), out)
         if not files.accepted:
             raise PublishError(f"{run}: has no accepted row, so there is nothing to publish")
         found = configs(files)
@@ -104,8 +114,8 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
             files=files,
             configs=found,
             sources=origins,
-            models=list(models(about)),
-            examples=_examples(run, list(manifest.totals.routes)),
+            models=used,
+            examples=_examples(run, routes(about)),
         )
         (out / CARD).write_text(card.text(), encoding="utf-8")
         (out / RECIPE).write_text(recipe_yaml(about), encoding="utf-8")
@@ -145,8 +155,8 @@ def _record(
     }
 
 
-def _examples(run: Path, routes: Sequence[str]) -> list[Example]:
+def _examples(run: Path, along: Sequence[str]) -> list[Example]:
     found: list[Example] = []
-    for route in routes[:_ROUTES_SHOWN]:
+    for route in along[:_ROUTES_SHOWN]:
         found += browse(run, _EXAMPLES, route=route)
     return found + browse(run, _EXAMPLES, rejected=True)

@@ -50,7 +50,7 @@ def configs(files: DataFiles) -> list[Config]:
     found = [
         Config(DEFAULT, TRAIN, accepted),
         *(
-            Config(route.replace(":", "-"), TRAIN, group, route)
+            Config(config_name(route), TRAIN, group, route)
             for route, group in files.accepted.items()
             if route != NATIVE
         ),
@@ -111,6 +111,14 @@ def front_matter(
     )
     text: str = card.to_yaml(line_break="\n")
     return text.rstrip("\n")
+
+
+def config_name(route: str) -> str:
+    """Return ``en-pt-en`` for ``en:pt:en``, and ``en-en_pt`` for the code-switched ``en:en+pt``.
+
+    A colon is not allowed in the name of a config, and a plus sign is a space in addresses.
+    """
+    return route.replace(":", "-").replace("+", "_")
 
 
 def size_category(rows: int) -> str:

@@ -21,19 +21,21 @@ _BUNDLED_LICENSE = "mpl-2.0"  # bt_augment/translation/bundled/LICENSE
 
 @dataclass(frozen=True)
 class Source:
-    """One input of a run.
+    """One input of a run, or a lexicon that its words were switched by.
 
     Attributes:
         name: of a hub data set, or the last part of a path, with its folder where two are alike.
         version: what pins it: SHA-256, or config, split and commit.
         on_hub: whether it is a data set of the Hub.
         license: its licence as the publisher names it, or None.
+        is_input: whether it is an input; else a lexicon.
     """
 
     name: str
     version: str
     on_hub: bool
     license: str | None = None
+    is_input: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Model:
         fingerprint: SHA-256 over the converted weights, shortened.
         on_hub: whether ``name`` is a model of the Hub.
         license: where this package knows it.
+        local_name: the name with its folders, where ``name`` leaves them out; rows hold it.
     """
 
     hop: str
@@ -55,10 +58,11 @@ class Model:
     fingerprint: str
     on_hub: bool
     license: str | None
+    local_name: str | None = None
 
 
 def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]:
-    """Return the inputs of a run in order.
+    """Return the inputs of a run in order, then its lexicons.
 
     Args:
         run: ``run.json``.
@@ -78,7 +82,16 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]
             pins = (entry.get("config"), entry.get("split"), entry.get("revision"))
             version = " ".join(str(pin) for pin in pins if pin)
         found.append(Source(name, version, "sha256" not in entry, licenses.get(name)))
+    labels = dict.fromkeys(label for used in run.get("switches", {}).values() for label in used)
+    for label in labels:
+        name, _, digest = label.rpartition("@")
+        found.append(Source(name, f"sha256 {digest}…", False, licenses.get(name), is_input=False))
     return found
+
+
+def routes(run: Mapping[str, Any]) -> list[str]:
+    """Return all that rows were made along: routes, then kinds of code-switching."""
+    return [*run["recipe"]["routes"], *run.get("switches", {})]
 
 
 def models(run: Mapping[str, Any]) -> Iterator[Model]:
@@ -92,6 +105,7 @@ def models(run: Mapping[str, Any]) -> Iterator[Model]:
             fingerprint=str(model["fingerprint"]),
             on_hub=bool(_COMMIT.fullmatch(revision)),
             license=_BUNDLED_LICENSE if name.startswith("bundled:") else None,
+            local_name=name if public_name(name) != name else None,
         )
 
 
@@ -102,11 +116,15 @@ def public_name(name: str) -> str:
 
 
 def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe of a run, without the folders in which its models and benchmarks lay."""
+    """Return the recipe of a run, without the folders in which what it names lay."""
     recipe: dict[str, Any] = dict(run["recipe"])
     translation = dict(recipe["translation"])
     translation["models"] = [_public_override(name) for name in translation.get("models", [])]
     benchmarks = recipe["decontaminate"]
+    if "code_switch" in recipe:
+        lexicons = recipe["code_switch"].get("lexicons", [])
+        shown = [_public_lexicon(text) for text in lexicons]
+        recipe["code_switch"] = {**recipe["code_switch"], "lexicons": shown}
     return {
         **recipe,
         "translation": translation,
@@ -121,7 +139,7 @@ def recipe_yaml(run: Mapping[str, Any]) -> str:
 
 def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
     """Return the shell lines that make the run again from its sources and ``recipe.yaml``."""
-    names = [source.name for source in found]
+    names = [source.name for source in found if source.is_input]
     given = names if 0 < len(names) <= _NAMED_INPUTS else ["INPUT..."]
     words = ["bt-augment", "generate", *given, "--recipe", RECIPE, "--out", "run"]
     pinned = {source.version.rsplit(" ", 1)[-1] for source in found if source.on_hub}
@@ -132,6 +150,11 @@ def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
     version = run.get("versions", {}).get("bt-augment")
     install = f"pip install bt-augment=={version}" if version else "pip install bt-augment"
     return [install, shlex.join(words).replace("'INPUT...'", "INPUT...")]
+
+
+def _public_lexicon(text: str) -> str:
+    languages, equals, path = text.rpartition("=")
+    return f"{languages}{equals}{PurePath(path).name}"
 
 
 def _public_override(name: str) -> str:

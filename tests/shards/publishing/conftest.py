@@ -14,7 +14,8 @@ from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.publishing.contents import Contents, Terms, write_contents
 from bt_augment.shards.publishing.upload import Target, Uploaded, upload
 
-from .hub import Hub, serving
+from .hub import serving
+from .hub_state import Hub
 
 TOKEN = "hf_canaryCANARYcanaryCANARY"
 REPO = "me/qa"
@@ -38,7 +39,10 @@ def hostile_run(tmp_path_factory, make_run) -> Path:
         for n, text in enumerate(HOSTILE)
     ]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    make_run(folder / "run", source, routes=("en:pt:en", "en:pt"))
+    words = folder / "en-pt.|`x.txt"
+    words.write_text("river rio\nlong longo\nwho quem\nhere aqui\n", encoding="utf-8")
+    switched = f"code_switch.lexicons={json.dumps([str(words)])}"
+    make_run(folder / "run", source, switched, routes=("en:pt:en", "en:pt"))
     return folder / "run"
 
 

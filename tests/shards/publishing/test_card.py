@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -125,8 +126,9 @@ def test_its_command_makes_the_same_run(hostile_run, tmp_path, command, arrow_by
     write_contents(hostile_run, Terms("me/qa"), tmp_path)
     _, body = card_of(tmp_path)
     line = next(line for line in body.splitlines() if line.startswith("bt-augment generate"))
-    source = next(hostile_run.parent.glob("*.jsonl"))
-    (tmp_path / source.name).write_bytes(source.read_bytes())
+    for source in hostile_run.parent.iterdir():
+        if source.is_file():
+            (tmp_path / source.name).write_bytes(source.read_bytes())
     done = command(*shlex.split(line)[1:], cwd=tmp_path)
     assert done.code == 0, done.err
     assert arrow_bytes(tmp_path / "run") == arrow_bytes(hostile_run)
@@ -135,6 +137,29 @@ def test_its_command_makes_the_same_run(hostile_run, tmp_path, command, arrow_by
 def test_its_recipe_is_the_whole_of_it(contents, finished):
     recipe = load_recipe(contents.folder / "recipe.yaml")
     assert recipe.resolved() == read_run(finished)["recipe"]
+
+
+def test_code_switched_rows_are_a_config_of_their_own(hostile_run, split_rows, tmp_path):
+    licenses = {"en-pt.|`x.txt": "cc-by-nc-4.0"}
+    found = write_contents(hostile_run, Terms("me/qa", source_licenses=licenses), tmp_path)
+    made = [r for r in split_rows(hostile_run, "train") if r["method"] == "code_switch"]
+    assert made
+    assert found.configs["en-en_pt"] == len(made)
+    _, body = card_of(tmp_path)
+    assert "en-pt.&#124;&#96;x.txt (lexicon) |" in body
+    assert "`cc-by-nc-4.0`" in body
+
+
+def test_a_local_models_folder_in_the_rows_is_warned_of(finished, tmp_path, caplog):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    about = json.loads((run / "run.json").read_text())
+    about["models"]["en:pt"]["name"] = "/home/me/opus"
+    (run / "run.json").write_text(json.dumps(about))
+    (tmp_path / "out").mkdir()
+    write_contents(run, Terms("me/qa"), tmp_path / "out")
+    assert "/home/me/opus" in caplog.text
+    assert "/home/me" not in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_inputs_of_one_name_are_told_apart_by_their_folder():

@@ -13,7 +13,8 @@ from datasets import load_dataset
 from bt_augment.shards.publishing import RECORD
 
 from .conftest import REPO, TOKEN
-from .hub import Fault, Hub, serving
+from .hub import serving
+from .hub_state import Fault, Hub
 
 LOAD = """
 import json, sys

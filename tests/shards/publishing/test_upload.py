@@ -13,7 +13,7 @@ from bt_augment.shards.publishing.hub_errors import WAITS
 from bt_augment.shards.publishing.publish import publish
 
 from .conftest import REPO, TOKEN
-from .hub import Blob, Fault
+from .hub_state import Blob, Fault
 
 # The client hands files to its HTTP library in a way that the library no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
