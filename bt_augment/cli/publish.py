@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,11 @@ def command(
         contents = dry_run(run, terms, dry, overwrite=overwrite)
         told: dict[str, Any] = {"out": str(dry)}
     else:
-        if quiet or as_json or not sys.stderr.isatty():
-            _no_progress_bars()
+        _tune_client(progress=not quiet and not as_json and sys.stderr.isatty())
         try:
             contents, done = publish(run, terms, private=private, message=message)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(
+            raise click.Abort(
                 "what was uploaded is kept; run the same command again to go on"
             ) from stop
         told = {
@@ -113,7 +113,13 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _no_progress_bars() -> None:
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+def _tune_client(*, progress: bool) -> None:
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        disable_progress_bars,
+    )
+    from huggingface_hub.utils import logging as client_logging
 
-    disable_progress_bars()
+    client_logging.disable_propagation()  # it has a handler of its own: no line twice
+    client_logging.set_verbosity(logging.getLogger().getEffectiveLevel())
+    if not progress:
+        disable_progress_bars()

@@ -6,12 +6,17 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from bt_augment.errors import PublishError
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.publishing.contents import RECORD, Contents, Terms, write_contents
 from bt_augment.shards.publishing.upload import Target, Uploaded, find_token, upload
+
+T = TypeVar("T")
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _BRANCH = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
@@ -46,7 +51,7 @@ def publish(
         holder = tempfile.TemporaryDirectory(prefix="bt-augment-publish-")
     with holder as folder:
         contents = write_contents(run, terms, Path(folder))
-        return contents, upload(contents, target)
+        return contents, _interruptible(lambda: upload(contents, target))
 
 
 def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> Contents:
@@ -87,6 +92,18 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
             shutil.rmtree(out)
         partial.replace(out)
     return Contents(out, contents.configs, contents.files, contents.fingerprint)
+
+
+def _interruptible(work: Callable[[], T]) -> T:
+    """Return what ``work`` gives; Ctrl-C ends the waiting for it at once.
+
+    The client sends files from threads that it waits for, through all their retries.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
+    try:
+        return pool.submit(work).result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _check_names(terms: Terms) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,18 @@ def test_killed_in_the_middle_it_goes_on(server: Hub, outside, finished, command
     sizes = [len(data) for path, data in server.files(REPO).items() if path.endswith(".parquet")]
     assert server.bytes_stored - sent == sum(sizes)  # nothing twice
     assert "published" in done.out
+
+
+def test_interrupted_it_stops_at_once_and_says_how_to_go_on(server, outside, finished, command):
+    server.faults = [Fault("PUT", "/store/", times=10_000, status=503)]
+    process = command.start("publish", finished, REPO, "-q")
+    before = server.count("^PUT")
+    while process.poll() is None and server.count("^PUT") == before:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)  # the client's own retries take longer
+    assert process.returncode == 130
+    assert "run the same command again" in told
 
 
 def test_a_token_in_the_environment_goes_before_a_login(server, outside, finished, command):
