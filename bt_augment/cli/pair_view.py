@@ -9,8 +9,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from bt_augment.cli.word_diff import Part, word_diff
 from bt_augment.languages import same_language
+from bt_augment.pairs.word_diff import Part, word_diff
 
 if TYPE_CHECKING:
     from bt_augment.shards.browsing import Example

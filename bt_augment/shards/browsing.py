@@ -65,6 +65,19 @@ def browse(
     return _sample(examples, count, seed)
 
 
+def native_rows(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """Return the native rows of a unit whose id is wanted, by id; from both splits."""
+    found: dict[str, dict[str, Any]] = {}
+    for split in (TRAIN, REJECTED):
+        table = read_shard(folder / unit.files[split].path)
+        chosen = pc.and_(
+            pc.equal(table.column("method"), NATIVE),
+            pc.is_in(table.column("id"), value_set=pa.array(sorted(wanted), type=pa.string())),
+        )
+        found |= {row["id"]: row for row in table.filter(chosen).to_pylist()}
+    return found
+
+
 def _texts(example: Example) -> Iterator[str]:
     for values in (example.row, example.source or {}):
         for name in _SEARCHED:
@@ -87,7 +100,7 @@ def _examples(folder: Path, split: str, reason: str | None, route: str | None) -
     for unit in read_manifest(folder).units:
         rows = _fitting(folder, unit, split, reason, route)
         if rows:
-            natives = _natives(folder, unit, {row["source_id"] for row in rows})
+            natives = native_rows(folder, unit, {row["source_id"] for row in rows})
             for row in rows:
                 yield Example(row, natives.get(row["source_id"]))
 
@@ -103,15 +116,3 @@ def _fitting(
         if (route is None or ":".join(row["route"]) == route)
         and (reason is None or any(r.startswith(reason) for r in row["reject_reasons"]))
     ]
-
-
-def _natives(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for split in (TRAIN, REJECTED):
-        table = read_shard(folder / unit.files[split].path)
-        chosen = pc.and_(
-            pc.equal(table.column("method"), NATIVE),
-            pc.is_in(table.column("id"), value_set=pa.array(sorted(wanted), type=pa.string())),
-        )
-        found |= {row["id"]: row for row in table.filter(chosen).to_pylist()}
-    return found

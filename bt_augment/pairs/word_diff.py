@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+
+import regex
+from rapidfuzz.distance import Indel
 
 Part = tuple[str, bool]  # a stretch of text, and whether the other text has it too
 
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+# Scripts that put no spaces between words are compared by character.
+_WORD = regex.compile(
+    r"\s+|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
+    r"|[\w\p{M}]+|[^\w\s]"
+)
 _MAX_WORDS = 4_000  # of a text: comparing takes time in the square of it
 
 
 def word_diff(before: str, after: str) -> tuple[list[Part], list[Part]]:
     """Return both texts in parts, each said to be common or not.
 
-    Words are compared without regard to case. Texts of more than 4,000 words are one common part:
-    they are not compared.
+    What is common is a longest common subsequence of words, compared without regard to case.
+    Texts of more than 4,000 words are one common part: they are not compared.
     """
     one, other = _WORD.findall(before), _WORD.findall(after)
     if max(len(one), len(other)) > _MAX_WORDS:
         return [(before, True)], [(after, True)]
-    matcher = SequenceMatcher(
-        None, [w.casefold() for w in one], [w.casefold() for w in other], autojunk=False
-    )
     left: list[Part] = []
     right: list[Part] = []
-    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
-        _append(left, one[i1:i2], kind == "equal")
-        _append(right, other[j1:j2], kind == "equal")
+    for change in Indel.opcodes([w.casefold() for w in one], [w.casefold() for w in other]):
+        common = change.tag == "equal"
+        _append(left, one[change.src_start : change.src_end], common)
+        _append(right, other[change.dest_start : change.dest_end], common)
     return left, right
 
 

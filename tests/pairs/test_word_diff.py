@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.cli.word_diff import word_diff
+from bt_augment.pairs.word_diff import word_diff
 
 
 def test_changed_words_are_told_from_common_ones():
