@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class LoadedArm:
         Raises:
             InputError: the runs were evaluated on different questions.
         """
-        return self._scores(pc.field("setting") == setting)
+        wanted = pc.field("setting") == setting
+        return self._scores(table.filter(wanted) for table in self.tables)
 
     def by_pair(self, query_language: str, candidate_language: str) -> Floats | None:
         """Return the scores of one pair of languages, shape (runs, questions).
@@ -76,17 +78,22 @@ class LoadedArm:
         Raises:
             InputError: the runs were evaluated on different questions.
         """
+        pair = (query_language, candidate_language)
         found = self._scores(
-            (pc.field("query_language") == query_language)
-            & (pc.field("candidate_language") == candidate_language)
+            table.take(rows.get(pair, np.empty(0, np.int64)))
+            for table, rows in zip(self.tables, self._rows_by_pair, strict=True)
         )
         return None if found is None else found[1]
 
-    def _scores(self, wanted: pc.Expression) -> tuple[Names, Floats] | None:
+    @cached_property
+    def _rows_by_pair(self) -> list[dict[tuple[str, str], npt.NDArray[np.int64]]]:
+        """Return where the scores of each pair are: a benchmark has a hundred, all asked for."""
+        return [_rows_by_pair(table) for table in self.tables]
+
+    def _scores(self, chosen_rows: Iterable[pa.Table]) -> tuple[Names, Floats] | None:
         rows = []
         ids: Names | None = None
-        for path, table in zip(self.arm.results, self.tables, strict=True):
-            chosen = table.filter(wanted)
+        for path, chosen in zip(self.arm.results, chosen_rows, strict=True):
             if not chosen.num_rows:
                 return None
             questions, values = _by_question(chosen)
@@ -138,6 +145,22 @@ def _check_same(results: Sequence[tuple[Path, dict[str, Any]]]) -> None:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _rows_by_pair(table: pa.Table) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
+    columns = [
+        table.column(name).combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
+        for name in ("query_language", "candidate_language")
+    ]
+    words = [column.dictionary.to_pylist() for column in columns]
+    codes = [column.indices.to_numpy() for column in columns]
+    pair = codes[0].astype(np.int64) * max(1, len(words[1])) + codes[1]
+    order = np.argsort(pair, kind="stable")
+    found, starts = np.unique(pair[order], return_index=True)
+    return {
+        (words[0][number // len(words[1])], words[1][number % len(words[1])]): rows
+        for number, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=True)
+    }
 
 
 def _by_question(table: pa.Table) -> tuple[npt.NDArray[np.str_], Floats]:

@@ -124,19 +124,30 @@ def write_results(path: Path, content: Mapping[str, Any], per_query: pa.Table) -
     write_atomically(path, f"{text}\n".encode())
 
 
+def read_content(path: Path) -> dict[str, Any]:
+    """Return a results file, without its scores per query.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as a results file ({error})") from error
+    if not known:
+        raise InputError(f"{path}: is not a results file of bt-augment evaluate")
+    loaded: dict[str, Any] = content
+    return loaded
+
+
 def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
     """Return a results file and its scores per query.
 
     Raises:
         InputError: one of the two is missing or damaged.
     """
-    try:
-        content = json.loads(path.read_bytes())
-        known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a results file ({error})") from error
-    if not known:
-        raise InputError(f"{path}: is not a results file of bt-augment evaluate")
+    content = read_content(path)
     beside = per_query_path(path)
     try:
         table = pq.read_table(beside, schema=_SCHEMA)
