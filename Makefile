@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= quickstart
 
-.PHONY: quickstart quickstart-train test test-slow lint clean
+.PHONY: quickstart quickstart-train test test-slow lint browser clean
 
 $(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,10 +37,13 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint
+browser:
+	.ci/chromium
+
+test: lint browser
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(VENV)/test.stamp
+test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
 
 clean:
