@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bt_augment.experiment import Experiment, load_experiment, run_experiment
     from bt_augment.generation import Generation, Summary, generate, refilter
     from bt_augment.recipe import Recipe, load_recipe
+    from bt_augment.reporting import write_report
     from bt_augment.shards.verification import verify
     from bt_augment.training.hybrid_batches import (
         BatchMix,
@@ -50,6 +51,7 @@ __all__ = [
     "run_experiment",
     "train",
     "verify",
+    "write_report",
 ]
 
 _HOMES = {
@@ -77,6 +79,7 @@ _HOMES = {
     "run_experiment": "experiment",
     "train": "training.trainer",
     "verify": "shards.verification",
+    "write_report": "reporting",
 }
 
 

@@ -1,5 +1,7 @@
-"""Reporting: results to look at."""
+"""Reporting: results and runs to look at."""
 
 from bt_augment.reporting.figures import Figures, write_figures
+from bt_augment.reporting.page import Written
+from bt_augment.reporting.report import write_report
 
-__all__ = ["Figures", "write_figures"]
+__all__ = ["Figures", "Written", "write_figures", "write_report"]

@@ -1,9 +1,10 @@
-"""Results files of made-up arms, with the trainings that their figures need."""
+"""Results files of made-up arms, with the trainings that their figures need; a browser."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ import pytest
 from bt_augment.evaluation import Arm
 from bt_augment.evaluation.metrics import Scores
 from bt_augment.evaluation.results import ScoreTable, write_results
+from bt_augment.reporting import write_report
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browser import Page, start
 
 METRIC = "RR@20"
 
@@ -64,3 +70,18 @@ def arm(tmp_path: Path) -> Callable[..., Arm]:
 @pytest.fixture
 def grid() -> list[tuple[str, str]]:
     return list(itertools.product(("en", "pt"), repeat=2))
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    driver = start(tmp_path_factory.mktemp("profile"))
+    yield Page(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the report of the finished run."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    write_report([str(finished)], out)
+    return out

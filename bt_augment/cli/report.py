@@ -1,0 +1,57 @@
+"""``bt-augment report``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from bt_augment.cli.common import common_options, print_json
+
+
+@click.command("report")
+@click.argument("sources", nargs=-1, required=True, metavar="DIR|RESULTS...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The HTML file; one that is there is replaced.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="Of a run: pairs to show, drawn evenly over all kinds.",
+)
+@click.option(
+    "--metric",
+    default="RR@20",
+    show_default=True,
+    help="Of results: the measure that arms are compared by.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw and resampling.")
+@common_options
+def command(
+    sources: tuple[str, ...],
+    out: Path,
+    examples: int,
+    metric: str,
+    seed: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write one HTML file to look at a run, or at results of evaluate; it opens offline.
+
+    DIR is a finished run. RESULTS is a results file of evaluate, or NAME=FILE,FILE,... for the
+    seeds of one arm; the others are compared with the first.
+    """
+    from bt_augment.reporting import write_report
+
+    written = write_report(sources, out, examples=examples, metric=metric, seed=seed)
+    if as_json:
+        print_json({**asdict(written), "out": str(out)})
+    elif not quiet:
+        counts = ", ".join(f"{count:,} {name}" for name, count in written.counts.items())
+        click.echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")

@@ -1,0 +1,47 @@
+"""``report``: a page for a run, or for results, whichever is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bt_augment.errors import InputError
+from bt_augment.evaluation.arms import Arm
+from bt_augment.reporting.page import Written
+from bt_augment.reporting.results_page import write_results_report
+from bt_augment.reporting.run_page import EXAMPLES, write_run_report
+
+
+def write_report(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    examples: int = EXAMPLES,
+    metric: str = "RR@20",
+    seed: int = 0,
+) -> Written:
+    """Write one HTML file that opens offline.
+
+    Args:
+        sources: one run folder; or results files, each as ``FILE`` or ``NAME=FILE,FILE,...``.
+        out: the HTML file; one that is there is replaced.
+        examples: pairs of a run to show at most.
+        metric: the measure that arms are compared by.
+        seed: of the draw of pairs, and of resampling.
+
+    Raises:
+        BtAugmentError: what is named is neither, is damaged, or cannot be written.
+    """
+    folders = [source for source in sources if Path(source).is_dir()]
+    if not sources or (folders and len(sources) > 1):
+        raise InputError(
+            "name one run folder, or results files of bt-augment evaluate; a report shows one or "
+            "the other"
+        )
+    if folders:
+        return write_run_report(Path(folders[0]), out, count=examples, seed=seed)
+    arms = [Arm.parse(source) for source in sources]
+    for path in (path for arm in arms for path in arm.results):
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such run folder or results file")
+    return write_results_report(arms, out, metric=metric, seed=seed)
