@@ -109,7 +109,7 @@ class _Steps(Progress):
 
 
 def _left(left: Left) -> str:
-    if left.seconds <= 0:
+    if left.seconds < 1:
         return ""
     amount = (
         f"{left.seconds / _MINUTE:,.0f} min" if left.seconds > 2 * _MINUTE

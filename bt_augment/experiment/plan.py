@@ -1,15 +1,15 @@
-"""From an experiment to its steps: which arms at which alphas, and why some are left out."""
+"""From an experiment to its steps, each known by a hash of all that decides its result."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bt_augment.errors import RecipeError
 from bt_augment.evaluation import Evaluation
+from bt_augment.experiment.alphas import Skipped, alphas_of
+from bt_augment.experiment.content import content_of, digest
 from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
 from bt_augment.experiment.steps import (
     DATA_KINDS,
@@ -25,18 +25,13 @@ from bt_augment.experiment.steps import (
     with_needs,
 )
 from bt_augment.generation.pipeline import input_settings
-from bt_augment.languages import normalize_tag
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
-from bt_augment.pairs.schema import CODE_SWITCH, NATIVE
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
-from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import SPLITS
 from bt_augment.training.static_encoder import PREFIX, is_static
-from bt_augment.translation.lexicon import languages_of
-from bt_augment.translation.model_folder import fingerprint
+from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.models import ModelCatalog, cache_folder
-from bt_augment.translation.route import Route
 from bt_augment.translation.translator import resolve_device
 
 UNTRAINED = "untrained"
@@ -63,15 +58,6 @@ class Cell:
     seed: int | None
     model: Step
     result: Step
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An arm at an alpha that its rows do not allow."""
-
-    arm: str
-    alpha: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -113,15 +99,14 @@ class _Planner:
         self._prints = {judge.name: content_of(judge.folder, cache) for judge in experiment.judges}
 
     def plan(self) -> Plan:
-        skipped: list[Skipped] = []
-        alphas = {arm.name: self._allowed(arm, skipped) for arm in self._experiment.arms.values()}
+        alphas, skipped = alphas_of(self._experiment)
         for base in self._experiment.bases:
             self._check_baseline(base, alphas)
         cells = tuple(cell for base in self._experiment.bases for cell in self._cells(base, alphas))
         steps = list(with_needs(cell.result for cell in cells))
         # Benchmarks and rows first: what is wrong with either shows before the first training.
         data = [step for kind in DATA_KINDS for step in steps if step.kind == kind]
-        return Plan(cells, (*data, *(s for s in steps if s not in data)), tuple(skipped))
+        return Plan(cells, (*data, *(s for s in steps if s not in data)), skipped)
 
     def _run(self, run: DataRun) -> Source:
         if run.folder is not None:
@@ -129,7 +114,7 @@ class _Planner:
                 unit.files[split].sha256
                 for unit in read_manifest(run.folder).units for split in SPLITS
             ]  # fmt: skip
-            return Source(_digest(shards), folder=run.folder)
+            return Source(digest(shards), folder=run.folder)
         recipe = run.recipe
         resolved = recipe.resolved()
         resolved["decontaminate"] = {
@@ -145,6 +130,7 @@ class _Planner:
                 "recipe": resolved,
                 "inputs": inputs,
                 "models": self._models(recipe),
+                "lexicons": [Lexicon.read(text).label for text in recipe.lexicons],
                 "device": self._device,
             },
         )
@@ -172,43 +158,6 @@ class _Planner:
             key,
             Step("filter", f"{run} unfiltered", key, f"filter {run}", FilterWork(source), needs),
         )
-
-    def _allowed(self, arm: Arm, skipped: list[Skipped]) -> tuple[float, ...]:
-        """Return the alphas an arm is trained at, and note those that its rows do not allow."""
-        if arm.alphas is not None:
-            return arm.alphas
-        wanted = self._experiment.alphas
-        tags = self._languages(arm)
-        if len(tags) > 1:
-            return wanted
-        reason = (
-            f"its rows are all in {', '.join(tags) or 'no known language'}, so that no question "
-            "goes with a passage of another language"
-        )
-        skipped += [Skipped(arm.name, alpha, reason) for alpha in wanted if alpha < 1]
-        return tuple(alpha for alpha in wanted if alpha == 1)
-
-    def _languages(self, arm: Arm) -> list[str]:
-        """Return the languages that an arm's rows can be in, by its routes and methods."""
-        found: set[str] = set()
-        for name in arm.runs:
-            for route in self._routes(self._experiment.runs[name]):
-                if "native" in arm.methods:
-                    found.add(route.tags[0])
-                if route.method in arm.methods:
-                    found.add(route.tags[-1])
-            if {NATIVE, CODE_SWITCH} & set(arm.methods):
-                lexicons = self._experiment.runs[name].recipe.lexicons
-                found |= {languages_of(text)[0] for text in lexicons}
-        if arm.languages is not None:
-            found &= {normalize_tag(tag) for tag in arm.languages}
-        return sorted(found)
-
-    def _routes(self, run: DataRun) -> Iterator[Route]:
-        if run.folder is None:
-            yield from run.recipe.routes
-        else:
-            yield from map(Route.parse, read_run(run.folder)["recipe"]["routes"])
 
     def _cells(self, base: Base, alphas: Mapping[str, tuple[float, ...]]) -> Iterator[Cell]:
         content = self._base_content(base)
@@ -332,21 +281,3 @@ class _Planner:
             (check, model),
         )
         return Cell(judge.name, base.name, arm, alpha, seed, model, step)
-
-
-def content_of(path: Path, cache: Path) -> str:
-    """Return a fingerprint of a file, or of all files in a folder and below it.
-
-    Raises:
-        ModelError: a file cannot be read.
-    """
-    if path.is_file():
-        return fingerprint(path.parent, cache, [path.name])
-    folders = sorted(p for p in path.rglob("*") if p.is_dir())
-    return _digest(
-        f"{folder.relative_to(path)} {fingerprint(folder, cache)}" for folder in (path, *folders)
-    )
-
-
-def _digest(parts: Any) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from bt_augment.evaluation.results import read_results
 from bt_augment.experiment.comparisons import Table, comparisons, untested
+from bt_augment.experiment.figures import draw
 from bt_augment.experiment.plan import Plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row, collect_rows
@@ -23,10 +28,14 @@ from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
 
 FOLDER = "results"
+SUMMARY = "summary.json"
+_CONTRACT = 1  # raised when the tables say other things of the same results
 
 
 def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
-    """Write ``results/``: ``table.md``, ``.csv`` and ``.tex``, ``summary.json``, ``matrix.csv``.
+    """Write ``results/``: tables, figures and ``summary.json``, which comes last.
+
+    Where all of them are there for the same results, nothing is done.
 
     Returns:
         What ``summary.json`` holds.
@@ -35,25 +44,55 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         InputError: a results file cannot be read or compared.
         StorageError: the disk refused.
     """
+    folder = store.out / FOLDER
+    path = folder / SUMMARY
+    key = _key(experiment, plan)
+    known = _stored(path)
+    if known.get("key") == key:
+        return known
     rows = collect_rows(experiment, plan, store)
     tables = comparisons(rows, experiment)
-    folder = store.out / FOLDER
     with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    summary = json.loads(json.dumps(_summary(experiment, plan, store, rows, tables)))
-    text = "\n".join(_markdown_page(experiment, plan, rows, tables))
-    write_atomically(folder / "table.md", text.encode())
-    write_atomically(folder / "table.tex", "\n\n".join(_latex_tables(rows, tables)).encode())
-    write_atomically(folder / "table.csv", _csv(rows, tables).encode())
-    write_atomically(
-        folder / "matrix.csv", _matrix(rows, experiment.comparison.metrics[0]).encode()
-    )
-    write_json(folder / "summary.json", summary)
-    return dict(summary)
+        shutil.rmtree(folder, ignore_errors=True)  # figures of arms that are no more
+        folder.mkdir(parents=True)
+    left_out = [f"{s.arm} at alpha {s.alpha:g}: {s.reason}" for s in plan.skipped]
+    left_out += [*untested(rows, experiment), *draw(rows, experiment, folder / "figures")]
+    main = experiment.comparison.metrics[0]
+    for name, text in (
+        ("table.md", "\n".join(_markdown_page(experiment, rows, tables, left_out))),
+        ("table.tex", "\n\n".join(_latex_tables(rows, tables))),
+        ("table.csv", _csv(rows, tables)),
+        ("matrix.csv", _matrix(rows, main)),
+    ):
+        write_atomically(folder / name, text.encode())
+    summary = {"key": key, **_summary(experiment, plan, store, rows, tables)}
+    write_json(path, summary)
+    return _stored(path)
+
+
+def _key(experiment: Experiment, plan: Plan) -> str:
+    decisive = [
+        _CONTRACT,
+        find_spec("matplotlib") is not None,
+        experiment.content,
+        [(cell.arm, cell.alpha, cell.seed, cell.result.key) for cell in plan.cells],
+    ]
+    return hashlib.sha256(json.dumps(decisive, default=str).encode()).hexdigest()[:16]
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _markdown_page(
-    experiment: Experiment, plan: Plan, rows: Sequence[Row], tables: Sequence[Table]
+    experiment: Experiment,
+    rows: Sequence[Row],
+    tables: Sequence[Table],
+    left_out: Sequence[str],
 ) -> Iterator[str]:
     profile = f", profile {experiment.profile}" if experiment.profile else ""
     yield f"# {experiment.name}{profile}\n"
@@ -70,8 +109,6 @@ def _markdown_page(
             if (table.judge, table.base) == (judge, base):
                 yield f"### {table.title}\n"
                 yield f"{table.comparison.table('markdown')}\n"
-    left_out = [f"{s.arm} at alpha {s.alpha:g}: {s.reason}" for s in plan.skipped]
-    left_out += untested(rows, experiment)
     if left_out:
         yield "## Left out\n"
         yield from (f"- {text}." for text in left_out)

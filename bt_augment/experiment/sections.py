@@ -136,6 +136,7 @@ class ComparisonSection(BaseModel):
             `[A@0, B@0.5]` at those.
         metrics: measures of the tables; the first is the main one.
         correction: of the p-values of a table.
+        figures: draw the main measure by language pair and over alpha; takes matplotlib.
     """
 
     model_config = _STRICT
@@ -144,6 +145,7 @@ class ComparisonSection(BaseModel):
     contrasts: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
     metrics: list[str] = Field(default=["RR@20", "AP", "R@10", "rank_distance"], min_length=1)
     correction: Literal["holm", "none"] = "holm"
+    figures: bool = True
 
 
 class Sections(BaseModel):

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from bt_augment.experiment import Experiment, Outcome, load_experiment, run_experiment
+
+torch.set_num_threads(1)  # models this small only lose by sharing work between cores
 
 Load = Callable[..., Experiment]
 
@@ -38,6 +41,7 @@ CONTENT: dict[str, Any] = {
         "baseline": "native",
         "contrasts": [["all@1", "all@0.5"]],
         "metrics": ["RR@20", "rank_distance"],
+        "figures": False,
     },
 }  # fmt: skip
 

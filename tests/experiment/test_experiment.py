@@ -141,12 +141,25 @@ def test_the_results_can_be_read(undisturbed):
     assert json.loads((folder / "summary.json").read_text()) == undisturbed.summary
 
 
+def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment):
+    steps, _ = again(load("comparison.figures=true"), done, environment)
+    assert steps == []
+    folder = done / "results" / "figures" / "parallel-static"
+    names = {path.stem for path in folder.glob("*.svg")}
+    assert names == {
+        "alpha", "heat-map-native", "heat-map-raw", "heat-map-raw-gain", "heat-map-all-0.5",
+        "heat-map-all-0.5-gain", "heat-map-all-1", "heat-map-all-1-gain",
+    }  # fmt: skip
+    assert "raw over native" in (folder / "heat-map-raw-gain.svg").read_text(encoding="utf-8")
+
+
 def test_a_second_run_does_nothing(load, done, environment):
     before = fingerprints(done)
     steps, outcome = again(load(), done, environment)
     assert steps == []
     assert outcome.done == 0
     assert fingerprints(done) == before
+    assert outcome.summary == json.loads((done / "results" / "summary.json").read_text())
 
 
 def test_moved_data_and_another_place_of_the_recipe_change_nothing(
@@ -208,7 +221,7 @@ def test_weights_are_removed_where_they_are_not_kept(load, content, environment,
     # Given an experiment that keeps no models
     arms = {"native": content["arms"]["native"], "all": content["arms"]["all"]}
     sections = {"arms": arms, "seeds": [0], "alphas": [1], "keep_models": False,
-                "comparison": {"metrics": ["AP"]}}  # fmt: skip
+                "comparison": {"metrics": ["AP"], "figures": False}}  # fmt: skip
     out = tmp_path / "out"
     run_experiment(load(**sections), out, environment=environment)
 
@@ -263,7 +276,7 @@ def test_an_unfinished_step_whose_input_moved_starts_anew(
 ):
     # Given a run that was begun over a file at another place
     experiment = load(
-        "seeds=[0]", arms={"native": content["arms"]["native"]}, comparison={}
+        "seeds=[0]", arms={"native": content["arms"]["native"]}, comparison={"figures": False}
     )  # fmt: skip
     out = tmp_path / "out"
     step = next(s for s in make_plan(experiment, environment).steps if s.kind == "generate")
@@ -296,7 +309,7 @@ def test_a_real_encoder_is_also_judged_untrained(load, encoder, environment, con
         alphas=[1],
         training={"steps": 2, "batch_size": 4, "mini_batch_size": 4, "held_out": 0,
                   "max_length": 16, "query_prompt": "q: "},
-        comparison={"metrics": ["RR@20"]},
+        comparison={"metrics": ["RR@20"], "figures": False},
     )  # fmt: skip
     outcome = run_experiment(experiment, tmp_path / "out", environment=environment)
     untrained, native = outcome.summary["rows"]

@@ -1,0 +1,278 @@
+"""A YAML file to an experiment: a profile laid over it, names followed, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from bt_augment.errors import BtAugmentError, RecipeError, did_you_mean
+from bt_augment.evaluation.benchmarks.registry import BENCHMARKS
+from bt_augment.evaluation.results import PEER, RANK_DISTANCE
+from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
+from bt_augment.experiment.sections import (
+    ArmSection,
+    BaseModelSection,
+    BenchmarkSection,
+    EvaluationSection,
+    Sections,
+    arm_of,
+)
+from bt_augment.recipe import Recipe, recipe_from
+from bt_augment.settings_file import Places, assign, merged, parse_assignments, read_settings
+from bt_augment.training.settings import TrainingSettings
+
+_EXAMPLE = "data.squadshifts=PATH or profile=small"
+# The experiment decides these: arms, alphas, seeds and base models are what it varies.
+_DECIDED = (
+    "base_model", "methods", "languages", "alpha", "augmented_share", "seed", "device", "report_to"
+)  # fmt: skip
+
+
+@pydantic_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class _Training(TrainingSettings):
+    """Training settings, with their types checked."""
+
+
+def load_experiment(path: Path, assignments: Sequence[str] = ()) -> Experiment:
+    """Return the experiment that a YAML file describes.
+
+    The profile chosen by ``profile`` is laid over the file, then the assignments over both.
+
+    Args:
+        path: the file. Relative paths in it are taken from the working folder.
+        assignments: ``KEY=VALUE`` with a dotted key and a YAML value.
+
+    Raises:
+        RecipeError: a key is unknown, a value out of range, a name not declared, or data are not
+            there; the message names the place.
+        BtAugmentError: a route, language or model name is not valid.
+    """
+    content, where = read_settings(path)
+    given = list(parse_assignments(assignments, _EXAMPLE))
+    for key, value in given:
+        if key == "profile":
+            content["profile"] = value
+    content, where = _profiled(content, where)
+    for key, value in given:
+        assign(content, key, value)
+    try:
+        sections = Sections.model_validate(content)
+    except ValidationError as error:
+        where.refuse(error, Sections)
+    return _Resolver(sections, where, content).experiment()
+
+
+def _profiled(content: dict[str, Any], where: Places) -> tuple[dict[str, Any], Places]:
+    name = content.get("profile")
+    profiles = content.get("profiles", {})
+    if name is None or not isinstance(profiles, dict):
+        return content, where
+    if name not in profiles:
+        raise RecipeError(_unknown(where, ("profile",), str(name), profiles, "profile"))
+    if not isinstance(profiles[name], dict):
+        raise RecipeError(f"{where(('profiles', name))}: a profile is a mapping of sections")
+    return merged(content, profiles[name]), where.laid_over("profiles", name)
+
+
+def _unknown(
+    where: Places, keys: tuple[str | int, ...], name: str, known: Iterable[str], kind: str
+) -> str:
+    """Return the message for a value that should be one of the names declared elsewhere."""
+    said = Places(None, "").unknown((name,), known, kind).removeprefix(f"{name}: ")
+    return f"{where(keys)}: {name!r} is an {said}"
+
+
+class _Resolver:
+    """Follows the names that sections use for each other, and fills in defaults."""
+
+    def __init__(self, sections: Sections, where: Places, content: Mapping[str, Any]) -> None:
+        self._sections = sections
+        self._where = where
+        self._content = content
+        self._used: set[str] = set()  # names of data that something reads
+
+    def experiment(self) -> Experiment:
+        s = self._sections
+        runs = {name: self._run(name) for name in s.runs}
+        arms = {name: self._arm(name, arm) for name, arm in s.arms.items()}
+        experiment = Experiment(
+            name=s.name,
+            description=s.description,
+            profile=s.profile,
+            device=s.device,
+            keep_models=s.keep_models,
+            runs=runs,
+            arms=arms,
+            alphas=tuple(dict.fromkeys(s.alphas)),
+            bases=tuple(self._base(name, base) for name, base in s.base_models.items()),
+            judges=tuple(self._judge(name, part) for name, part in s.benchmarks.items()),
+            comparison=s.comparison,
+            content={k: v for k, v in self._content.items() if k != "profiles"},
+        )
+        self._check_comparison()
+        for name in s.data:
+            if name not in self._used:
+                raise RecipeError(
+                    f"{self._where(('data', name))}: nothing reads {name!r}"
+                    f"{did_you_mean(name, self._used)}; what is read is "
+                    f"{', '.join(sorted(self._used))}"
+                )
+        return experiment
+
+    def _data(self, name: str, *keys: str | int) -> list[str]:
+        known = self._sections.data
+        if name not in known:
+            raise RecipeError(_unknown(self._where, keys, name, known, "data"))
+        self._used.add(name)
+        return known[name]
+
+    def _folder(self, name: str, *keys: str | int) -> Path:
+        paths = self._data(name, *keys)
+        if len(paths) != 1:
+            raise RecipeError(f"{self._where(('data', name))}: one folder is wanted here")
+        if not Path(paths[0]).is_dir():
+            raise RecipeError(self._missing(name, paths[0], "folder"))
+        return Path(paths[0])
+
+    def _missing(self, name: str, path: str, kind: str) -> str:
+        source = self._sections.data_from.get(name)
+        get = f" Get it from {source}." if source else ""
+        return (
+            f"{self._where(('data', name))}: there is no {kind} {path!r}.{get} Name its place with "
+            f"--set data.{name}=PATH"
+        )
+
+    def _run(self, name: str) -> DataRun:
+        part = self._sections.runs[name]
+        place = ("runs", name)
+        if bool(part.inputs) == (part.folder is not None):
+            raise RecipeError(f"{self._where(place)}: name either inputs or a folder")
+        recipe = self._generation(name, part.settings)
+        if part.folder is not None:
+            folder = self._folder(part.folder, *place, "folder")
+            return DataRun(name, (), recipe, folder)
+        if not recipe.routes and not recipe.lexicons:
+            raise RecipeError(f"{self._where(('generation',))}: no routes for the run {name!r}")
+        inputs = []
+        for number, source in enumerate(part.inputs):
+            for path in self._data(source, *place, "inputs", number):
+                # A name on the hub has no place here, and looks like one.
+                if not Path(path).exists() and recipe.input.format != "hub":
+                    raise RecipeError(self._missing(source, path, "file or folder"))
+                inputs.append(path)
+        return DataRun(name, tuple(inputs), recipe, None)
+
+    def _generation(self, name: str, own: Mapping[str, Any]) -> Recipe:
+        content = merged(self._sections.generation, own)
+        benchmarks = content.get("decontaminate", {})
+        if isinstance(benchmarks, dict):
+            content["decontaminate"] = {
+                key: str(self._folder(str(source), "generation", "decontaminate", key))
+                for key, source in benchmarks.items()
+            }
+        # Keys of the run itself are looked for first.
+        return recipe_from(
+            content, self._where.under("generation").beside("runs", name, "settings")
+        )
+
+    def _arm(self, name: str, part: ArmSection) -> Arm:
+        runs = tuple(part.runs or self._sections.runs)
+        self._check_names(runs, self._sections.runs, ("arms", name, "runs"), "run")
+        return Arm(
+            name=name,
+            runs=runs,
+            methods=tuple(dict.fromkeys(part.methods)),
+            filtered=part.filtered,
+            augmented_share=part.augmented_share,
+            languages=None if part.languages is None else tuple(part.languages),
+            alphas=None if part.alphas is None else tuple(dict.fromkeys(part.alphas)),
+        )
+
+    def _base(self, name: str, part: BaseModelSection) -> Base:
+        s = self._sections
+        place = ("base_models", name)
+        self._check_names(part.arms or (), s.arms, (*place, "arms"), "arm")
+        return Base(
+            name=name,
+            model=part.model,
+            training=self._training(name, part),
+            evaluation=self._evaluation(name, part),
+            untrained=part.untrained,
+            arms=tuple(part.arms or s.arms),
+            alphas=None if part.alphas is None else tuple(dict.fromkeys(part.alphas)),
+            seeds=tuple(dict.fromkeys(part.seeds or s.seeds)),
+        )
+
+    def _training(self, name: str, part: BaseModelSection) -> TrainingSettings:
+        content = merged(self._sections.training, part.training)
+        where = self._where.under("training").beside("base_models", name, "training")
+        allowed = [f.name for f in fields(TrainingSettings) if f.name not in _DECIDED]
+        for key in content:
+            if key not in allowed:
+                raise RecipeError(where.unknown((key,), allowed))
+        try:
+            checked = TypeAdapter(_Training).validate_python({"base_model": part.model, **content})
+        except ValidationError as error:
+            where.refuse(error, _Training)
+        except BtAugmentError as error:
+            raise RecipeError(f"{where()}: {error}") from error
+        return TrainingSettings(
+            **{f.name: getattr(checked, f.name) for f in fields(TrainingSettings)}
+        )
+
+    def _evaluation(self, name: str, part: BaseModelSection) -> EvaluationSection:
+        where = self._where.under("evaluation").beside("base_models", name, "evaluation")
+        try:
+            return EvaluationSection.model_validate(
+                merged(self._sections.evaluation, part.evaluation)
+            )
+        except ValidationError as error:
+            where.refuse(error, EvaluationSection)
+
+    def _judge(self, name: str, part: BenchmarkSection) -> Judge:
+        place = ("benchmarks", name)
+        self._check_names((part.benchmark,), BENCHMARKS, (*place, "benchmark"), "benchmark")
+        return Judge(
+            name=name,
+            benchmark=part.benchmark,
+            folder=self._folder(part.data, *place, "data"),
+            settings=None if part.settings is None else tuple(part.settings),
+            candidate_text=part.candidate_text,
+        )
+
+    def _check_comparison(self) -> None:
+        s = self._sections
+        place = ("comparison",)
+        self._check_names((s.comparison.baseline,), s.arms, (*place, "baseline"), "arm")
+        for number, pair in enumerate(s.comparison.contrasts):
+            here = (*place, "contrasts", number)
+            try:
+                names = [arm_of(reference)[0] for reference in pair]
+            except ValueError as error:
+                raise RecipeError(
+                    f"{self._where(here)}: {pair} names an alpha that is no number; write ARM or "
+                    "ARM@0.5"
+                ) from error
+            self._check_names(names, s.arms, here, "arm")
+        measures = {
+            m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
+        }
+        known = (*measures, RANK_DISTANCE, PEER)
+        self._check_names(s.comparison.metrics, known, (*place, "metrics"), "measure")
+
+    def _check_names(
+        self,
+        names: Iterable[str],
+        known: Iterable[str],
+        keys: tuple[str | int, ...],
+        kind: str,
+    ) -> None:
+        listed = list(known)
+        for name in names:
+            if name not in listed:
+                raise RecipeError(_unknown(self._where, keys, name, listed, kind))
