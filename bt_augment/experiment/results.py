@@ -102,7 +102,8 @@ def _markdown_page(
         chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
         seeds = max(len(row.results) for row in chosen)
         yield f"## {base} on {judge}\n"
-        yield f"Mean ± standard deviation over {seeds} seeds.\n" if seeds > 1 else "One seed.\n"
+        said = f"Mean ± standard deviation over {seeds} seeds" if seeds > 1 else "One seed"
+        yield f"{said}; *made*: share of the pairs trained on that hold no native text.\n"
         yield markdown(*_means(chosen, "±"))
         yield ""
         for table in tables:

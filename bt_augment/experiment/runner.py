@@ -152,6 +152,8 @@ class _Run:
             info = self.performer.store.info(step)
             if info is not None and "wall_seconds" in info:
                 self._took[step.clock].append(float(info["wall_seconds"]))
+        for cell in self.plan.cells:  # where a process was killed before it came to that
+            self._strip(cell.model)
         for number, step in enumerate(todo, start=1):
             if step.kind == "train" and not self._checked:
                 self.performer.check_trainings([s for s in todo if s.kind == "train"])
@@ -171,7 +173,8 @@ class _Run:
             self.told.end(step, seconds)
         self.performer.store.finish(step, {**info, "wall_seconds": round(seconds, 3)})
         self._took[step.clock].append(seconds)
-        self._strip(step)
+        if isinstance(step.work, EvaluateWork):
+            self._strip(step.work.model)
         gc.collect()  # trainers and their models hold each other
         release()
 
@@ -183,11 +186,10 @@ class _Run:
             whole=all(step.clock in known for step in steps),
         )
 
-    def _strip(self, step: Step) -> None:
-        if self.experiment.keep_models or not isinstance(step.work, EvaluateWork):
-            return
-        model = step.work.model
+    def _strip(self, model: Step) -> None:
         store = self.performer.store
         results = [cell.result for cell in self.plan.cells if cell.model.key == model.key]
-        if isinstance(model.work, TrainWork) and all(map(store.available, results)):
+        if self.experiment.keep_models or not all(map(store.available, results)):
+            return
+        if isinstance(model.work, TrainWork) and store.path(model).is_dir():
             store.strip(model)

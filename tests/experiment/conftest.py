@@ -34,7 +34,7 @@ CONTENT: dict[str, Any] = {
     "seeds": [0, 1],
     "base_models": {"static": {"model": "static:bundled"}},
     "training": {
-        "steps": 6, "batch_size": 8, "dimensions": 16, "held_out": 0, "save_steps": 2,
+        "steps": 6, "batch_size": 8, "dimensions": 16, "held_out": 0, "save_steps": 3,
     },
     "benchmarks": {"parallel": {"benchmark": "xquad-r", "data": "parallel"}},
     "comparison": {
