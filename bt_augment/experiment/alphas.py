@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from bt_augment.experiment.recipe import Arm, DataRun, Experiment
 from bt_augment.languages import normalize_tag
-from bt_augment.pairs.schema import CODE_SWITCH, NATIVE
+from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.run_folder import read_run
-from bt_augment.translation.lexicon import languages_of as lexicon_languages
 from bt_augment.translation.route import Route
 
 

@@ -120,6 +120,7 @@ class _Planner:
         resolved["decontaminate"] = {
             name: content_of(folder, self._cache) for name, folder in recipe.decontaminate.items()
         }
+        resolved["code_switch"]["lexicons"] = [Lexicon.read(text).label for text in recipe.lexicons]
         inputs = [
             {key: value for key, value in entry.items() if key != "path" or "sha256" not in entry}
             for entry in input_fingerprint(run.inputs, input_settings(recipe))
@@ -130,7 +131,6 @@ class _Planner:
                 "recipe": resolved,
                 "inputs": inputs,
                 "models": self._models(recipe),
-                "lexicons": [Lexicon.read(text).label for text in recipe.lexicons],
                 "device": self._device,
             },
         )
