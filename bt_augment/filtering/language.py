@@ -13,6 +13,7 @@ from bt_augment.filtering.identification import (
     sentence_probabilities,
     wanted_probability,
 )
+from bt_augment.filtering.nonwords import count_nonwords
 from bt_augment.pairs.schema import CODE_SWITCH, PIVOT, ROUND_TRIP
 
 # A sentence below this is in another language: no human translation of XQuAD-R has a whole
@@ -69,6 +70,16 @@ class LanguageFilter(Filter):
             min=0.8,
             methods=_PIVOTED,
         ),
+        Score(
+            "language.nonwords",
+            "words",
+            "Words of the made texts and the pivot, but names, that neither the word list of "
+            "their language nor the source has; those of the question and of the answer's "
+            "sentence count twice. Null, and passed, where there is no list but for English.",
+            max=1.0,
+            methods=_ONE_LANGUAGE,
+            reject_null=False,
+        ),
     )
 
     def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
@@ -87,6 +98,8 @@ class LanguageFilter(Filter):
         if "language.pivot_passage" in wanted:
             share, _ = _sentences(batch.made("pivot_passage"), _pivot_tags(batch))
             scored["language.pivot_passage"] = share
+        if "language.nonwords" in wanted:
+            scored["language.nonwords"] = count_nonwords(batch)
         return {name: scored[name] for name in scored if name in wanted}
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 
-from anyascii import anyascii
 from rapidfuzz import fuzz, process
 
+from bt_augment.filtering.capitals import (
+    MIN_LETTERS,
+    NOUNS_CAPITALISED,
+    capitalised_words,
+    is_latin,
+    names_in,
+    words_of,
+)
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.translation.segmentation import split_sentences
-
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-Leninist are two
-# A capital right after these, or at the start, may be a sentence's and not a name's.
-_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 # Names keep their letters in a round trip, up to spelling; in a translation some take the
 # target's form (London, Londres), so that much less likeness is asked.
@@ -25,8 +26,6 @@ _PIVOT_KEEPS = 80.0  # a word more alike is the name itself; between the two are
 _VERBATIM = 95.0
 _NO_ORIGIN = 41.0  # a new name less alike to any word of the pivot translates none of them
 _ABBREVIATION = 4  # letters
-_NOUNS_CAPITALISED = frozenset({"de", "lb"})
-_MIN_LETTERS = 3
 _STEM = 4  # letters that forms of one name begin with
 
 
@@ -42,16 +41,16 @@ def names_kept(source: str, source_lang: str, made: str, made_lang: str) -> tupl
     if not _comparable(source, source_lang, made, made_lang):
         return None
     likeness = _ROUND_TRIP_LIKENESS if source_lang == made_lang else _TRANSLATION_LIKENESS
-    tokens = _tokens(made)
-    names = [n for s in split_sentences(source, source_lang) for n in _names(s)]
+    tokens = words_of(made)
+    names = [n for s in split_sentences(source, source_lang) for n in names_in(s)]
     return sum(_like(name, tokens, likeness) for name in names), len(names)
 
 
 def _comparable(source: str, source_lang: str, made: str, made_lang: str) -> bool:
     if source_lang == made_lang:
         return True
-    nouns = {source_lang.split("-")[0], made_lang.split("-")[0]} & _NOUNS_CAPITALISED
-    return not nouns and _is_latin(source) and _is_latin(made)
+    nouns = {source_lang.split("-")[0], made_lang.split("-")[0]} & NOUNS_CAPITALISED
+    return not nouns and is_latin(source) and is_latin(made)
 
 
 def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
@@ -62,14 +61,14 @@ def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
     the old name, or the new one as it is, or a word like both (Siam, Sião, Sion), or nothing that
     the new one could come from.
     """
-    known, kept = _tokens(source), _tokens(made)
+    known, kept = words_of(source), words_of(made)
     pairs = sentence_pairs(source, lang, made, lang)
     exchanged = 0
     for index, (before, after) in enumerate(pairs):
-        missing = [n for n in _names(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
+        missing = [n for n in names_in(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
         if not missing:
             continue
-        new = [n for n in _names(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
+        new = [n for n in names_in(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
         missing, new = _without_abbreviations(missing, new, before, after)
         if missing and new:
             between = _words_between(pivot, len(pairs), index)
@@ -97,17 +96,17 @@ def names_disagreeing(
     """
     if not _comparable(" ".join(source), source_lang, " ".join(made), made_lang):
         return None
-    known = _capitalised(source[0]) | _capitalised(source[1])
+    known = capitalised_words(source[0]) | capitalised_words(source[1])
     disagreeing = 0
     for text, other in ((0, 1), (1, 0)):
-        shared = _capitalised(source[other]) & _capitalised(made[other])
-        if not shared & _capitalised(source[text]):
+        shared = capitalised_words(source[other]) & capitalised_words(made[other])
+        if not shared & capitalised_words(source[text]):
             continue
         for before, after in sentence_pairs(source[text], source_lang, made[text], made_lang):
-            kept = _capitalised(after) | _capitalised(made[text])
-            missing = sum(not _alike(name, kept) for name in _names(before) & shared)
+            kept = capitalised_words(after) | capitalised_words(made[text])
+            missing = sum(not _alike(name, kept) for name in names_in(before) & shared)
             if missing:
-                disagreeing += min(missing, sum(not _alike(n, known) for n in _names(after)))
+                disagreeing += min(missing, sum(not _alike(n, known) for n in names_in(after)))
     return disagreeing
 
 
@@ -133,7 +132,7 @@ def _traced(
             cognate += 1
     stray = sum(likeness < _PIVOT_LIKENESS for likeness in origins)
     from_nowhere = sum(
-        likeness < _NO_ORIGIN and len(name) > _MIN_LETTERS
+        likeness < _NO_ORIGIN and len(name) > MIN_LETTERS
         for name, likeness in zip(new, origins, strict=True)
     )
     come = sum(likeness >= _VERBATIM for likeness in origins)
@@ -143,7 +142,7 @@ def _traced(
 def _words_between(pivot: str, pairs: int, index: int) -> frozenset[str]:
     """Return the words of the pivot's sentence, or of the whole pivot where they do not pair."""
     sentences = [s for s in split_sentences(pivot, "") if not s.isspace()]
-    return _tokens(sentences[index] if len(sentences) == pairs else pivot)
+    return words_of(sentences[index] if len(sentences) == pairs else pivot)
 
 
 def _nearest(name: str, words: Collection[str]) -> tuple[str, float]:
@@ -176,39 +175,6 @@ def _like(name: str, tokens: Collection[str], likeness: float) -> bool:
     if name in tokens:
         return True
     # One the beginning of the other (East, Eastern): a form of the word, not another name.
-    if any(t.startswith(name) or (len(t) >= _MIN_LETTERS and name.startswith(t)) for t in tokens):
+    if any(t.startswith(name) or (len(t) >= MIN_LETTERS and name.startswith(t)) for t in tokens):
         return True
     return process.extractOne(name, tokens, scorer=fuzz.ratio, score_cutoff=likeness) is not None
-
-
-@lru_cache(maxsize=256)
-def _tokens(text: str) -> frozenset[str]:
-    return frozenset(_fold(token) for token in _TOKEN.findall(text))
-
-
-@lru_cache(maxsize=256)
-def _capitalised(text: str) -> frozenset[str]:
-    return frozenset(_fold(token) for token in _TOKEN.findall(text) if token[0].isupper())
-
-
-def _names(sentence: str) -> frozenset[str]:
-    found = set()
-    for match in _TOKEN.finditer(sentence):
-        token = match.group()
-        before = sentence[: match.start()].rstrip(" ")
-        if not token[0].isupper() or len(token) < _MIN_LETTERS:
-            continue
-        if before and before[-1] not in _OPENERS:
-            found.add(_fold(token))
-    return frozenset(found)
-
-
-def _fold(token: str) -> str:
-    """Return a word without capitals, points and diacritics: Božidar and Bozidar are one name."""
-    token = token.removesuffix("'s").removesuffix("’s").replace(".", "")
-    return (token if token.isascii() else anyascii(token)).casefold()
-
-
-def _is_latin(text: str) -> bool:
-    letters = [c for c in text[:400] if c.isalpha()]
-    return sum(c < "\u0250" for c in letters) > 0.8 * len(letters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence, Set
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from rapidfuzz import fuzz, process
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import score_distinct
 from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
+from bt_augment.filtering.names_replaced import names_replaced
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
@@ -21,6 +23,7 @@ from bt_augment.translation.segmentation import split_sentences
 
 _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
 _TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
+_BETWEEN_LANGUAGES = frozenset({TRANSLATION, PIVOT})
 _TEXTS = ("question", "passage")
 
 _REORDERED = 0.9  # the likeness of an answer whose words are all there, in another order
@@ -91,6 +94,16 @@ class QuestionAnsweringFilter(Filter):
             reject_null=False,
         ),
         Score(
+            "question_answering.names_replaced",
+            "sentences",
+            "Sentences of a translation where a name is missing and another stands in its place. "
+            "Names that take another form (Germany, Alemanha) are told apart by word lists "
+            "(English, Portuguese) and by the other texts of the unit.",
+            max=0.0,
+            methods=_BETWEEN_LANGUAGES,
+            reject_null=False,
+        ),
+        Score(
             "question_answering.negation",
             "sentences",
             "Sentences that lost or gained a negation (German, English, Spanish, Portuguese).",
@@ -110,6 +123,7 @@ class QuestionAnsweringFilter(Filter):
             "question_form": partial(_per_pair, batch, "question", lambda p: question_form(*p)),
             "names": partial(_names_share, batch),
             "names_exchanged": partial(_names_exchanged, batch),
+            "names_replaced": partial(_names_replaced, batch),
             "negation": lambda: np.add(*_both(batch, _negation)),
         }
         return {
@@ -277,6 +291,22 @@ def _disagreeing(batch: CandidateBatch) -> ScoreArray:
             count = names_disagreeing(source, source_langs[0], made, made_langs[0])
             found[index] = np.nan if count is None else count
     return found
+
+
+def _names_replaced(batch: CandidateBatch) -> ScoreArray:
+    between_languages = [method in _BETWEEN_LANGUAGES for method in batch.made("method")]
+    question, passage = (_pairs(batch, text) for text in _TEXTS)
+    judged = [pair for pairs in (question, passage) for pair in compress(pairs, between_languages)]
+    found = names_replaced(judged) | {None: float("nan")}
+    columns = [
+        [
+            found[pair if judge else None]
+            for pair, judge in zip(pairs, between_languages, strict=True)
+        ]
+        for pairs in (question, passage)
+    ]
+    total: ScoreArray = np.sum(columns, axis=0, dtype=np.float32)
+    return total
 
 
 def _negation(pair: Pair) -> float:

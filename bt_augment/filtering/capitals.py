@@ -1,0 +1,64 @@
+"""Words of a text, those with a capital, and those whose capital makes them names."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from anyascii import anyascii
+
+MIN_LETTERS = 3  # of a name
+NOUNS_CAPITALISED = frozenset({"de", "lb"})  # languages where a capital makes no name
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-Leninist are two
+# A capital right after these, or at the start, may be a sentence's and not a name's.
+_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
+
+
+@lru_cache(maxsize=256)
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a text, folded (:func:`fold`)."""
+    return frozenset(fold(token) for token in _TOKEN.findall(text))
+
+
+@lru_cache(maxsize=256)
+def capitalised_words(text: str) -> frozenset[str]:
+    """Return the words that begin with a capital, folded."""
+    return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].isupper())
+
+
+@lru_cache(maxsize=256)
+def small_words(text: str) -> frozenset[str]:
+    """Return the words that begin without a capital, folded."""
+    return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].islower())
+
+
+@lru_cache(maxsize=256)
+def acronyms(text: str) -> frozenset[str]:
+    """Return the words in capitals only, Roman numbers among them, folded."""
+    return frozenset(fold(token) for token in _TOKEN.findall(text) if token.isupper())
+
+
+def names_in(sentence: str) -> frozenset[str]:
+    """Return the words with a capital in the middle of a sentence, folded."""
+    found = set()
+    for match in _TOKEN.finditer(sentence):
+        token = match.group()
+        if not token[0].isupper() or len(token) < MIN_LETTERS:
+            continue
+        before = sentence[: match.start()].rstrip(" ")
+        if before and before[-1] not in _OPENERS:
+            found.add(fold(token))
+    return frozenset(found)
+
+
+def fold(token: str) -> str:
+    """Return a word without capitals, points and diacritics: Božidar and Bozidar are one name."""
+    token = token.removesuffix("'s").removesuffix("’s").replace(".", "")
+    return (token if token.isascii() else anyascii(token)).casefold()
+
+
+def is_latin(text: str) -> bool:
+    """Whether the text is, by its first 400 characters, in Latin letters."""
+    letters = [c for c in text[:400] if c.isalpha()]
+    return sum(c < "\u0250" for c in letters) > 0.8 * len(letters)

@@ -1,0 +1,161 @@
+"""Names that a translation has other names for, told apart from names in the target's own form."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+
+from rapidfuzz import fuzz, process
+
+from bt_augment.filtering.capitals import (
+    MIN_LETTERS,
+    NOUNS_CAPITALISED,
+    acronyms,
+    capitalised_words,
+    fold,
+    is_latin,
+    names_in,
+    small_words,
+    words_of,
+)
+from bt_augment.filtering.ordinary_words import has_words, is_ordinary, places
+from bt_augment.filtering.sentence_pairs import sentence_pairs
+
+Pair = tuple[str, str, str, str]  # source, its language, made, its language
+Unlike = tuple[frozenset[str], frozenset[str]]  # names missing of a sentence, and new ones
+
+_LATIN_NAME = re.compile(r"[A-ZÀ-Þ][A-Za-zÀ-ɏ'’]{2,}")
+_LIKENESS = 70.0  # of a name to a word of the other text (Bavaria, Baviera)
+_BEGINNING = 4  # letters at least, and all but two, that two forms of a name begin with
+_SHOWN = 2  # texts that keep an ordinary word as a name (Bowl), before it is taken for one
+_KEPT = 0.5  # of the other texts that have a name, the share that keep it
+_KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
+
+
+def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
+    """Return for each text in how many sentences another name stands in a name's place.
+
+    A sentence counts if a name is missing, a new one stands there, and either is a name of the
+    kind that translation keeps. Those are told from translated ones (Germany, Alemanha; World
+    War, Guerra Mundial) by lists of words and by the other texts of the batch: a word that these
+    keep as it is is a name, one that they have without a capital is none. In a text that is not
+    in Latin letters, the Latin names count that the source does not have.
+
+    Args:
+        pairs: the texts of a batch; a text that comes again is no further evidence.
+
+    Returns:
+        NaN where it cannot be told: same language, or a source that is not in Latin letters.
+    """
+    distinct = list(dict.fromkeys(pairs))
+    found = dict.fromkeys(distinct, float("nan"))
+    between_latin: dict[tuple[str, str], list[Pair]] = {}
+    for pair in distinct:
+        source, source_lang, made, made_lang = pair
+        if source_lang.split("-")[0] == made_lang.split("-")[0] or not is_latin(source):
+            continue
+        if is_latin(made):
+            between_latin.setdefault((source_lang, made_lang), []).append(pair)
+        else:
+            found[pair] = float(_names_invented(source, made))
+    for texts in between_latin.values():
+        evidence = _Evidence(texts)
+        for pair in texts:
+            found[pair] = float(sum(map(evidence.shows_other_name, _unlike(pair))))
+    return found
+
+
+def _names_invented(source: str, made: str) -> int:
+    known = words_of(source)
+    names = {fold(word) for word in _LATIN_NAME.findall(made) if not word.isupper()}
+    return sum(not _is_like(_plain(name), known) for name in names)
+
+
+class _Evidence:
+    """What the texts of a batch, all of the same two languages, show about their words."""
+
+    def __init__(self, texts: Sequence[Pair]) -> None:
+        self._source_lang, self._made_lang = (texts[0][i].split("-")[0] for i in (1, 3))
+        among_nouns = self._made_lang in NOUNS_CAPITALISED
+        self._share = _KEPT_AMONG_NOUNS if among_nouns else _KEPT
+        self._texts: Counter[str] = Counter()
+        self._keeping: Counter[str] = Counter()
+        self._common: set[str] = set()
+        self._made_common: set[str] = set()
+        for pair in texts:
+            names = {name for before, _ in sentence_pairs(*pair) for name in _names(before)}
+            self._texts.update(names)
+            self._keeping.update(names & _capitalised(pair[2]))
+            self._common |= small_words(pair[0])
+            self._made_common |= small_words(pair[2])
+
+    def shows_other_name(self, sentence: Unlike) -> bool:
+        """Whether a name is missing, and another stands in its place."""
+        missing, new = sentence
+        return bool(missing and new) and (
+            any(map(self._is_kept_name, missing)) or any(map(self._is_new_name, new))
+        )
+
+    def _is_kept_name(self, name: str) -> bool:
+        others = self._texts[name] - 1
+        keeping = self._keeping[name]
+        shown = others > 0 and keeping >= self._share * others
+        if name in self._common:
+            return shown and keeping >= _SHOWN
+        if not has_words(self._source_lang):
+            return shown
+        return not is_ordinary(name, self._source_lang) or (shown and keeping >= _SHOWN)
+
+    def _is_new_name(self, name: str) -> bool:
+        if name in self._made_common or not has_words(self._made_lang):
+            return False
+        return not is_ordinary(name, self._made_lang)
+
+
+def _unlike(pair: Pair) -> list[Unlike]:
+    """Return the names of each sentence that the other text has nothing like."""
+    source, source_lang, made, made_lang = pair
+    known, kept = _capitalised(source), _capitalised(made)
+    found = []
+    for before, after in sentence_pairs(*pair):
+        names, made_names = _names(before), _names(after)
+        missing = {name for name in names if not _is_like(name, kept)}
+        new = {name for name in made_names if not _is_like(name, known)}
+        if missing and new:
+            places_before = _places(names, source_lang)
+            places_after = _places(made_names, made_lang)
+            missing = {n for n in missing if not _places((n,), source_lang) & places_after}
+            new = {n for n in new if not _places((n,), made_lang) & places_before}
+        found.append((frozenset(missing), frozenset(new)))
+    return found
+
+
+def _places(names: Iterable[str], lang: str) -> frozenset[str]:
+    return frozenset(code for name in names for code in places(name, lang.split("-")[0]))
+
+
+def _is_like(name: str, words: Collection[str]) -> bool:
+    if name in words:
+        return True
+    beginning = name[: max(_BEGINNING, len(name) - 2)]
+    if len(name) >= _BEGINNING and any(word.startswith(beginning) for word in words):
+        return True
+    return process.extractOne(name, words, scorer=fuzz.ratio, score_cutoff=_LIKENESS) is not None
+
+
+def _names(sentence: str) -> frozenset[str]:
+    """Return the names of a sentence but acronyms, which languages spell each in its own way."""
+    return frozenset(_plain(name) for name in names_in(sentence) - acronyms(sentence))
+
+
+@lru_cache(maxsize=256)
+def _capitalised(text: str) -> frozenset[str]:
+    return frozenset(map(_plain, capitalised_words(text)))
+
+
+def _plain(name: str) -> str:
+    """Return a name without what an apostrophe joins to it (Avrupa'da)."""
+    stem = re.split("['’]", name, maxsplit=1)[0]
+    return stem if len(stem) >= MIN_LETTERS else name
