@@ -5,8 +5,8 @@
 Three sources, folded and merged: whole words without a capital of the bundled model's vocabulary
 (both languages share one, so that each list has some words of the other); capitalised words of it
 that the bundled model gives another form, in both of two sentences; and, for English, a word list
-(SCOWL, as Debian's ``wamerican`` and ``wbritish`` install it in ``/usr/share/dict``) and names by
-the author that many languages have a form of their own for.
+(SCOWL, as Debian's ``wamerican-large`` and ``wbritish-large`` install it in ``/usr/share/dict``)
+and names by the author that many languages have a form of their own for.
 """
 
 from __future__ import annotations
@@ -81,11 +81,20 @@ def main(english: tuple[Path, ...]) -> None:
         words |= {fold(word) for word in changed(whole, translator, sentences)}
         if source == "en":
             words |= set(CHANGED_NAMES).union(*map(lower_case_words, english))
-        words = {word for word in words if not (word.endswith("s") and word[:-1] in words)}
+        words -= plurals(words)
         WORDS.mkdir(exist_ok=True)
         file = WORDS / f"{source}.txt"
         file.write_text("\n".join([NOTE[source], *sorted(words), ""]), encoding="utf-8")
         click.echo(f"{file}: {len(words)} words")
+
+
+def plurals(words: Iterable[str]) -> set[str]:
+    """Return the words that are others and an s (worlds), but those of two (press, pres, pre)."""
+    kept: set[str] = set()
+    found: set[str] = set()
+    for word in sorted(words, key=len):
+        (found if word.endswith("s") and word[:-1] in kept else kept).add(word)
+    return found
 
 
 def vocabulary() -> list[str]:

@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-L
 _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # four scores ask for the same texts
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text, folded (:func:`fold`)."""
     return frozenset(fold(token) for token in _TOKEN.findall(text))
@@ -52,6 +52,7 @@ def names_in(sentence: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=16384)  # words come again and again
 def fold(token: str) -> str:
     """Return a word without capitals, points and diacritics: Božidar and Bozidar are one name."""
     token = token.removesuffix("'s").removesuffix("’s").replace(".", "")
@@ -60,5 +61,8 @@ def fold(token: str) -> str:
 
 def is_latin(text: str) -> bool:
     """Whether the text is, by its first 400 characters, in Latin letters."""
-    letters = [c for c in text[:400] if c.isalpha()]
+    beginning = text[:400]
+    if beginning.isascii():
+        return any(map(str.isalpha, beginning))
+    letters = [c for c in beginning if c.isalpha()]
     return sum(c < "\u0250" for c in letters) > 0.8 * len(letters)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import regex
 
+from bt_augment.filtering.scripts import is_plain_latin
 from bt_augment.translation.segmentation import split_sentences
 
 _RUN = 4  # words in a row; names and phrases shared by two languages are mostly shorter
 _MIN_WORDS = 3  # ordinary words a sentence must have to be judged
 
 
-@lru_cache(maxsize=1)
-def _words() -> regex.Pattern[str]:
-    unspaced = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    return regex.compile(rf"(?V1)[{unspaced}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{unspaced}]]+")
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+")
+_PLAIN_WORD = re.compile(r"[^\W_]+")  # of plain Latin text
+
+
+def _words(text: str) -> list[str]:
+    return (_PLAIN_WORD if is_plain_latin(text) else _WORD).findall(text)
 
 
 def copied_share(before: str, after: str, lang: str) -> float:
@@ -36,7 +41,7 @@ def copied_share(before: str, after: str, lang: str) -> float:
 
 
 def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
-    words = _words().findall(sentence)
+    words = _words(sentence)
     folded = [word.casefold() for word in words]
     copied = [False] * len(words)
     for start in range(len(words) - _RUN + 1):
@@ -52,5 +57,5 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
 
 @lru_cache(maxsize=256)
 def _runs(text: str) -> frozenset[tuple[str, ...]]:
-    words = _words().findall(text.casefold())
+    words = _words(text.casefold())
     return frozenset(zip(*(words[offset:] for offset in range(_RUN)), strict=False))

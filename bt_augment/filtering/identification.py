@@ -7,6 +7,7 @@ thirtieth of the time and a fiftieth of the memory (``benchmarks/language_identi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ _FAMILIES = (
 _FAMILY = {label: frozenset(family) for family in _FAMILIES for label in family}
 _KANA = regex.compile(r"[\p{Script=Hira}\p{Script=Kana}]")
 _ENDS = r".!?\u3002\uff01\uff1f\u061f\u0964\n"  # Latin, full-width, Arabic question mark, danda
-_SENTENCE = regex.compile(rf"[^{_ENDS}]+[{_ENDS}]*\s*|[{_ENDS}]+\s*")
+_SENTENCE = re.compile(rf"[^{_ENDS}]+[{_ENDS}]*\s*|[{_ENDS}]+\s*")
 
 
 def is_known(tag: str) -> bool:

@@ -73,9 +73,9 @@ class LanguageFilter(Filter):
         Score(
             "language.nonwords",
             "words",
-            "Words of the made texts and the pivot, but names, that neither the word list of "
-            "their language nor the source has; those of the question and of the answer's "
-            "sentence count twice. Null, and passed, where there is no list but for English.",
+            "Words of the made texts and the pivot's question, names left out, that neither "
+            "their language nor the source has; those of a question count twice. Null, and "
+            "passed, where there is no whole word list; there is one for English.",
             max=1.0,
             methods=_ONE_LANGUAGE,
             reject_null=False,

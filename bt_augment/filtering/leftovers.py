@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import regex
 
+from bt_augment.filtering.scripts import is_plain_latin
+
 _MARKUP = regex.compile(
     r"""
       </?[a-z][^<>\n]{0,200}>          # HTML; also <s>, </s>, <unk>, <pad>, <2pt>
@@ -52,7 +54,7 @@ def count_unknown_characters(made: str, source: str) -> float:
     Replacement (U+FFFD) and unknown (U+2047) characters, control, private-use and unassigned
     code points.
     """
-    if made.isascii() and made.isprintable():
+    if is_plain_latin(made):
         return 0.0
     extra = Counter(c for c in made if _stands_for_nothing(c))
     if extra:

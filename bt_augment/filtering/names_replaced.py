@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from rapidfuzz import fuzz, process
@@ -24,7 +24,7 @@ from bt_augment.filtering.ordinary_words import has_words, is_ordinary, places
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 
 Pair = tuple[str, str, str, str]  # source, its language, made, its language
-Unlike = tuple[frozenset[str], frozenset[str]]  # names missing of a sentence, and new ones
+Names = tuple[frozenset[str], frozenset[str]]  # of a sentence, and of the one made of it
 
 _LATIN_NAME = re.compile(r"[A-ZÀ-Þ][A-Za-zÀ-ɏ'’]{2,}")
 _LIKENESS = 70.0  # of a name to a word of the other text (Bavaria, Baviera)
@@ -61,9 +61,11 @@ def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
         else:
             found[pair] = float(_names_invented(source, made))
     for texts in between_latin.values():
-        evidence = _Evidence(texts)
+        names = {pair: _names_of_sentences(pair) for pair in texts}
+        evidence = _Evidence(names)
         for pair in texts:
-            found[pair] = float(sum(map(evidence.shows_other_name, _unlike(pair))))
+            unlike = _unlike(pair, names[pair])
+            found[pair] = float(sum(map(evidence.shows_other_name, unlike)))
     return found
 
 
@@ -76,24 +78,25 @@ def _names_invented(source: str, made: str) -> int:
 class _Evidence:
     """What the texts of a batch, all of the same two languages, show about their words."""
 
-    def __init__(self, texts: Sequence[Pair]) -> None:
-        self._source_lang, self._made_lang = (texts[0][i].split("-")[0] for i in (1, 3))
+    def __init__(self, texts: Mapping[Pair, Sequence[Names]]) -> None:
+        _, source_lang, _, made_lang = next(iter(texts))
+        self._source_lang, self._made_lang = (tag.split("-")[0] for tag in (source_lang, made_lang))
         among_nouns = self._made_lang in NOUNS_CAPITALISED
         self._share = _KEPT_AMONG_NOUNS if among_nouns else _KEPT
         self._texts: Counter[str] = Counter()
         self._keeping: Counter[str] = Counter()
         self._common: set[str] = set()
         self._made_common: set[str] = set()
-        for pair in texts:
-            names = {name for before, _ in sentence_pairs(*pair) for name in _names(before)}
+        for pair, sentences in texts.items():
+            names = frozenset().union(*(before for before, _ in sentences))
             self._texts.update(names)
             self._keeping.update(names & _capitalised(pair[2]))
             self._common |= small_words(pair[0])
             self._made_common |= small_words(pair[2])
 
-    def shows_other_name(self, sentence: Unlike) -> bool:
+    def shows_other_name(self, unlike: Names) -> bool:
         """Whether a name is missing, and another stands in its place."""
-        missing, new = sentence
+        missing, new = unlike
         return bool(missing and new) and (
             any(map(self._is_kept_name, missing)) or any(map(self._is_new_name, new))
         )
@@ -114,21 +117,24 @@ class _Evidence:
         return not is_ordinary(name, self._made_lang)
 
 
-def _unlike(pair: Pair) -> list[Unlike]:
+def _names_of_sentences(pair: Pair) -> list[Names]:
+    return [(_names(before), _names(after)) for before, after in sentence_pairs(*pair)]
+
+
+def _unlike(pair: Pair, sentences: Sequence[Names]) -> list[Names]:
     """Return the names of each sentence that the other text has nothing like."""
     source, source_lang, made, made_lang = pair
     known, kept = _capitalised(source), _capitalised(made)
     found = []
-    for before, after in sentence_pairs(*pair):
-        names, made_names = _names(before), _names(after)
+    for names, made_names in sentences:
         missing = {name for name in names if not _is_like(name, kept)}
-        new = {name for name in made_names if not _is_like(name, known)}
+        new = {name for name in made_names if not _is_like(name, known)} if missing else set()
         if missing and new:
             places_before = _places(names, source_lang)
             places_after = _places(made_names, made_lang)
             missing = {n for n in missing if not _places((n,), source_lang) & places_after}
             new = {n for n in new if not _places((n,), made_lang) & places_before}
-        found.append((frozenset(missing), frozenset(new)))
+            found.append((frozenset(missing), frozenset(new)))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from rapidfuzz import fuzz, process
@@ -12,7 +11,6 @@ from rapidfuzz import fuzz, process
 from bt_augment.filtering.base import CandidateBatch, ScoreArray
 from bt_augment.filtering.capitals import small_words, words_of
 from bt_augment.filtering.ordinary_words import is_listed
-from bt_augment.filtering.sentence_pairs import sentence_pairs
 
 _MIN_LETTERS = 4
 _LIKENESS = 80.0  # of a word to one of the source: the same term, which no list needs to have
@@ -27,52 +25,37 @@ _LISTED = frozenset({"en"})  # languages whose list is nearly whole
 
 
 def count_nonwords(batch: CandidateBatch) -> ScoreArray:
-    """Return the nonwords of the made texts and the pivot of each row.
+    """Return the nonwords of the made texts and of the pivot's question of each row.
 
-    Those of the question and of the sentence that answers it count twice, as they spoil the pair.
+    Those of a question count twice: a word is most of what it asks. Those of the pivot's passage
+    do not count, as the next hop often finds the way back.
 
     Returns:
         NaN where no text is in a language whose words are known.
     """
-    return np.array([_of_row(*row) for row in zip(*_columns(batch), strict=True)], np.float32)
-
-
-def _columns(batch: CandidateBatch) -> list[Sequence[Any]]:
-    made = ("question", "passage", "pivot_question", "pivot_passage", "route")
-    native = ("question", "passage", "passage_lang", "answers")
-    return [*map(batch.made, made), *map(batch.source, native)]
+    columns = [batch.made(name) for name in ("route", "question", "passage", "pivot_question")]
+    columns += [batch.source("question"), batch.source("passage")]
+    return np.array([_of_row(*row) for row in zip(*columns, strict=True)], dtype=np.float32)
 
 
 def _of_row(
+    route: Sequence[str],
     question: str,
     passage: str,
     pivot_question: str | None,
-    pivot_passage: str | None,
-    route: Sequence[str],
     native_question: str,
     native_passage: str,
-    native_lang: str,
-    answers: Sequence[dict[str, Any]] | None,
 ) -> float:
-    versions = [(question, passage, route[-1])]
-    if pivot_question is not None and pivot_passage is not None:
-        versions.append((pivot_question, pivot_passage, route[-2]))
-    versions = [version for version in versions if version[2].split("-")[0] in _LISTED]
-    if not versions:
-        return float("nan")
-    answer = next((a["text"] for a in answers or () if a["start"] >= 0), None)
-    count = 0
-    for asked, told, tag in versions:
-        lang = tag.split("-")[0]
-        in_passage = nonwords(told, lang, native_passage)
-        count += len(in_passage) + 2 * len(
-            nonwords(asked, lang, native_question) - words_of(native_passage)
-        )
-        if in_passage and answer is not None:
-            pairs = sentence_pairs(native_passage, native_lang, told, tag)
-            sentence = next((after for before, after in pairs if answer in before), "")
-            count += len(in_passage & small_words(sentence))
-    return float(count)
+    def asked(text: str, lang: str) -> int:
+        return 2 * len(nonwords(text, lang, native_question) - words_of(native_passage))
+
+    counts = []
+    *earlier, lang = (tag.split("-")[0] for tag in route)
+    if lang in _LISTED:
+        counts += [asked(question, lang), len(nonwords(passage, lang, native_passage))]
+    if pivot_question is not None and earlier and earlier[-1] in _LISTED:
+        counts.append(asked(pivot_question, earlier[-1]))
+    return float(sum(counts)) if counts else float("nan")
 
 
 @lru_cache(maxsize=512)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence, Set
-from functools import partial
+from functools import cached_property, partial
 from itertools import compress
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
-from bt_augment.filtering.columns import score_distinct
+from bt_augment.filtering.columns import distinct, score_distinct
 from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
 from bt_augment.filtering.names_replaced import names_replaced
 from bt_augment.filtering.negation import negations_changed
@@ -116,10 +116,11 @@ class QuestionAnsweringFilter(Filter):
     def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
         """Return the wanted scores."""
         family = "question_answering"
+        numbers = _Numbers(batch)
         measures: dict[str, Callable[[], ScoreArray]] = {
             "answer": partial(_answers, batch),
-            "numbers": lambda: np.minimum(*_both(batch, _numbers_share)),
-            "numbers_invented": lambda: np.add(*_both(batch, _numbers_invented)),
+            "numbers": lambda: np.minimum(*numbers.shares),
+            "numbers_invented": lambda: np.add(*numbers.invented),
             "question_form": partial(_per_pair, batch, "question", lambda p: question_form(*p)),
             "names": partial(_names_share, batch),
             "names_exchanged": partial(_names_exchanged, batch),
@@ -219,15 +220,36 @@ def _answer_words(text: str) -> list[str]:
     return [word for word in words if len(word) > 2 or any(map(str.isdigit, word))]
 
 
-def _numbers_share(pair: Pair) -> float:
+class _Numbers:
+    """The numbers of a batch, compared when first asked for: two scores use them."""
+
+    def __init__(self, batch: CandidateBatch) -> None:
+        self._batch = batch
+
+    @cached_property
+    def _compared(self) -> list[list[tuple[float, float]]]:
+        """Return (share, invented) of each row's question, and of its passage."""
+        columns = []
+        for text in _TEXTS:
+            unique, inverse = distinct(_pairs(self._batch, text))
+            compared = [_compare_numbers(pair) for pair in unique]
+            columns.append([compared[i] for i in inverse])
+        return columns
+
+    @property
+    def shares(self) -> list[ScoreArray]:
+        return [np.array([row[0] for row in c], dtype=np.float32) for c in self._compared]
+
+    @property
+    def invented(self) -> list[ScoreArray]:
+        return [np.array([row[1] for row in c], dtype=np.float32) for c in self._compared]
+
+
+def _compare_numbers(pair: Pair) -> tuple[float, float]:
     source, made = read_numbers(*pair[:2]), read_numbers(*pair[2:])
     total = source.values.total() + made.values.total()
     missing, invented = changed_numbers(source, made)
-    return 1.0 - (missing + invented) / total if total else 1.0
-
-
-def _numbers_invented(pair: Pair) -> float:
-    return float(changed_numbers(read_numbers(*pair[:2]), read_numbers(*pair[2:]))[1])
+    return (1.0 - (missing + invented) / total if total else 1.0), float(invented)
 
 
 def _names_share(batch: CandidateBatch) -> ScoreArray:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from bt_augment.filtering.scripts import HAN_WEIGHT
+from bt_augment.filtering.scripts import HAN_WEIGHT, is_plain_latin
 from bt_augment.filtering.sketches import mix
 
 MAX_PERIOD = 40  # tokens; longer loops are whole sentences, which the n-gram share shows
@@ -31,7 +31,7 @@ _TOKEN = regex.compile(
     rf"|[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]+|\S",
     regex.V1,
 )
-_ASCII_TOKEN = re.compile(r"[0-9]+(?:[.,:][0-9]+)*|[a-z0-9_]+|\S")  # the same, ten times faster
+_PLAIN_TOKEN = re.compile(r"[0-9²³¹¼½¾]+(?:[.,:][0-9²³¹¼½¾]+)*|\w+|\S")  # of plain Latin text
 _HAN = regex.compile(r"\p{Script=Hani}")
 _UNSPACED_START = regex.compile(f"[{_UNSPACED}]")
 _WORD_START = regex.compile(r"[\p{L}\p{M}\p{N}_]")
@@ -79,7 +79,7 @@ def tokenize(texts: Sequence[str]) -> TokenizedTexts:
     ids: list[int] = []
     counts: list[int] = []
     for text in folded:
-        tokens = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
+        tokens = (_PLAIN_TOKEN if is_plain_latin(text) else _TOKEN).findall(text)
         counts.append(len(tokens))
         for token in tokens:
             index = vocabulary.setdefault(token, len(weights))

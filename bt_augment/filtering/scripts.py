@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import langcodes
@@ -42,6 +43,17 @@ _DIGRAPHIC = {
 }
 
 _LETTERS = regex.compile(r"\p{L}+")
+# Latin letters without combining marks, numbers, common punctuation; no control characters.
+_NOT_PLAIN = re.compile("[^\t\n\r -~\u00a0-\u024f\u2010-\u2027\u2030-\u2046\u20ac]")
+
+
+def is_plain_latin(text: str) -> bool:
+    """Whether a text is of Latin letters, numbers and common punctuation only.
+
+    In such a text the word characters of ``re``, which is ten times faster, are the letters and
+    numbers of Unicode's properties, for which other texts need ``regex``.
+    """
+    return _NOT_PLAIN.search(text) is None
 
 
 @lru_cache(maxsize=512)
@@ -67,7 +79,7 @@ def effective_length(text: str) -> float:
     Han, kana and Hangul characters count for 3.5, 1.7 and 2 characters, others for one, so that
     lengths compare across languages.
     """
-    if text.isascii():
+    if is_plain_latin(text):
         return float(len(text))
     return len(text) + sum((weight - 1) * len(p.findall(text)) for p, weight in _WEIGHTS)
 
@@ -77,7 +89,7 @@ def script_ratio(text: str, scripts: frozenset[str]) -> float:
 
     Digits, punctuation, marks and symbols are not counted. NaN if there is no letter.
     """
-    if text.isascii() and "Latn" in scripts:
+    if "Latn" in scripts and is_plain_latin(text):
         return 1.0 if _LETTERS.search(text) else float("nan")
     letters = "".join(_LETTERS.findall(text))
     if not letters:

@@ -243,7 +243,9 @@ def scores(native: dict[str, Any] | None = None, **changes: Any) -> dict[str, fl
 
 
 def test_a_faithful_row_has_the_best_of_every_score() -> None:
-    assert scores() == {
+    found = scores()
+    assert np.isnan(found.pop("names_replaced"))  # of translations alone
+    assert found == {
         "answer": 1.0,
         "numbers": 1.0,
         "numbers_invented": 0.0,
@@ -310,6 +312,23 @@ def test_without_a_located_native_answer_there_is_nothing_to_keep() -> None:
 
 
 def test_scores_that_may_not_apply_do_not_reject_when_null() -> None:
-    may_be_null = {"answer", "names", "names_exchanged", "negation"}
+    may_be_null = {"answer", "names", "names_exchanged", "names_replaced", "negation"}
     lenient = {s.name.split(".")[1] for s in QuestionAnsweringFilter.scores if not s.reject_null}
     assert lenient == may_be_null
+
+
+def test_a_translation_with_another_name_in_a_names_place_counts_its_sentences() -> None:
+    translation = {
+        "method": "translation",
+        "route": ["en", "pt"],
+        "question": "Quem levou 3 navios ao Brasil em 1500?",
+        "question_lang": "pt",
+        "passage_lang": "pt",
+        "pivot_question": None,
+        "pivot_passage": None,
+    }
+    native = {"passage": "In 1500 the sailor Kendrick took 13 ships to Brazil."}
+    kept = "Em 1500 o marinheiro Kendrick levou 13 navios ao Brasil."
+    other = "Em 1500 o marinheiro Novak levou 13 navios ao Brasil."
+    assert scores(native, **translation, passage=kept)["names_replaced"] == 0
+    assert scores(native, **translation, passage=other)["names_replaced"] == 1

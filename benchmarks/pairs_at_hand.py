@@ -1,0 +1,83 @@
+"""Pairs to measure filters on: read from SQuAD files, translated by people or by the engine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+from pathlib import Path
+
+from damage import Pair, Row
+
+from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, native_schema
+from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.route import Route
+from bt_augment.translation.translator import Decoding, Translator
+
+ROOT = Path(__file__).resolve().parents[1]
+BUNDLED = "bundled:mini"
+
+
+def read_squad(path: Path, lang: str) -> dict[str, Row]:
+    """Return the answerable pairs of a SQuAD file by id."""
+    raw = path.read_bytes()
+    articles = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)["data"]
+    return {
+        qa["id"]: {
+            "id": qa["id"],
+            "group_id": f"{a}/{p}",
+            "question": qa["question"],
+            "passage": paragraph["context"],
+            "question_lang": lang,
+            "passage_lang": lang,
+            "answers": [{"text": x["text"], "start": x["answer_start"]} for x in qa["answers"]],
+        }
+        for a, article in enumerate(articles)
+        for p, paragraph in enumerate(article["paragraphs"])
+        for qa in paragraph["qas"]
+        if qa["answers"]
+    }
+
+
+def sample(rows: dict[str, Row], limit: int, seed: int) -> dict[str, Row]:
+    """Return at most ``limit`` rows, drawn with ``seed``."""
+    ids = sorted(rows)
+    random.Random(seed).shuffle(ids)
+    return {key: rows[key] for key in sorted(ids[:limit])}
+
+
+def translated(native: dict[str, Row], made: dict[str, Row]) -> list[Pair]:
+    """Return human translations as pairs, aligned by id."""
+    pairs = []
+    for key, source in native.items():
+        target = made[key]
+        route = [source["passage_lang"], target["passage_lang"]]
+        row = target | {"source_id": key, "method": TRANSLATION, "route": route}
+        pairs.append(Pair(source, row))
+    return pairs
+
+
+def round_trips(native: dict[str, Row], route: Route) -> list[Pair]:
+    """Return round trips by the bundled model as pairs."""
+    catalog = ModelCatalog(cache_folder(os.environ))
+    translators = {
+        hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops
+    }
+    engine = BackTranslator([route], translators, Decoding())
+    made = engine.apply(batch_from_rows(native.values(), native_schema()), 0).batch
+    rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), strict=True)
+    return [Pair(source, row) for source, row in rows]
+
+
+def read_shifts(data: Path) -> dict[str, Row]:
+    """Return SQuADShifts new-wiki, or nothing where it is not at hand."""
+    file = data / "squadshifts-new-wiki" / "new_wiki_v1.0.json.gz"
+    return read_squad(file, "en") if file.is_file() else {}
+
+
+def read_faquad(data: Path) -> dict[str, Row]:
+    """Return FaQuAD, or nothing where it is not at hand."""
+    files = sorted((data / "faquad-pt").glob("*.json.gz"))
+    return {key: row for file in files for key, row in read_squad(file, "pt").items()}
