@@ -31,6 +31,8 @@ _LIKENESS = 70.0  # of a name to a word of the other text (Bavaria, Baviera)
 _BEGINNING = 4  # letters at least, and all but two, that two forms of a name begin with
 _SHOWN = 2  # texts that keep an ordinary word as a name (Bowl), before it is taken for one
 _KEPT = 0.5  # of the other texts that have a name, the share that keep it
+_SYLLABIC = frozenset({"vi"})  # each syllable is a word, so that a name of two is a foreign one
+_TWO_SYLLABLES = re.compile(r"[aeiouy]+[^aeiouy]+[aeiouy]")
 _KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
 
 
@@ -126,7 +128,8 @@ def _unlike(pair: Pair, sentences: Sequence[Names]) -> list[Names]:
     source, source_lang, made, made_lang = pair
     known, kept = _capitalised(source), _capitalised(made)
     found = []
-    for names, made_names in sentences:
+    for names, after in sentences:
+        made_names = _polysyllables(after) if made_lang.split("-")[0] in _SYLLABIC else after
         missing = {name for name in names if not _is_like(name, kept)}
         new = {name for name in made_names if not _is_like(name, known)} if missing else set()
         if missing and new:
@@ -136,6 +139,10 @@ def _unlike(pair: Pair, sentences: Sequence[Names]) -> list[Names]:
             new = {n for n in new if not _places((n,), made_lang) & places_before}
             found.append((frozenset(missing), frozenset(new)))
     return found
+
+
+def _polysyllables(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in names if _TWO_SYLLABLES.search(name))
 
 
 def _places(names: Iterable[str], lang: str) -> frozenset[str]:

@@ -21,14 +21,15 @@ _PREFIXES = (
 )
 _ENDINGS = ("able", "al", "d", "ed", "er", "ing", "less", "like", "ly", "ness", "r")
 
+_QUESTION_WEIGHT = 3
 _LISTED = frozenset({"en"})  # languages whose list is nearly whole
 
 
 def count_nonwords(batch: CandidateBatch) -> ScoreArray:
     """Return the nonwords of the made texts and of the pivot's question of each row.
 
-    Those of a question count twice: a word is most of what it asks. Those of the pivot's passage
-    do not count, as the next hop often finds the way back.
+    Those of a question count three times: a word is most of what it asks. Those of the pivot's
+    passage do not count, as the next hop often finds the way back.
 
     Returns:
         NaN where no text is in a language whose words are known.
@@ -47,7 +48,9 @@ def _of_row(
     native_passage: str,
 ) -> float:
     def asked(text: str, lang: str) -> int:
-        return 2 * len(nonwords(text, lang, native_question) - words_of(native_passage))
+        return _QUESTION_WEIGHT * len(
+            nonwords(text, lang, native_question) - words_of(native_passage)
+        )
 
     counts = []
     *earlier, lang = (tag.split("-")[0] for tag in route)

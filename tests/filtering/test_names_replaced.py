@@ -52,6 +52,12 @@ def test_names_in_the_targets_own_form_are_not_replaced(source: str, made: str, 
     assert replaced(source, "en", made, lang) == 0
 
 
+def test_a_vietnamese_syllable_is_no_name_but_a_longer_word_is() -> None:
+    source = "The engine was built by Kendrick in Dayton."
+    assert replaced(source, "en", "Động cơ do Nguyên chế tạo ở Dayton.", "vi") == 0
+    assert replaced(source, "en", "Động cơ do Novak chế tạo ở Dayton.", "vi") == 1
+
+
 def test_works_from_portuguese_too() -> None:
     source = "A fábrica que Beatriz Tavares abriu fica em Curitiba."
     kept = "The factory that Beatriz Tavares opened is in Curitiba."

@@ -68,15 +68,15 @@ def scores(route: list[str], question: str, passage: str, **pivot: str) -> float
     return float(LanguageFilter().score(batch, {SCORE})[SCORE][0])
 
 
-def test_a_word_of_the_question_counts_twice() -> None:
+def test_a_word_of_the_question_counts_three_times() -> None:
     route = ["en", "pt", "en"]
     assert scores(route, "What keeps it cold?", "A refrigerator keeps the fudstif cold.") == 1
-    assert scores(route, "What keeps it refrigolded?", "A refrigerator keeps it cold.") == 2
+    assert scores(route, "What keeps it refrigolded?", "A refrigerator keeps it cold.") == 3
 
 
 def test_of_a_pivot_whose_words_are_known_the_question_counts() -> None:
     pivot = {"pivot_question": "What refrigolds it?", "pivot_passage": "It refrigolds the fudstif."}
-    assert scores(["pt", "en", "pt"], "O que esfria?", "A geladeira esfria.", **pivot) == 2
+    assert scores(["pt", "en", "pt"], "O que esfria?", "A geladeira esfria.", **pivot) == 3
 
 
 def test_null_where_no_language_has_a_list() -> None:
