@@ -146,6 +146,14 @@ class Localizer:
         worst = np.nanargmin(values) if side == "low" else np.nanargmax(values)
         return parts[int(worst)]
 
+    def is_shown(self, reason: str, row: Row, source: Row) -> bool:
+        """Whether a sentence shows the reason alone, and not only with the rest of the unit."""
+        score = reason.rpartition(".")[0]
+        if score != "question_answering.names_replaced":
+            return True
+        values = self._scores(score, row, source, snippets(row, source))
+        return values is not None and bool(np.nanmax(values, initial=0.0) > 0)
+
     def _scores(
         self, score: str, row: Row, source: Row, parts: Sequence[Snippet]
     ) -> np.ndarray | None:
@@ -324,7 +332,9 @@ def _ordered(reasons: Mapping[str, Reason]) -> list[str]:
 def _examples(name: str, reason: Reason, localizer: Localizer, count: int) -> Iterator[str]:
     groups: Counter[str] = Counter()
     score = name.rpartition(".")[0]
-    for _, row, source in sorted(reason.sample, key=lambda item: item[0]):
+    sample = sorted(reason.sample, key=lambda item: item[0])
+    sample.sort(key=lambda item: not localizer.is_shown(name, item[1], item[2]))
+    for _, row, source in sample:
         if groups[row["group_id"]] or len(groups) == count:
             continue
         groups[row["group_id"]] += 1

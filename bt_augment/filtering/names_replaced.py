@@ -56,9 +56,13 @@ def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
     between_latin: dict[tuple[str, str], list[Pair]] = {}
     for pair in distinct:
         source, source_lang, made, made_lang = pair
-        if source_lang.split("-")[0] == made_lang.split("-")[0] or not is_latin(source):
+        if source_lang.split("-")[0] == made_lang.split("-")[0]:
             continue
-        if is_latin(made):
+        if not any(map(str.isalpha, source)):
+            found[pair] = 0.0  # no name to lose
+        elif not is_latin(source):
+            continue
+        elif is_latin(made):
             between_latin.setdefault((source_lang, made_lang), []).append(pair)
         else:
             found[pair] = float(_names_invented(source, made))
