@@ -70,7 +70,7 @@ def test_other_texts_of_the_batch_show_that_an_ordinary_word_is_a_name() -> None
     # Given texts that keep "Bowl" in Spanish, and one that has another name for it
     kept = [
         (f"They won the Bowl of {year} at home.", "en", f"Ganaron el Bowl de {year} en casa.", "es")
-        for year in (1994, 1997, 2001)
+        for year in (1994, 1997)
     ]
     other = ("They lost the Bowl at home.", "en", "Perdieron el Pacto en casa.", "es")
     # When the text is judged alone, it may be a translation; among the others it is none
