@@ -18,6 +18,7 @@ from bt_augment.cli.common import (
     set_option,
     silence_libraries,
 )
+from bt_augment.experiment.alphas import said
 from bt_augment.experiment.runner import DONE, STATES, Left, Progress
 
 if TYPE_CHECKING:
@@ -125,13 +126,10 @@ def _print_plan(plan: Plan, states: Mapping[str, str], *, err: bool = False) -> 
         f"{n} {kind}" + (f" ({done[kind]} done)" if done[kind] else "") for kind, n in kinds.items()
     )
     counts = Counter(states.values())
-    said = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    click.echo(f"{len(plan.steps)} steps: {listed}; {said}", err=err)
-    skipped: dict[tuple[str, str], list[str]] = {}
-    for skip in plan.skipped:
-        skipped.setdefault((skip.arm, skip.reason), []).append(f"{skip.alpha:g}")
-    for (arm, reason), alphas in skipped.items():
-        click.echo(f"left out: {arm} at alpha {', '.join(alphas)}: {reason}", err=err)
+    how_many = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    click.echo(f"{len(plan.steps)} steps: {listed}; {how_many}", err=err)
+    for sentence in said(plan.skipped):
+        click.echo(f"left out: {sentence}", err=err)
 
 
 def _plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:

@@ -167,7 +167,9 @@ class Search:
         queries = self._embeddings.query_vectors(language)
         size = max(1, _BLOCK_SCORES // max(1, len(rows)))
         for start in range(0, len(queries), size):
-            yield start, (queries[start : start + size] @ vectors.T)[:, inverse]
+            scores = queries[start : start + size] @ vectors.T
+            # By take: the rows of [:, inverse] are strewn over memory, and ranks wait for it.
+            yield start, np.take(scores, inverse, axis=1)
 
     def _run_to_depth(
         self, language: str, pools: Mapping[str, int], relevant: Mapping[str, Ranks], depth: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bt_augment.experiment.recipe import Arm, DataRun, Experiment
@@ -46,6 +46,16 @@ def alphas_of(
         )
         skipped += [Skipped(name, alpha, reason) for alpha in experiment.alphas if alpha < 1]
     return chosen, tuple(skipped)
+
+
+def said(skipped: Sequence[Skipped]) -> list[str]:
+    """Return what is left out in words, a sentence for each arm."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for skip in skipped:
+        grouped.setdefault((skip.arm, skip.reason), []).append(f"{skip.alpha:g}")
+    return [
+        f"{arm} at alpha {', '.join(alphas)}: {reason}" for (arm, reason), alphas in grouped.items()
+    ]
 
 
 def languages_of(arm: Arm, experiment: Experiment) -> list[str]:

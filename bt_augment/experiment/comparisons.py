@@ -19,7 +19,7 @@ class Table:
     Attributes:
         judge: name of the benchmark's entry.
         base: name of the base model.
-        title: what is compared.
+        title: what is compared with what.
         against_baseline: whether it is with the experiment's baseline.
         comparison: the lines; p-values are corrected over all tables of one base model,
             measure and kind.
@@ -47,7 +47,7 @@ def comparisons(rows: Sequence[Row], experiment: Experiment) -> list[Table]:
                 (False, _contrasts(chosen, experiment.comparison.contrasts)),
             ):
                 found = [
-                    Table(judge, base, f"{metric}: {title}", against, _compare(group, metric))
+                    Table(judge, base, title, against, _compare(group, metric))
                     for title, group in pairs
                 ]
                 tables += _corrected(found, experiment.comparison.correction)
@@ -75,7 +75,7 @@ def untested(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
         chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
         for pair in experiment.comparison.contrasts:
             if not list(_contrasts(chosen, [pair])):
-                yield f"{base}, {judge}: {pair[1]} against {pair[0]}: not trained"
+                yield f"{pair[1]} against {pair[0]}: not trained of {base} (on {judge})"
 
 
 def _contrasts(

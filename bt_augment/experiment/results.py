@@ -1,4 +1,4 @@
-"""The tables of an experiment: means over seeds, and comparisons with intervals."""
+"""What an experiment leaves in `results`: pages, tables for machines, figures, the summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,19 +17,20 @@ from statistics import mean, stdev
 from typing import Any
 
 from bt_augment.evaluation.results import read_results
+from bt_augment.experiment.alphas import said
 from bt_augment.experiment.comparisons import Table, comparisons, untested
 from bt_augment.experiment.figures import draw
+from bt_augment.experiment.pages import comparisons_page, latex_tables, main_page
 from bt_augment.experiment.plan import Plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row, collect_rows
 from bt_augment.experiment.store import StepStore
-from bt_augment.experiment.table_forms import latex, markdown
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
 
 FOLDER = "results"
 SUMMARY = "summary.json"
-_CONTRACT = 1  # raised when the tables say other things of the same results
+_CONTRACT = 2  # raised when the tables say other things of the same results
 
 
 def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
@@ -55,12 +56,16 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
     with storage_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)  # figures of arms that are no more
         folder.mkdir(parents=True)
-    left_out = [f"{s.arm} at alpha {s.alpha:g}: {s.reason}" for s in plan.skipped]
-    left_out += [*untested(rows, experiment), *draw(rows, experiment, folder / "figures")]
+    left_out = [
+        *said(plan.skipped),
+        *untested(rows, experiment),
+        *draw(rows, experiment, folder / "figures"),
+    ]
     main = experiment.comparison.metrics[0]
     for name, text in (
-        ("table.md", "\n".join(_markdown_page(experiment, rows, tables, left_out))),
-        ("table.tex", "\n\n".join(_latex_tables(rows, tables))),
+        ("table.md", "\n".join(main_page(experiment, rows, tables, left_out))),
+        ("table.tex", "\n\n".join(latex_tables(rows, tables))),
+        ("comparisons.md", "\n".join(comparisons_page(experiment, tables))),
         ("table.csv", _csv(rows, tables)),
         ("matrix.csv", _matrix(rows, main)),
     ):
@@ -86,77 +91,6 @@ def _stored(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _markdown_page(
-    experiment: Experiment,
-    rows: Sequence[Row],
-    tables: Sequence[Table],
-    left_out: Sequence[str],
-) -> Iterator[str]:
-    profile = f", profile {experiment.profile}" if experiment.profile else ""
-    yield f"# {experiment.name}{profile}\n"
-    if experiment.description:
-        yield f"{experiment.description}\n"
-    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
-        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
-        seeds = max(len(row.results) for row in chosen)
-        yield f"## {base} on {judge}\n"
-        said = f"Mean ± standard deviation over {seeds} seeds" if seeds > 1 else "One seed"
-        yield f"{said}; *made*: share of the pairs trained on that hold no native text.\n"
-        yield markdown(*_means(chosen, "±"))
-        yield ""
-        for table in tables:
-            if (table.judge, table.base) == (judge, base):
-                yield f"### {table.title}\n"
-                yield f"{table.comparison.table('markdown')}\n"
-    if left_out:
-        yield "## Left out\n"
-        yield from (f"- {text}." for text in left_out)
-        yield ""
-    yield "## Overlap of training rows with the benchmark\n"
-    yield from _overlaps(rows)
-    yield ""
-
-
-def _overlaps(rows: Sequence[Row]) -> Iterator[str]:
-    for judge in dict.fromkeys(row.judge for row in rows):
-        trained = [row for row in rows if row.judge == judge and row.alpha is not None]
-        checked = [row.overlap for row in trained if row.overlap is not None]
-        if len(checked) < len(trained):
-            unknown = len(trained) - len(checked)
-            yield f"- {judge}: not checked for {unknown} of {len(trained)} arms."
-        if checked:
-            questions, passages = (max(part) for part in zip(*checked, strict=True))
-            yield f"- {judge}: at most {questions} questions and {passages} passages of an arm."
-
-
-def _means(rows: Sequence[Row], sign: str) -> tuple[list[str], list[list[str]]]:
-    keys = list(rows[0].values)
-    twice = {metric for _, metric in keys if sum(m == metric for _, m in keys) > 1}
-    header = [f"{metric} {setting}" if metric in twice else metric for setting, metric in keys]
-    lines = []
-    for row in rows:
-        cells = [_cell(row.values[key], sign) for key in keys]
-        alpha = "" if row.alpha is None else f"{row.alpha:g}"
-        made = "" if row.made is None else f"{row.made:.2f}"
-        lines.append([row.arm, alpha, made, *cells])
-    return ["arm", "alpha", "made", *header], lines
-
-
-def _cell(values: Sequence[float], sign: str) -> str:
-    places = 4 if abs(mean(values)) < 2 else 1
-    shown = f"{mean(values):.{places}f}"
-    return f"{shown} {sign} {stdev(values):.{places}f}" if len(values) > 1 else shown
-
-
-def _latex_tables(rows: Sequence[Row], tables: Sequence[Table]) -> Iterator[str]:
-    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
-        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
-        yield f"% {base} on {judge}\n{latex(*_means(chosen, '±'))}"
-        for table in tables:
-            if (table.judge, table.base) == (judge, base):
-                yield f"% {base} on {judge}: {table.title}\n{table.comparison.table('latex')}"
 
 
 def _csv(rows: Sequence[Row], tables: Sequence[Table]) -> str:
@@ -263,6 +197,7 @@ def _summary(
                 "benchmark": table.judge,
                 "base_model": table.base,
                 "title": table.title,
+                "against_baseline": table.against_baseline,
                 **table.comparison.as_dict(),
             }
             for table in tables

@@ -16,7 +16,7 @@ from bt_augment.experiment.performing import Performer
 from bt_augment.experiment.plan import Plan, make_plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.results import write_results
-from bt_augment.experiment.steps import EvaluateWork, Step, TrainWork
+from bt_augment.experiment.steps import EvaluateWork, PrepareWork, Step, TrainWork
 from bt_augment.experiment.store import EXPERIMENT, StepStore
 from bt_augment.generation.memory import release
 from bt_augment.generation.progress import Progress as StepProgress
@@ -191,5 +191,5 @@ class _Run:
         results = [cell.result for cell in self.plan.cells if cell.model.key == model.key]
         if self.experiment.keep_models or not all(map(store.available, results)):
             return
-        if isinstance(model.work, TrainWork) and store.path(model).is_dir():
+        if isinstance(model.work, TrainWork | PrepareWork) and store.path(model).is_dir():
             store.strip(model)

@@ -100,7 +100,7 @@ def test_comparisons_are_those_of_compare_corrected_together(undisturbed):
     rows = {
         (r["arm"], r["alpha"]): tuple(out / path for path in r["results"]) for r in summary["rows"]
     }
-    against = next(c for c in summary["comparisons"] if c["title"].startswith("RR@20: against"))
+    against = next(c for c in summary["comparisons"] if c["against_baseline"])
     tested = [line for line in against["lines"] if line["effect"]]
     assert {line["arm"] for line in tested} == {"raw, alpha 1", "all, alpha 0.5", "all, alpha 1"}
     for line in tested:
@@ -112,8 +112,8 @@ def test_comparisons_are_those_of_compare_corrected_together(undisturbed):
         assert line["effect"] == vars(same.effect)
     corrected = holm([line["effect"]["p"] for line in tested])
     assert [line["corrected"] for line in tested] == pytest.approx(corrected)
-    titles = [c["title"] for c in summary["comparisons"]]
-    assert "RR@20: all, alpha 0.5 against all, alpha 1" in titles
+    titles = [(c["metric"], c["title"]) for c in summary["comparisons"]]
+    assert ("RR@20", "all, alpha 0.5 against all, alpha 1") in titles
 
 
 def test_the_unfiltered_arm_has_all_rows_that_were_made(undisturbed):
@@ -130,10 +130,15 @@ def test_the_unfiltered_arm_has_all_rows_that_were_made(undisturbed):
 def test_the_results_can_be_read(undisturbed):
     folder = undisturbed.out / "results"
     assert {p.name for p in folder.iterdir()} == {
-        "table.md", "table.csv", "table.tex", "matrix.csv", "summary.json",
+        "table.md", "table.csv", "table.tex", "comparisons.md", "matrix.csv", "summary.json",
     }  # fmt: skip
     assert "| native | 1 | 0.00 |" in (folder / "table.md").read_text(encoding="utf-8")
     assert "overlap" in (folder / "table.md").read_text(encoding="utf-8").lower()
+    page = (folder / "table.md").read_text(encoding="utf-8")
+    assert page.count("### RR@20 against native, alpha 1\n") == 1
+    assert page.count("| all, alpha 0.5 against all, alpha 1 |") == len(SETTINGS)
+    assert "### rank_distance" not in page  # is not the main measure
+    assert "### rank_distance" in (folder / "comparisons.md").read_text(encoding="utf-8")
     assert r"\begin{tabular}" in (folder / "table.tex").read_text(encoding="utf-8")
     with (folder / "matrix.csv").open(encoding="utf-8") as file:
         cells = list(csv.DictReader(file))
@@ -255,7 +260,7 @@ def test_an_arm_that_cannot_be_trained_is_found_before_any_is(load, content, env
 
 def test_a_run_that_is_there_already_is_used(load, finished, environment, tmp_path):
     experiment = load(
-        f"data.pairs={finished}", "seeds=[0]", "training.batch_size=4",
+        f"data.pairs={finished}", "seeds=[0]", "alphas=[1]", "training.batch_size=4",
         runs={"pairs": {"folder": "pairs"}},
     )  # fmt: skip
     steps, outcome = again(experiment, tmp_path / "out", environment)
@@ -335,31 +340,32 @@ def test_a_real_encoder_is_also_judged_untrained(load, encoder, environment, con
 def test_killed_while_training_it_goes_on_to_the_same_results(
     command, undisturbed, content, tmp_path
 ):
-    # Given the real command, killed within its third training
+    # Given the real command over two arms, killed within its second training
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    arms = {name: content["arms"][name] for name in ("native", "all")}
+    path.write_text(yaml.safe_dump({**content, "arms": arms, "alphas": [1]}, sort_keys=False))
     out = tmp_path / "out"
     arguments = ("run", path, "--out", out)
-    process = command.start(*arguments)
-    assert process.stderr is not None
-    line = next(line for line in process.stderr if line.startswith("[8/"))
-    assert "train" in line
-    while len(list((out / "steps" / "train").glob("*/training/checkpoint-*/complete"))) == 0:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
+    with command.start(*arguments) as process:
+        try:
+            line = next(line for line in process.stderr if line.startswith("[5/"))
+            assert "train static, all, alpha 1, seed 0" in line
+            while not list((out / "steps" / "train").glob("*/training/checkpoint-*/complete")):
+                assert process.poll() is None
+                time.sleep(0.02)
+        finally:
+            process.kill()
     assert process.returncode == -9
-    assert (out / "steps" / "train").is_dir()
 
     # When the same command is run again
     ended = command(*arguments)
     assert ended.code == 0, ended.err
 
     # Then all that was finished before is kept, and the results are those of an undisturbed run
-    assert "1 generate (1 done), 1 filter (1 done), 8 train (2 done)" in ended.err
-    scores = [
+    assert "1 generate (1 done), 4 train (1 done), 4 evaluate (1 done)" in ended.err
+    found, expected = (
         {(r["arm"], r["alpha"], r["setting"], r["metric"]): r["mean"] for r in table(folder)}
         for folder in (out, undisturbed.out)
-    ]
-    assert scores[0] == scores[1]
+    )
+    assert len(found) == 2 * 4  # arms; mono, cross, multi and rank distance
+    assert found.items() <= expected.items()
