@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from bt_augment.errors import InputError, did_you_mean
+from bt_augment.evaluation.table_forms import latex, markdown
 
 if TYPE_CHECKING:
     from bt_augment.evaluation.comparison import Comparison, Line
@@ -31,7 +32,9 @@ def table(comparison: Comparison, form: str = "markdown") -> str:
         f"p ({comparison.correction})", "questions", "runs",
     ]  # fmt: skip
     rows = [_cells(line) for line in comparison.lines]
-    return _latex(header, rows) if form == "latex" else _markdown(header, rows)
+    if form == "latex":
+        return latex(header, rows, texts=2, grouped=True)
+    return markdown(header, rows)
 
 
 def _cells(line: Line) -> list[str]:
@@ -51,43 +54,6 @@ def _cells(line: Line) -> list[str]:
 
 def _p(value: float) -> str:
     return "<0.0001" if value < 1e-4 else f"{value:.4f}"
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    def escape(cell: str) -> str:
-        return cell.replace("|", "\\|")
-
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(escape, line)) + " |" for line in lines)
-
-
-def _latex(header: list[str], rows: list[list[str]]) -> str:
-    def line(cells: list[str]) -> str:
-        return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
-
-    body: list[str] = []
-    for number, row in enumerate(rows):
-        if number and row[0] != rows[number - 1][0]:
-            body.append(r"\midrule")
-        body.append(line(row))
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}",
-            r"\toprule",
-            line(header),
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
-
-
-_LATEX = {
-    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
-    "<": r"$<$", ">": r"$>$",
-}  # fmt: skip
 
 
 def _csv(comparison: Comparison) -> str:

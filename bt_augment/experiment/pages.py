@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
+from bt_augment.evaluation.table_forms import latex, markdown
 from bt_augment.experiment.comparisons import Table
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row
-from bt_augment.experiment.table_forms import latex, markdown
 
 _P_FLOOR = 1e-4  # a smaller p-value says no more
 

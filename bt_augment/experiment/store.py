@@ -12,20 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from bt_augment._version import __version__
 from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import Step
 from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
-_LOCK = ".lock"
 _SCRATCH = ".scratch"
-_OWN = frozenset({EXPERIMENT, _LOCK, _SCRATCH, "steps", "results"})
+_OWN = frozenset({EXPERIMENT, LOCK, _SCRATCH, "steps", "results"})
 _MODULES = "modules.json"  # without it a folder is no model that can be loaded
 # What says how a model was made stays when its weights are removed.
 _KEPT = frozenset({TRAINING_MANIFEST, "README.md"})
@@ -51,21 +49,15 @@ class StepStore:
             StorageError: the folder cannot be made.
         """
         self.check()
-        with storage_errors(self.out):
-            self.out.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.out / _LOCK)
+        busy = RunFolderError(
+            f"{self.out}: another process runs this experiment; wait for it, or choose "
+            "another --out"
+        )
+        with claimed(self.out, busy):
             try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise RunFolderError(
-                    f"{self.out}: another process runs this experiment; wait for it, or choose "
-                    "another --out"
-                ) from error
-        try:
-            yield
-        finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            lock.release()
+                yield
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
 
     def check(self) -> None:
         """Refuse a folder that is not an experiment's.

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, temporary_name
+from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, Journal, write_json
 from bt_augment.shards.store import SPLITS
 
@@ -21,11 +20,10 @@ QUARANTINE = "quarantine.jsonl"
 CARD = "README.md"
 _WORK = ".work"  # what a run needs only until it is finished
 _DISCARDED = ".discarded"
-_LOCK = ".lock"
 # In the order of removal: a folder half cleared must neither open nor look finished, and stays
 # known as a run to the end.
 _OWN = (MANIFEST, "dataset_dict.json", _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
-_BEFORE_RUN = frozenset({_LOCK, _WORK, temporary_name(Path(RUN)).name})
+_BEFORE_RUN = frozenset({LOCK, _WORK, temporary_name(Path(RUN)).name})
 # What other modules read of run.json.
 _READ_OF_RUN = (
     ("recipe", "routes"),
@@ -57,20 +55,12 @@ class RunFolder:
             RunFolderError: another process holds it.
             StorageError: the folder cannot be made.
         """
-        with storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / _LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise RunFolderError(
-                    f"{self.path}: another process is writing this run; wait for it, or choose "
-                    "another --out"
-                ) from error
-        try:
+        busy = RunFolderError(
+            f"{self.path}: another process is writing this run; wait for it, or choose "
+            "another --out"
+        )
+        with claimed(self.path, busy):
             yield
-        finally:
-            lock.release()
 
     @property
     def finished(self) -> bool:

@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from bt_augment.errors import TrainingError
 from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
 
 MANIFEST = "training_manifest.json"
 _WORK = "training"  # checkpoints, logs and what the training is, beneath the model's folder
 _IDENTITY = "settings.json"
-_LOCK = ".lock"
 _MARK = "complete"  # in a checkpoint that is on the disk as a whole
 _PREFIX = "checkpoint-"
 
@@ -44,20 +42,14 @@ class ModelFolder:
             TrainingError: another process holds it.
             StorageError: the folder cannot be made.
         """
-        with storage_errors(self.path):
-            self.work.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / _LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise TrainingError(
-                    f"{self.path}: another process trains into this folder; wait for it, or "
-                    "choose another --out"
-                ) from error
-        try:
+        busy = TrainingError(
+            f"{self.path}: another process trains into this folder; wait for it, or "
+            "choose another --out"
+        )
+        with claimed(self.path, busy):
+            with storage_errors(self.path):
+                self.work.mkdir(exist_ok=True)
             yield
-        finally:
-            lock.release()
 
     def check(self, *, resume: bool, overwrite: bool) -> None:
         """Refuse a folder that holds something which this training would harm.
@@ -69,7 +61,7 @@ class ModelFolder:
             return
         if not self.path.is_dir():
             raise TrainingError(f"{self.path}: is a file, not a folder; choose another --out")
-        if any(p.name != _LOCK for p in self.path.iterdir() if p != self.work) or (
+        if any(p.name != LOCK for p in self.path.iterdir() if p != self.work) or (
             self._identity_path.exists()
         ):
             raise TrainingError(
@@ -175,7 +167,7 @@ class ModelFolder:
 
     def _refuse_strangers(self) -> None:
         with storage_errors(self.path):
-            names = sorted(p.name for p in self.path.iterdir() if p.name not in (_LOCK, _WORK))
+            names = sorted(p.name for p in self.path.iterdir() if p.name not in (LOCK, _WORK))
         if names:
             raise TrainingError(
                 f"{self.path}: holds files that are not of a training ({', '.join(names[:3])}); "
@@ -188,7 +180,7 @@ class ModelFolder:
             self._refuse_strangers()
         with storage_errors(self.path):
             (self.path / MANIFEST).unlink(missing_ok=True)
-            others = (p for p in self.path.iterdir() if p.name not in (_LOCK, _WORK))
+            others = (p for p in self.path.iterdir() if p.name not in (LOCK, _WORK))
             for path in (*others, self.work):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

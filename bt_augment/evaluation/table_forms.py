@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _LATEX = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
-    "±": r"$\pm$",
+    "<": r"$<$", ">": r"$>$", "±": r"$\pm$",
 }  # fmt: skip
 
 
@@ -19,19 +19,37 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a LaTeX table; its first column is text, the others are numbers."""
+def latex(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    texts: int = 1,
+    grouped: bool = False,
+) -> str:
+    """Return a LaTeX table.
+
+    Args:
+        header: names of the columns.
+        rows: cells, as plain text.
+        texts: columns of text; those after them are numbers, and stand to the right.
+        grouped: draw a rule where the first cell changes.
+    """
 
     def line(cells: Sequence[str]) -> str:
         return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
 
+    body: list[str] = []
+    for number, row in enumerate(rows):
+        if grouped and number and row[0] != rows[number - 1][0]:
+            body.append(r"\midrule")
+        body.append(line(row))
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            rf"\begin{{tabular}}{{{'l' * texts}{'r' * (len(header) - texts)}}}",
             r"\toprule",
             line(header),
             r"\midrule",
-            *map(line, rows),
+            *body,
             r"\bottomrule",
             r"\end{tabular}",
         ]
