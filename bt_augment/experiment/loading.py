@@ -195,18 +195,45 @@ class _Resolver:
 
     def _base(self, name: str, part: BaseModelSection) -> Base:
         s = self._sections
-        place = ("base_models", name)
-        self._check_names(part.arms or (), s.arms, (*place, "arms"), "arm")
         return Base(
             name=name,
             model=part.model,
             training=self._training(name, part),
             evaluation=self._evaluation(name, part),
             untrained=part.untrained,
-            arms=tuple(part.arms or s.arms),
-            alphas=None if part.alphas is None else tuple(dict.fromkeys(part.alphas)),
+            arms=self._arms_of(name, part),
             seeds=tuple(dict.fromkeys(part.seeds or s.seeds)),
         )
+
+    def _arms_of(self, name: str, part: BaseModelSection) -> dict[str, frozenset[float] | None]:
+        place = ("base_models", name, "arms")
+        chosen: dict[str, frozenset[float] | None] = {}
+        for arm, alpha in self._references(part.arms or list(self._sections.arms), place):
+            if alpha is None:
+                chosen[arm] = None if part.alphas is None else frozenset(part.alphas)
+            else:
+                allowed = self._sections.arms[arm].alphas or self._sections.alphas
+                if alpha not in allowed:
+                    raise RecipeError(
+                        f"{self._where(place)}: {arm}@{alpha:g}: alpha {alpha:g} is not among "
+                        f"those of the experiment ({', '.join(f'{a:g}' for a in allowed)})"
+                    )
+                chosen[arm] = (chosen.get(arm) or frozenset()) | {alpha}
+        return chosen
+
+    def _references(
+        self, written: Sequence[str], place: tuple[str | int, ...]
+    ) -> list[tuple[str, float | None]]:
+        """Return arms and alphas of ``ARM`` or ``ARM@ALPHA``."""
+        try:
+            found = [arm_of(reference) for reference in written]
+        except ValueError as error:
+            raise RecipeError(
+                f"{self._where(place)}: {list(written)} names an alpha that is no number; write "
+                "ARM or ARM@0.5"
+            ) from error
+        self._check_names([arm for arm, _ in found], self._sections.arms, place, "arm")
+        return found
 
     def _training(self, name: str, part: BaseModelSection) -> TrainingSettings:
         content = merged(self._sections.training, part.training)
@@ -250,15 +277,7 @@ class _Resolver:
         place = ("comparison",)
         self._check_names((s.comparison.baseline,), s.arms, (*place, "baseline"), "arm")
         for number, pair in enumerate(s.comparison.contrasts):
-            here = (*place, "contrasts", number)
-            try:
-                names = [arm_of(reference)[0] for reference in pair]
-            except ValueError as error:
-                raise RecipeError(
-                    f"{self._where(here)}: {pair} names an alpha that is no number; write ARM or "
-                    "ARM@0.5"
-                ) from error
-            self._check_names(names, s.arms, here, "arm")
+            self._references(pair, (*place, "contrasts", number))
         measures = {
             m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
         }

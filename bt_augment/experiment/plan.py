@@ -166,9 +166,9 @@ class _Planner:
             for judge in self._experiment.judges:
                 yield self._cell(judge, base, UNTRAINED, None, None, step)
         for seed in base.seeds:
-            for name in base.arms:
+            for name, own in base.arms.items():
                 for alpha in alphas[name]:
-                    if base.alphas is not None and alpha not in base.alphas:
+                    if own is not None and alpha not in own:
                         continue
                     step = self._train(base, content, self._experiment.arms[name], alpha, seed)
                     for judge in self._experiment.judges:
@@ -178,8 +178,8 @@ class _Planner:
         """Refuse a base model that would be trained without what all is compared with."""
         name = self._experiment.comparison.baseline
         trained = {
-            arm for arm in base.arms
-            if any(base.alphas is None or alpha in base.alphas for alpha in alphas[arm])
+            arm for arm, own in base.arms.items()
+            if any(own is None or alpha in own for alpha in alphas[arm])
         }  # fmt: skip
         if name not in trained:
             raise RecipeError(

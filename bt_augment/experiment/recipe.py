@@ -55,8 +55,7 @@ class Base:
     training: TrainingSettings
     evaluation: EvaluationSection
     untrained: bool
-    arms: tuple[str, ...]
-    alphas: tuple[float, ...] | None
+    arms: Mapping[str, frozenset[float] | None]  # arm → the alphas it is trained at; None is all
     seeds: tuple[int, ...]
 
 

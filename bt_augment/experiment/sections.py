@@ -76,8 +76,8 @@ class BaseModelSection(BaseModel):
         training: keys of the section `training` that differ for it.
         evaluation: keys of the section `evaluation` that differ for it.
         untrained: also evaluate it as it is, for reference; a static encoder is nothing untrained.
-        arms: train it in these arms only.
-        alphas: train it at these only.
+        arms: train it in these arms only; `ARM@0.5` at this alpha alone.
+        alphas: train it at these only, where `arms` does not say.
         seeds: train it with these only.
     """
 
