@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-import regex
 from annotated_types import Ge, Le
 
 from bt_augment.augmentation.made import Made
@@ -22,9 +21,7 @@ from bt_augment.errors import LexiconError
 from bt_augment.languages import same_language
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import CODE_SWITCH, NOT_LOCATED, batch_from_rows, made_schema
-from bt_augment.translation.lexicon import Lexicon
-
-_WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’\-][\p{L}\p{M}]+)*")
+from bt_augment.translation.lexicon import WORD, Lexicon
 
 NativeRow = dict[str, Any]
 
@@ -137,7 +134,7 @@ def switch_words(
     length = 0
     end = 0
     eligible = 0
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         key = match.group().casefold()
         found = [lexicon.entries[key] for lexicon in lexicons if key in lexicon.entries]
         if not found:

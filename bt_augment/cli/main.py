@@ -20,6 +20,7 @@ _COMMANDS = {
     "filter": "Judge a run anew by other thresholds; translates nothing.",
     "inspect": "Show pairs of a run, with scores and verdicts.",
     "verify": "Check a run: files unchanged, books balanced.",
+    "lexicon": "Induce a bilingual lexicon from a run, for --code-switch.",
     "report": "Write one HTML file to look at a run, or at results.",
     "export": "Write a run for another training tool.",
     "publish": "Publish a run as a data set of the Hugging Face Hub.",

@@ -15,7 +15,14 @@ from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_fold
 from bt_augment.translation.translator import Decoding, Translator, available_cores, resolve_device
 
 _PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "sacrebleu")
-_EXTRAS = {"convert": ("torch", "transformers"), "embedding": ("sentence-transformers",)}
+_EXTRAS = {
+    "convert": ("torch", "transformers"),
+    "embedding": ("sentence-transformers",),
+    "train": ("sentence-transformers", "accelerate"),
+    "evaluate": ("faiss-cpu", "scipy"),
+    "report": ("Jinja2", "matplotlib"),
+    "lexicon": ("sil-thot",),
+}
 
 
 @dataclass(frozen=True)

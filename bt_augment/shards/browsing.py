@@ -55,14 +55,30 @@ def browse(
         RunFolderError: the folder is no finished run, or damaged.
     """
     split = REJECTED if rejected or reason else TRAIN
-    examples = (
+    fitting = (
         example
-        for example in _examples(folder, split, reason, route)
+        for example in examples(folder, split, reason=reason, route=route)
         if pattern is None or any(pattern.search(text) for text in _texts(example))
     )
     if seed is None:
-        return list(islice(examples, skip, skip + count))
-    return _sample(examples, count, seed)
+        return list(islice(fitting, skip, skip + count))
+    return _sample(fitting, count, seed)
+
+
+def examples(
+    folder: Path, split: str = TRAIN, *, reason: str | None = None, route: str | None = None
+) -> Iterator[Example]:
+    """Yield the made rows of a split that fit, in the order of the run; one unit in memory.
+
+    Raises:
+        RunFolderError: the folder is no finished run, or damaged.
+    """
+    for unit in read_manifest(folder).units:
+        rows = _fitting(folder, unit, split, reason, route)
+        if rows:
+            natives = native_rows(folder, unit, {row["source_id"] for row in rows})
+            for row in rows:
+                yield Example(row, natives.get(row["source_id"]))
 
 
 def native_rows(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, dict[str, Any]]:
@@ -85,24 +101,15 @@ def _texts(example: Example) -> Iterator[str]:
                 yield text
 
 
-def _sample(examples: Iterator[Example], count: int, seed: int) -> list[Example]:
+def _sample(rows: Iterator[Example], count: int, seed: int) -> list[Example]:
     """Return a uniform sample in the order of the run (reservoir sampling, Vitter 1985)."""
     draw = random.Random(seed)  # noqa: S311 - a sample to look at, not a secret
-    chosen = [(i, example) for i, example in enumerate(islice(examples, count))]
-    for i, example in enumerate(examples, start=count):
+    chosen = [(i, example) for i, example in enumerate(islice(rows, count))]
+    for i, example in enumerate(rows, start=count):
         place = draw.randrange(i + 1)
         if place < count:
             chosen[place] = (i, example)
     return [example for _, example in sorted(chosen, key=lambda pair: pair[0])]
-
-
-def _examples(folder: Path, split: str, reason: str | None, route: str | None) -> Iterator[Example]:
-    for unit in read_manifest(folder).units:
-        rows = _fitting(folder, unit, split, reason, route)
-        if rows:
-            natives = native_rows(folder, unit, {row["source_id"] for row in rows})
-            for row in rows:
-                yield Example(row, natives.get(row["source_id"]))
 
 
 def _fitting(

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import regex
+
 from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag
 
+WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’\-][\p{L}\p{M}]+)*")
 _FINGERPRINT_DIGITS = 16
 _NAME = re.compile(r"(?P<source>[A-Za-z]{2,3})-(?P<target>[A-Za-z]{2,3})(?=[.\-_]|$)")
 # A lexicon is read whole; what is longer is no word list.

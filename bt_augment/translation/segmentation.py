@@ -19,7 +19,8 @@ _EDGES = re.compile(r"^(\s*)(.*?)(\s*)$", re.DOTALL)
 _CLAUSE_MARKS = re.compile(r"(?<=[;:,，、；：،؛–—…])\s*")
 _SPACES = re.compile(r"\s+")
 
-_UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
+# Languages written without spaces between words.
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 
 
 def split_sentences(text: str, tag: str) -> list[str]:
@@ -101,7 +102,7 @@ class Layout:
 
 def needs_spaces(source: str, target: str) -> bool:
     """Tell whether text from ``source`` lacks the spaces between sentences ``target`` writes."""
-    return source.split("-")[0] in _UNSPACED and target.split("-")[0] not in _UNSPACED
+    return source.split("-")[0] in UNSPACED and target.split("-")[0] not in UNSPACED
 
 
 def split_long(sentence: str, tokens: Callable[[list[str]], list[int]], limit: int) -> list[str]:
