@@ -48,6 +48,10 @@ SHIPPED = {
          "base_models.s.training.lr", "unknown key"),
         ({"base_models": {"s": {"model": "static:bundled", "arms": ["natve"]}}},
          "base_models.s.arms", "(did you mean 'native'?)"),
+        ({"base_models": {"s": {"model": "static:bundled", "arms": ["all@0.7"]}}},
+         "base_models.s.arms", "alpha 0.7 is not among those of the experiment (0.5, 1)"),
+        ({"base_models": {"s": {"model": "static:bundled", "arms": ["all@x"]}}},
+         "base_models.s.arms", "alpha that is no number"),
         ({"base_models": {"s": {"training": {}}}}, "base_models.s.model", "Field required"),
         ({"benchmarks": {"p": {"benchmark": "xquad", "data": "parallel"}}},
          "benchmarks.p.benchmark", "'xquad' is an unknown benchmark (did you mean 'xquad-r'?)"),
@@ -126,6 +130,12 @@ def test_a_base_model_without_the_baseline_is_refused(load, environment):
     experiment = load(base_models={"s": {"model": "static:bundled", "alphas": [0.5]}})
     with pytest.raises(RecipeError, match=r"base_models\.s: the baseline 'native' is not trained"):
         make_plan(experiment, environment)
+
+
+def test_a_base_model_may_be_trained_at_one_alpha_of_an_arm(load, environment):
+    part = {"model": "static:bundled", "arms": ["native", "all@0.5"], "seeds": [0]}
+    plan = make_plan(load(base_models={"s": part}), environment)
+    assert [(c.arm, c.alpha) for c in plan.cells] == [("native", 1), ("all", 0.5)]
 
 
 @pytest.mark.parametrize(
