@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bt_augment.errors import RecipeError
+from bt_augment.errors import ModelError, RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.alphas import Skipped, alphas_of
 from bt_augment.experiment.content import content_of, digest
@@ -30,6 +31,7 @@ from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
 from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.models import ModelCatalog, cache_folder
 from bt_augment.translation.translator import resolve_device
@@ -191,7 +193,13 @@ class _Planner:
     def _base_content(self, base: Base) -> str:
         name = base.model.removeprefix(PREFIX) if is_static(base.model) else base.model
         path = Path(name)
-        return content_of(path, self._cache) if path.exists() else base.model
+        if path.exists():
+            return content_of(path, self._cache)
+        if is_static(base.model):
+            return base.model
+        with suppress(ModelError):  # no hub and no copy: the training will say so
+            return f"{base.model}@{pin_revision(base.model, None)}"
+        return base.model
 
     def _prepare(self, base: Base, content: str) -> Step:
         settings = replace(base.training, device=self._experiment.device)

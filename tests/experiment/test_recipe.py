@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bt_augment.errors import BtAugmentError, RecipeError
+from bt_augment.errors import BtAugmentError, ModelError, RecipeError
 from bt_augment.experiment import load_experiment, make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +130,25 @@ def test_a_base_model_without_the_baseline_is_refused(load, environment):
     experiment = load(base_models={"s": {"model": "static:bundled", "alphas": [0.5]}})
     with pytest.raises(RecipeError, match=r"base_models\.s: the baseline 'native' is not trained"):
         make_plan(experiment, environment)
+
+
+def test_a_new_revision_of_a_hub_model_is_trained_anew(load, environment, monkeypatch):
+    def keys_at(sha):
+        monkeypatch.setattr("bt_augment.experiment.plan.pin_revision", lambda name, wanted: sha)
+        plan = make_plan(load(base_models={"e5": "owner/encoder"}), environment)
+        return {step.key for step in plan.steps if step.kind in ("train", "prepare")}
+
+    assert keys_at("a" * 40) == keys_at("a" * 40)
+    assert keys_at("a" * 40).isdisjoint(keys_at("b" * 40))
+
+
+def test_without_the_hub_a_model_is_known_by_its_name(load, environment, monkeypatch):
+    def unreachable(name, wanted):
+        raise ModelError(f"{name}: no connection")
+
+    monkeypatch.setattr("bt_augment.experiment.plan.pin_revision", unreachable)
+    plan = make_plan(load(base_models={"e5": "owner/encoder"}), environment)
+    assert [step.name for step in plan.steps if step.kind == "prepare"] == ["e5 untrained"]
 
 
 def test_a_base_model_may_be_trained_at_one_alpha_of_an_arm(load, environment):
