@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from bt_augment.errors import BtAugmentError
     from bt_augment.evaluation import Arm, Comparison, Evaluation, compare, evaluate
     from bt_augment.experiment import Experiment, load_experiment, run_experiment
-    from bt_augment.generation import Generation, Summary, generate, refilter
+    from bt_augment.generation import (
+        Generation,
+        RayCluster,
+        Shard,
+        ShardSummary,
+        Summary,
+        generate,
+        generate_shard,
+        refilter,
+    )
     from bt_augment.recipe import Recipe, load_recipe
     from bt_augment.reporting import write_report
     from bt_augment.shards.verification import verify
@@ -36,14 +45,18 @@ __all__ = [
     "Experiment",
     "Generation",
     "HybridBatchSampler",
+    "RayCluster",
     "Recipe",
     "Route",
+    "Shard",
+    "ShardSummary",
     "Summary",
     "TrainingSettings",
     "Translator",
     "compare",
     "evaluate",
     "generate",
+    "generate_shard",
     "hybrid_batches",
     "load_experiment",
     "load_recipe",
@@ -64,14 +77,18 @@ _HOMES = {
     "Experiment": "experiment",
     "Generation": "generation",
     "HybridBatchSampler": "training.hybrid_batches",
+    "RayCluster": "generation",
     "Recipe": "recipe",
     "Route": "translation.route",
+    "Shard": "generation",
+    "ShardSummary": "generation",
     "Summary": "generation",
     "TrainingSettings": "training.settings",
     "Translator": "translation.translator",
     "compare": "evaluation",
     "evaluate": "evaluation",
     "generate": "generation",
+    "generate_shard": "generation",
     "hybrid_batches": "training.hybrid_batches",
     "load_experiment": "experiment",
     "load_recipe": "recipe",

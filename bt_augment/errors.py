@@ -43,6 +43,10 @@ class RunFolderError(BtAugmentError):
     """A run folder cannot be used: locked, of another run, damaged or incomplete."""
 
 
+class EngineError(BtAugmentError):
+    """Units cannot be made where they should be: no cluster, no room on it, or workers die."""
+
+
 class StorageError(BtAugmentError):
     """The disk refused: full, read-only, or the folder disappeared."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bt_augment.cli.common import common_options, print_json, progress_for, set_option
-from bt_augment.cli.summary import print_summary, summary_json
+from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
 from bt_augment.errors import RecipeError
+
+if TYPE_CHECKING:
+    from bt_augment.generation import LocalThreads, RayCluster
 
 
 @click.command("generate")
@@ -69,11 +72,45 @@ from bt_augment.errors import RecipeError
 @set_option
 @click.option("--limit", type=click.IntRange(min=1), help="Read so many pairs at most.")
 @click.option("--unit-rows", type=click.IntRange(min=1), help="Pairs per unit and shard.")
-@click.option("--workers", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    "--workers",
+    type=click.IntRange(min=1),
+    help="CPU threads; default: all cores. On Ray, CPUs of each actor; default: up to 4.",
 )
-@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="DEVICE",
+    help="auto, cpu, cuda (all GPUs), or some of them: cuda:0,1.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where units are made: on this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT|auto",
+    help="Head of the Ray cluster; default: RAY_ADDRESS, else one is started on this machine.",
+)
+@click.option(
+    "--actors",
+    type=click.IntRange(min=1),
+    help="Ray processes that make units; default: as many as there is room for.",
+)
+@click.option(
+    "--actor-gpus",
+    type=click.FloatRange(min=0),
+    help="GPUs of each Ray actor, 0.5 to share one; default: 1 with --device cuda.",
+)
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Make only part K of N, for a batch job; without it, the parts are joined.",
+)
 @click.option("--no-native", is_flag=True, help="Leave the native rows out of train.")
 @click.option("--overwrite", is_flag=True, help="Remove what another run left in --out.")
 @click.option(
@@ -98,8 +135,12 @@ def command(
     limit: int | None,
     unit_rows: int | None,
     workers: int | None,
-    device: Any,
+    device: str,
     engine: str,
+    address: str | None,
+    actors: int | None,
+    actor_gpus: float | None,
+    shard: str | None,
     no_native: bool,
     overwrite: bool,
     decontaminate: tuple[str, ...],
@@ -110,7 +151,7 @@ def command(
 
     Interrupted, it goes on where it stopped when the same command is run again.
     """
-    from bt_augment.generation import Generation, generate
+    from bt_augment.generation import Generation, Shard, generate, generate_shard
     from bt_augment.recipe import load_recipe
 
     overrides: dict[str, Any] = {
@@ -137,13 +178,36 @@ def command(
         device=device,
         overwrite=overwrite,
         environment=os.environ,
+        engine=_engine(engine, address, actors, actor_gpus),
     )
+    if shard is not None:
+        part = Shard.parse(shard)
+        with progress_for(quiet=quiet) as progress:
+            made = generate_shard(request, part, progress)
+        if as_json:
+            print_json(shard_json(made))
+        elif not quiet:
+            print_shard(made)
+        return
     with progress_for(quiet=quiet) as progress:
         summary = generate(request, progress)
     if as_json:
         print_json(summary_json(summary))
     elif not quiet:
         print_summary(summary)
+
+
+def _engine(
+    engine: str, address: str | None, actors: int | None, actor_gpus: float | None
+) -> LocalThreads | RayCluster:
+    from bt_augment.generation import LocalThreads, RayCluster
+
+    if engine == "ray":
+        return RayCluster(address or os.environ.get("RAY_ADDRESS"), actors, actor_gpus)
+    given = {"--address": address, "--actors": actors, "--actor-gpus": actor_gpus}
+    if named := [name for name, value in given.items() if value is not None]:
+        raise click.UsageError(f"{named[0]} is for a Ray cluster; add --engine ray")
+    return LocalThreads()
 
 
 def _folders(texts: tuple[str, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bt_augment.generation import Summary
+    from bt_augment.generation import ShardSummary, Summary
     from bt_augment.shards.manifest import Totals
 
 _TOP_REASONS = 8
@@ -62,3 +62,29 @@ def print_totals(out: Path, totals: Totals) -> None:
             click.echo(f"    {reason}: {count:,}")
     click.echo(f"wrote {out}; open it with:")
     click.echo(f'    from datasets import load_from_disk; load_from_disk("{out}")["train"]')
+
+
+def shard_json(summary: ShardSummary) -> dict[str, Any]:
+    """Return what a job of one part did, for machines."""
+    return {
+        "out": str(summary.out),
+        "shard": str(summary.shard),
+        "units": summary.units,
+        "resumed_units": summary.resumed,
+        "run_units": summary.run_units,
+        "run_units_made": summary.run_made,
+        "finished": summary.finished,
+    }
+
+
+def print_shard(summary: ShardSummary) -> None:
+    """Print what a job of one part did, and what is left to do."""
+    if summary.finished:
+        click.echo(f"{summary.out}: the run is complete already")
+        return
+    before = f", {summary.resumed:,} of them before" if summary.resumed else ""
+    click.echo(f"shard {summary.shard}: {summary.units:,} units made{before}")
+    click.echo(
+        f"{summary.run_made:,} of the run's {summary.run_units:,} units are made; when all shards "
+        "are done, join them with the same command without --shard"
+    )

@@ -26,8 +26,8 @@ from bt_augment.experiment.store import StepStore
 from bt_augment.generation import Generation, Summary, generate, refilter
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.translation.devices import Device
 from bt_augment.translation.models import CACHE_VARIABLE
-from bt_augment.translation.translator import Device
 
 _CONTAMINATION = "contamination."
 

@@ -25,16 +25,16 @@ from bt_augment.experiment.steps import (
     key_of,
     with_needs,
 )
-from bt_augment.generation.pipeline import input_settings
+from bt_augment.generation.preparation import input_settings
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
 from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.models import ModelCatalog, cache_folder
-from bt_augment.translation.translator import resolve_device
 
 UNTRAINED = "untrained"
 

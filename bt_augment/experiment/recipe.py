@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bt_augment.experiment.sections import ComparisonSection, EvaluationSection
 from bt_augment.recipe import Recipe
 from bt_augment.training.settings import TrainingSettings
-from bt_augment.translation.translator import Device
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Experiment:
     name: str
     description: str
     profile: str | None
-    device: Device
+    device: Literal["auto", "cpu", "cuda"]
     keep_models: bool
     runs: Mapping[str, DataRun]
     arms: Mapping[str, Arm]

@@ -1,6 +1,21 @@
 """Pairs in, filtered Arrow shards out: read, route, filter, write, in resumable units."""
 
-from bt_augment.generation.pipeline import Generation, Summary, generate
+from bt_augment.generation.engines.local import LocalThreads
+from bt_augment.generation.engines.ray_cluster import RayCluster
+from bt_augment.generation.pipeline import generate
 from bt_augment.generation.refiltering import refilter
+from bt_augment.generation.request import Generation, Summary
+from bt_augment.generation.sharding import ShardSummary, generate_shard
+from bt_augment.generation.shards import Shard
 
-__all__ = ["Generation", "Summary", "generate", "refilter"]
+__all__ = [
+    "Generation",
+    "LocalThreads",
+    "RayCluster",
+    "Shard",
+    "ShardSummary",
+    "Summary",
+    "generate",
+    "generate_shard",
+    "refilter",
+]

@@ -11,8 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bt_augment.errors import BtAugmentError
+from bt_augment.translation.devices import available_cores, resolve_device
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
-from bt_augment.translation.translator import Decoding, Translator, available_cores, resolve_device
+from bt_augment.translation.translator import Decoding, Translator
 
 _PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "sacrebleu")
 _EXTRAS = {
@@ -22,6 +23,7 @@ _EXTRAS = {
     "evaluate": ("faiss-cpu", "scipy"),
     "report": ("Jinja2", "matplotlib"),
     "lexicon": ("sil-thot",),
+    "ray": ("ray",),
 }
 
 

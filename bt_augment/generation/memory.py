@@ -17,6 +17,12 @@ _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2  # the main one, and one that all other threads share
 
 
+def settle_memory() -> None:
+    """Do the two below; called before the engine is first used in a process."""
+    free_engine_buffers()
+    share_arenas()
+
+
 def free_engine_buffers() -> None:
     """Let MKL free its buffers at once; has an effect before the engine first computes.
 

@@ -17,8 +17,8 @@ from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.ingestion import Ingested
-from bt_augment.generation.pipeline import Summary
 from bt_augment.generation.progress import Progress, Silent
+from bt_augment.generation.request import Summary
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, split_rows
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,26 +14,56 @@ from bt_augment.shards.atomic import storage_errors
 
 LOCK = ".lock"
 
+_BETWEEN_SECONDS = 1.0  # two words to the one who waits
+
 
 @contextmanager
-def claimed(folder: Path, busy: BtAugmentError) -> Iterator[None]:
+def claimed(
+    folder: Path,
+    busy: BtAugmentError,
+    *,
+    name: str = LOCK,
+    patience: float = 0,
+    waiting: Callable[[float], None] | None = None,
+) -> Iterator[None]:
     """Hold a folder, made if need be, against other processes; one that dies lets go of it.
 
     Args:
         folder: what is held.
         busy: raised where another process holds it.
+        name: of the lock file; several names are several claims.
+        patience: seconds to wait for the other process.
+        waiting: told, while waiting, how many seconds it has been.
 
     Raises:
         StorageError: the folder cannot be made.
     """
+    started = time.monotonic()
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise busy from error
+        lock = filelock.FileLock(folder / name)
+        while True:
+            waited = time.monotonic() - started
+            try:
+                lock.acquire(timeout=min(_BETWEEN_SECONDS, max(0.0, patience - waited)))
+                break
+            except filelock.Timeout as error:
+                if waited >= patience:
+                    raise busy from error
+                if waiting is not None:
+                    waiting(waited)
     try:
         yield
     finally:
         lock.release()
+
+
+def is_claimed(path: Path) -> bool:
+    """Tell whether a process holds a lock file that is there."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False

@@ -20,6 +20,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, write_atomically
 
 MANIFEST = "manifest.json"
+SCORED = ".work/scored"  # units that jobs of one part made, not yet judged
 
 
 Split = Annotated[str, Field(pattern="^(train|rejected)$")]
@@ -196,8 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise RunFolderError(
-            f"{folder}: no {MANIFEST}; this is not a finished run. Run the same generate command "
-            "again to finish it"
+            f"{folder}: no {MANIFEST}; this is not a finished run. {_advice(folder)}"
         )
     try:
         return Manifest.model_validate_json(path.read_bytes())
@@ -208,6 +208,17 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: damaged at {place or 'the start'}: {first['msg']}. Restore the file from a "
             "copy, or make the run again with --overwrite"
         ) from error
+
+
+def _advice(folder: Path) -> str:
+    parts = folder / SCORED
+    if not parts.is_dir():
+        return "Run the same generate command again to finish it"
+    made = sum(1 for path in parts.iterdir() if not path.name.startswith("."))
+    return (
+        f"It holds {made:,} units made by shards, which are not joined yet: when all shards are "
+        "done, run the same generate command without --shard"
+    )
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,14 @@ class RunFolder:
         self.work = path / _WORK
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(
+        self, *, patience: float = 0, waiting: Callable[[float], None] | None = None
+    ) -> Iterator[None]:
         """Hold the folder against other processes; a process that dies lets go of it.
+
+        Args:
+            patience: seconds to wait for another process that holds it.
+            waiting: told, while waiting, how many seconds it has been.
 
         Raises:
             RunFolderError: another process holds it.
@@ -59,7 +65,7 @@ class RunFolder:
             f"{self.path}: another process is writing this run; wait for it, or choose "
             "another --out"
         )
-        with claimed(self.path, busy):
+        with claimed(self.path, busy, patience=patience, waiting=waiting):
             yield
 
     @property

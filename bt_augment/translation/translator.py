@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,13 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 
 from bt_augment.errors import ModelError
+from bt_augment.translation.devices import (
+    GPU_BATCH_TOKENS,
+    Device,
+    available_cores,
+    gpu_indices,
+    resolve_device,
+)
 from bt_augment.translation.segmentation import join_parts, split_long
 
 if TYPE_CHECKING:
@@ -21,11 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda"]
-
-# 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep), and
+# 1,024 to 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep).
 CPU_BATCH_TOKENS = 1024
-GPU_BATCH_TOKENS = 16384
 
 # The cores and the seed are the process's, whichever model works: one list at a time is decoded.
 # Two at once would share the cores, need twice the memory, and draw from each other's seed.
@@ -97,7 +100,7 @@ class Translator:
         model: ResolvedModel,
         *,
         device: Device = "auto",
-        device_index: Sequence[int] = (0,),
+        device_index: Sequence[int] | None = None,
         workers: int | None = None,
         shares: Translator | None = None,
     ) -> None:
@@ -106,7 +109,8 @@ class Translator:
         Args:
             model: from :func:`bt_augment.translation.models.resolve`.
             device: ``auto`` is the GPU where CTranslate2 sees one.
-            device_index: GPUs to use.
+            device_index: numbers of the GPUs that share the batches; None is what ``device``
+                names, or all.
             workers: batches translated at once on CPU; None is one per core.
             shares: a translator of the same folder, whose loaded weights serve this hop too.
 
@@ -115,16 +119,22 @@ class Translator:
         """
         self.model = model
         self.device = resolve_device(device)
+        if device_index is None:
+            device_index = gpu_indices(device) if self.device == "cuda" else ()
         self._device_index = list(device_index)
         self._workers = workers or available_cores()
-        self._engine: Any = shares._engine if shares else self._load(self._workers, 1)
+        self._engine: Any = (
+            shares._engine if shares else self._load(self._device_index, self._workers, 1)
+        )
 
-    def _load(self, inter_threads: int, intra_threads: int) -> Any:
+    def _load(self, gpus: list[int], inter_threads: int, intra_threads: int) -> Any:
         import ctranslate2
 
         arguments: dict[str, Any] = {"device": self.device}
         if self.device == "cuda":
-            arguments |= {"device_index": self._device_index, "compute_type": "float16"}
+            able = ctranslate2.get_supported_compute_types("cuda", gpus[0])
+            compute_type = "float16" if "float16" in able else "float32"
+            arguments |= {"device_index": gpus, "compute_type": compute_type}
         else:
             arguments |= {
                 "inter_threads": inter_threads,
@@ -261,13 +271,14 @@ class Translator:
         import ctranslate2
 
         ctranslate2.set_random_seed((seed * 1_000_003 + salt) % (2**32 - 1))
-        return self._load(1, self._workers)
+        return self._load(self._device_index[:1], 1, self._workers)
 
 
 def load_translators(
     models: Mapping[tuple[str, str], ResolvedModel],
     *,
     device: Device = "auto",
+    device_index: Sequence[int] | None = None,
     workers: int | None = None,
 ) -> dict[tuple[str, str], Translator]:
     """Return a translator for each hop; hops of one multilingual model share its weights.
@@ -279,7 +290,11 @@ def load_translators(
     translators = {}
     for hop, model in models.items():
         translators[hop] = Translator(
-            model, device=device, workers=workers, shares=loaded.get(model.folder)
+            model,
+            device=device,
+            device_index=device_index,
+            workers=workers,
+            shares=loaded.get(model.folder),
         )
         loaded.setdefault(model.folder, translators[hop])
     return translators
@@ -303,24 +318,3 @@ def _join(sources: list[str], parts: list[list[Hypothesis]]) -> list[Hypothesis]
             )
         )
     return joined
-
-
-def available_cores() -> int:
-    """Return the number of CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
-    """Return ``cuda`` or ``cpu`` for ``auto``.
-
-    Raises:
-        ModelError: ``cuda`` was asked for and CTranslate2 sees no GPU.
-    """
-    if device == "cpu":
-        return "cpu"
-    import ctranslate2
-
-    count = ctranslate2.get_cuda_device_count()
-    if device == "cuda" and count == 0:
-        raise ModelError("--device cuda: CTranslate2 sees no GPU here; use --device cpu")
-    return "cuda" if count else "cpu"

@@ -286,9 +286,9 @@ def test_a_users_error_is_one_message_and_exit_2(command, one, tmp_path, argumen
 
 def test_a_bug_is_a_traceback_and_exit_1(command, one, tmp_path):
     code = (
-        "from bt_augment.generation import pipeline\n"
+        "from bt_augment.generation import beginning\n"
         "def broken(*a, **k): raise ZeroDivisionError('a bug')\n"
-        "pipeline.ingest = broken\n"
+        "beginning.ingest = broken\n"
         "from bt_augment.cli.main import main; main()"
     )
     arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run")
@@ -300,9 +300,9 @@ def test_a_bug_is_a_traceback_and_exit_1(command, one, tmp_path):
 
 def test_interrupted_before_any_work_it_says_how_to_go_on(command, one, tmp_path):
     code = (
-        "from bt_augment.generation import pipeline\n"
+        "from bt_augment.generation import beginning\n"
         "def interrupted(*a, **k): raise KeyboardInterrupt\n"
-        "pipeline.ingest = interrupted\n"
+        "beginning.ingest = interrupted\n"
         "from bt_augment.cli.main import main; main()"
     )
     arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run")

@@ -73,7 +73,7 @@ def test_every_rejected_row_says_why_and_the_manifest_counts_it(finished, split_
 
 def test_the_number_of_workers_changes_nothing(tmp_path, calm, make_run, arrow_bytes, monkeypatch):
     source, undisturbed = calm
-    monkeypatch.setattr("bt_augment.generation.pipeline.UNITS_AHEAD", 1)
+    monkeypatch.setattr("bt_augment.generation.engines.local.UNITS_AHEAD", 1)
     run = tmp_path / "one"
     make_run(run, source, "output.unit_rows=16", routes=("en:pt",), workers=1)
     assert arrow_bytes(run) == arrow_bytes(undisturbed)
@@ -90,7 +90,7 @@ def test_sampled_candidates_are_the_same_each_time(
         "translation.decoding.seed=7",
     )
     make_run(tmp_path / "a", source, *settings, routes=("en:pt",))
-    monkeypatch.setattr("bt_augment.generation.pipeline.UNITS_AHEAD", 1)
+    monkeypatch.setattr("bt_augment.generation.engines.local.UNITS_AHEAD", 1)
     make_run(tmp_path / "b", source, *settings, routes=("en:pt",), workers=1)
     assert arrow_bytes(tmp_path / "a") == arrow_bytes(tmp_path / "b")
     other = (*settings[:-1], "translation.decoding.seed=8")
@@ -193,7 +193,7 @@ def test_natives_of_a_benchmark_are_rejected_with_what_is_made_of_them(
 
 def test_a_finished_run_called_again_does_nothing(copied, data, make_run, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in copied.rglob("*") if p.is_file()}
-    monkeypatch.setattr("bt_augment.generation.pipeline.ingest", None)  # not to be called
+    monkeypatch.setattr("bt_augment.generation.beginning.ingest", None)  # not to be called
     summary = make_run(
         copied, data / "en" / "qa.json", "output.unit_rows=32", routes=("en:pt:en", "en:pt")
     )

@@ -254,7 +254,7 @@ def test_a_crash_around_any_step_of_a_unit_leaves_the_same_bytes(
     tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run, step, when
 ):
     from bt_augment.filtering.duplicates import DuplicateIndex
-    from bt_augment.generation import pipeline
+    from bt_augment.generation import writing
     from bt_augment.shards.manifest import Journal
     from bt_augment.shards.run_folder import RunFolder
 
@@ -262,7 +262,7 @@ def test_a_crash_around_any_step_of_a_unit_leaves_the_same_bytes(
         "DuplicateIndex.add": (DuplicateIndex, "add"),
         "Journal.append": (Journal, "append"),
         "discard_work": (RunFolder, "discard_work"),
-    }.get(step, (pipeline, step))
+    }.get(step, (writing, step))
     real = getattr(owner, name)
     made = [0]
 

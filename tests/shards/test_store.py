@@ -24,14 +24,14 @@ def test_real_datasets_open_a_run_with_the_same_rows(finished, split_rows):
 def test_a_half_made_folder_does_not_open(tmp_path, english, write_rows, make_run, monkeypatch):
     from datasets import load_from_disk
 
-    from bt_augment.generation import pipeline
+    from bt_augment.generation import writing
 
     run = tmp_path / "run"
 
     def crash(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "finish", crash)
+    monkeypatch.setattr(writing, "finish", crash)
     with pytest.raises(KeyboardInterrupt):
         make_run(run, write_rows(english[:4]), "output.unit_rows=2")
     assert list((run / "train").glob("*.arrow"))

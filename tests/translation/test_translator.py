@@ -7,13 +7,9 @@ import pytest
 import sentencepiece
 
 from bt_augment.errors import ModelError
+from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import (
-    Decoding,
-    Translator,
-    load_translators,
-    resolve_device,
-)
+from bt_augment.translation.translator import Decoding, Translator, load_translators
 
 SENTENCES = [
     "Where does the river begin?",

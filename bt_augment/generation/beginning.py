@@ -1,0 +1,44 @@
+"""The first part of a run, done once whoever comes first: the folder taken, the input read."""
+
+from __future__ import annotations
+
+from bt_augment.errors import InputError
+from bt_augment.generation.ingestion import Ingested, ingest
+from bt_augment.generation.preparation import Prepared, check_routes
+from bt_augment.generation.progress import Progress
+from bt_augment.generation.request import Generation
+from bt_augment.shards.run_folder import RunFolder
+
+
+def begin(
+    request: Generation, folder: RunFolder, prepared: Prepared, progress: Progress
+) -> Ingested | None:
+    """Make the folder this run's and read the input into units, or find both done.
+
+    Args:
+        request: what to generate.
+        folder: the run folder, claimed.
+        prepared: of the request.
+        progress: told of what is read.
+
+    Returns:
+        What was read, or None where the run is finished.
+
+    Raises:
+        RunFolderError: the folder holds something else.
+        InputError: the input cannot be used, or a route applies to none of it.
+    """
+    folder.begin(prepared.identity, overwrite=request.overwrite)
+    if folder.finished:
+        return None
+    progress.start("read", prepared.settings.limit)
+    recipe = request.recipe
+    try:
+        ingested = ingest(
+            folder, request.inputs, prepared.settings, recipe.output.unit_rows, progress
+        )
+        check_routes((*recipe.routes, *prepared.work.switches), ingested)
+    except InputError:
+        folder.abandon()  # else the mended input would be refused as another run's
+        raise
+    return ingested

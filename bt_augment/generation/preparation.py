@@ -1,0 +1,172 @@
+"""What is settled before any work: the models, how units are made, and whose a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, Literal
+
+from bt_augment.augmentation.code_switching import Switch, switches
+from bt_augment.errors import InputError, ModelError, RouteError
+from bt_augment.generation.engines.base import Engine
+from bt_augment.generation.ingestion import Ingested
+from bt_augment.generation.request import Generation
+from bt_augment.generation.unit_work import DUAL, Hop, UnitWork
+from bt_augment.languages import normalize_tag, same_language
+from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.readers import InputSettings, fingerprint
+from bt_augment.recipe import Recipe
+from bt_augment.shards.run_folder import RunFolder
+from bt_augment.translation.devices import Device
+from bt_augment.translation.lexicon import Lexicon, languages_of
+from bt_augment.translation.model_reference import ModelReference
+from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
+from bt_augment.translation.route import Route
+
+_VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "sacrebleu")
+_BATCH_TOKENS = "batch_tokens"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A generation whose models are found.
+
+    Attributes:
+        settings: how the input is read.
+        models: of this machine, one for each hop.
+        work: how units are made.
+        identity: what decides the bytes of the run; ``run.json`` holds it.
+    """
+
+    settings: InputSettings
+    models: Mapping[Hop, ResolvedModel]
+    work: UnitWork
+    identity: Mapping[str, Any]
+
+    def open_engine(self, request: Generation) -> Engine:
+        """Return the engine that the request asks for."""
+        return request.engine.open(
+            self.work, self.models, workers=request.workers, device=request.device
+        )
+
+
+def prepare(request: Generation) -> Prepared:
+    """Find the models and all else that a run needs.
+
+    Raises:
+        BtAugmentError: something is not there, or does not fit together.
+    """
+    recipe = request.recipe
+    kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
+    if not recipe.routes and not kinds:
+        raise RouteError("no route: name at least one, such as --route en:pt:en")
+    device = request.engine.resolve_device(request.device)
+    models = _resolve_models(request, device)
+    settings = input_settings(recipe)
+    identity = _identity(request, settings, models, kinds, device)
+    if device == "cuda":
+        identity[_BATCH_TOKENS] = _batch_tokens(request)
+        decoding = replace(recipe.decoding, batch_tokens=identity[_BATCH_TOKENS])
+        recipe = replace(recipe, decoding=decoding)
+    benchmark = (
+        BenchmarkText.from_folders(dict(recipe.decontaminate)) if recipe.decontaminate else None
+    )
+    references = {hop: ModelReference.of(model) for hop, model in models.items()}
+    return Prepared(
+        settings, models, UnitWork(recipe, references, kinds, benchmark, device), identity
+    )
+
+
+def input_settings(recipe: Recipe) -> InputSettings:
+    """Return the recipe's input section; the first language that all routes share is the default.
+
+    Raises:
+        LanguageError: its language is not BCP-47.
+    """
+    first = {route.tags[0] for route in recipe.routes}
+    first |= {languages_of(text)[0] for text in recipe.lexicons}
+    if recipe.input.lang is not None:
+        return replace(recipe.input, lang=normalize_tag(recipe.input.lang))
+    if len(first) == 1:
+        return replace(recipe.input, lang=first.pop())
+    return recipe.input
+
+
+def check_routes(routes: Sequence[Route | Switch], ingested: Ingested) -> None:
+    """Refuse a route that applies to no row.
+
+    Raises:
+        InputError: there is one; the message names the languages of the input.
+    """
+    for route in routes:
+        if not any(route.starts_in(tag) for tag in ingested.languages):
+            held = ", ".join(f"{tag} ({n})" for tag, n in ingested.languages.items()) or "none"
+            raise InputError(
+                f"route {route} applies to no row: no pair has its question and its passage in "
+                f"{route.tags[0]!r}. Languages of the input: {held}. Name another route, or say "
+                "with --lang which language rows are in that name none"
+            )
+
+
+def _resolve_models(
+    request: Generation, device: Literal["cpu", "cuda"]
+) -> dict[Hop, ResolvedModel]:
+    catalog = ModelCatalog(cache_folder(request.environment))
+    hops = dict.fromkeys(hop for route in request.recipe.routes for hop in route.hops)
+    for source, target in request.recipe.models.overrides:
+        if not any(same_language(source, s) and same_language(target, t) for s, t in hops):
+            raise ModelError(
+                f"a model is named for the hop {source}:{target}, which is on no route; the hops "
+                f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
+            )
+    if DUAL in request.recipe.enabled:  # scored by the model of the other direction
+        hops |= dict.fromkeys((target, source) for source, target in hops)
+    return {
+        hop: catalog.resolve(
+            request.recipe.models.for_hop(*hop),
+            *hop,
+            quantization=request.recipe.quantization,
+            device=device,
+        )
+        for hop in hops
+    }
+
+
+def _identity(
+    request: Generation,
+    settings: InputSettings,
+    models: Mapping[Hop, ResolvedModel],
+    kinds: Sequence[Switch],
+    device: Device,
+) -> dict[str, Any]:
+    return {
+        "recipe": request.recipe.resolved(),
+        "device": device,
+        "inputs": fingerprint(request.inputs, settings),
+        "models": {
+            f"{source}:{target}": {
+                "name": model.name,
+                "revision": model.revision,
+                "fingerprint": model.fingerprint,
+                "max_input_tokens": model.max_input_tokens,
+            }
+            for (source, target), model in models.items()
+        },
+        "switches": {str(kind): [x.label for x in kind.lexicons] for kind in kinds},
+        "versions": {name: version(name) for name in _VERSIONED},
+    }
+
+
+def _batch_tokens(request: Generation) -> int:
+    """Return the tokens of a batch on a GPU: as the recipe says, as the run began, or by memory.
+
+    Translations depend a little on their batch, so a run keeps the size it began with.
+    """
+    asked = request.recipe.decoding.batch_tokens
+    if asked is not None:
+        return asked
+    known = None if request.overwrite else RunFolder(request.out).identity()
+    if known is not None and isinstance(known.get(_BATCH_TOKENS), int):
+        return int(known[_BATCH_TOKENS])
+    return request.engine.gpu_batch_tokens(request.device)

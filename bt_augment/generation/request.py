@@ -1,0 +1,60 @@
+"""What a generation is asked for, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bt_augment.generation.engines.base import EngineSettings
+from bt_augment.generation.engines.local import LocalThreads
+from bt_augment.generation.ingestion import Ingested
+from bt_augment.recipe import Recipe
+from bt_augment.shards.manifest import Totals
+from bt_augment.translation.devices import Device
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What to generate, and where.
+
+    Attributes:
+        inputs: files, folders or hub names.
+        out: the run folder.
+        recipe: everything that decides what is made.
+        workers: batches translated at once on CPU, on Ray by each actor; None is one per core,
+            on Ray up to 4. Makes no difference to the result.
+        device: ``auto``, ``cpu``, ``cuda`` (all GPUs) or some of them, as ``cuda:0,1``.
+        overwrite: remove what another run left in ``out``.
+        environment: where the model cache is looked up (``BT_AUGMENT_CACHE``).
+        engine: where units are made: :class:`LocalThreads` or :class:`RayCluster`. Makes no
+            difference to the result.
+    """
+
+    inputs: Sequence[str]
+    out: Path
+    recipe: Recipe
+    workers: int | None = None
+    device: Device = "auto"
+    overwrite: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    engine: EngineSettings = field(default_factory=LocalThreads)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run gave.
+
+    Attributes:
+        out: the run folder.
+        totals: sums over all units.
+        ingested: what was read, left out, mended and quarantined.
+        resumed: units that an earlier call had finished.
+        units: units of the run.
+    """
+
+    out: Path
+    totals: Totals
+    ingested: Ingested
+    resumed: int
+    units: int

@@ -1,0 +1,153 @@
+"""A scored unit as bytes, and back: Arrow streams under a small JSON header, no pickle.
+
+Layout: 8 bytes of magic, the length of the header (4 bytes, little endian), the header, the
+streams whose lengths it names, and the SHA-256 of all that (32 bytes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bt_augment.filtering.duplicates import Sketches
+from bt_augment.filtering.sketches import SIGNATURE_SIZE
+from bt_augment.generation.units import ScoredUnit
+from bt_augment.pairs.schema import made_schema
+
+_MAGIC = b"BTASCORE"
+_FORMAT = 1
+_LENGTH_BYTES = 4
+_DIGEST_BYTES = 32
+
+# Columns beside those of the rows; a score's own column has its full name, which has a dot.
+_KEY = "sketch:key"
+_LANGUAGE_PAIR = "sketch:language_pair"
+_QUESTION = "sketch:question"
+_PASSAGE_INDEX = "sketch:passage_index"
+_PASSAGE = "sketch:passage"
+
+
+class DamagedUnitError(ValueError):
+    """Bytes are not, or no longer, those of a scored unit."""
+
+
+def encode(scored: ScoredUnit) -> bytes:
+    """Return a scored unit as bytes."""
+    sketches = scored.sketches
+    streams = [
+        _stream(scored.natives, scored.native_scores),
+        _stream(
+            scored.made,
+            {
+                **scored.scores,
+                _KEY: sketches.keys,
+                _LANGUAGE_PAIR: sketches.language_pairs,
+                _QUESTION: sketches.questions,
+                _PASSAGE_INDEX: sketches.passage_index,
+            },
+        ),
+        _stream(None, {_KEY: sketches.passage_keys, _PASSAGE: sketches.passages}),
+    ]
+    header = json.dumps(
+        {
+            "format": _FORMAT,
+            "streams": [len(stream) for stream in streams],
+            "not_applicable": dict(scored.not_applicable),
+            "tokens": scored.tokens,
+            "seconds": scored.seconds,
+        }
+    ).encode()
+    body = b"".join([_MAGIC, len(header).to_bytes(_LENGTH_BYTES, "little"), header, *streams])
+    return body + hashlib.sha256(body).digest()
+
+
+def decode(data: bytes) -> ScoredUnit:
+    """Return the scored unit that :func:`encode` wrote.
+
+    Raises:
+        DamagedUnitError: the bytes were cut or changed, or another version wrote them.
+    """
+    body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
+        raise DamagedUnitError("was cut or changed after it was written")
+    start = len(_MAGIC) + _LENGTH_BYTES
+    length = int.from_bytes(body[len(_MAGIC) : start], "little")
+    header = json.loads(body[start : start + length])
+    if header["format"] != _FORMAT:
+        raise DamagedUnitError(f"has format {header['format']}, not {_FORMAT}")
+    natives, made, passages = _batches(body, start + length, header["streams"])
+    rows, extra = _parted(made)
+    own, native_scores = _parted(natives)
+    _, kept = _parted(passages)
+    sketches = Sketches(
+        keys=extra.pop(_KEY),
+        language_pairs=extra.pop(_LANGUAGE_PAIR),
+        questions=extra.pop(_QUESTION),
+        passage_index=extra.pop(_PASSAGE_INDEX).astype(np.intp),
+        passage_keys=kept[_KEY],
+        passages=kept[_PASSAGE],
+    )
+    return ScoredUnit(
+        natives=own,
+        native_scores=native_scores,
+        made=rows,
+        scores=extra,
+        sketches=sketches,
+        not_applicable=header["not_applicable"],
+        tokens=header["tokens"],
+        seconds=header["seconds"],
+    )
+
+
+def _stream(rows: pa.RecordBatch | None, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return rows and further columns as one Arrow stream of one batch."""
+    columns = {} if rows is None else dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns |= {name: _column(values) for name, values in arrays.items()}
+    batch = pa.RecordBatch.from_pydict(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _column(values: npt.NDArray[Any]) -> pa.Array:
+    if values.ndim == 1:
+        return pa.array(values)  # NaN stays NaN: unknown scores are told apart later
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), SIGNATURE_SIZE)
+
+
+def _batches(body: bytes, at: int, lengths: Sequence[int]) -> list[pa.RecordBatch]:
+    batches = []
+    for length in lengths:
+        with pa.ipc.open_stream(pa.py_buffer(body[at : at + length])) as reader:
+            batches.append(reader.read_next_batch())
+        at += length
+    return batches
+
+
+def _parted(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, npt.NDArray[Any]]]:
+    """Return the rows of a batch, and its further columns as arrays."""
+    schema = made_schema()
+    held = [field for field in schema if field.name in batch.schema.names]
+    rows = pa.RecordBatch.from_arrays(
+        [batch.column(field.name) for field in held], schema=pa.schema(held)
+    )
+    return rows, {
+        name: _values(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if name not in schema.names
+    }
+
+
+def _values(column: pa.Array) -> npt.NDArray[Any]:
+    if not pa.types.is_fixed_size_list(column.type):
+        values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+        return values
+    flat: npt.NDArray[Any] = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, SIGNATURE_SIZE)

@@ -1,0 +1,92 @@
+"""All that decides what a unit becomes, in a form that travels to other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.augmentation.code_switching import CodeSwitcher, Switch
+from bt_augment.augmentation.made import Augmenter
+from bt_augment.filtering.registry import build_filters
+from bt_augment.generation.units import UnitMaker
+from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.recipe import Recipe
+from bt_augment.translation.model_reference import ModelReference
+from bt_augment.translation.models import ModelCatalog, ResolvedModel
+from bt_augment.translation.translator import load_translators
+
+DUAL = "fidelity.dual_cross_entropy"
+
+Hop = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class UnitWork:
+    """How units are made. Holds no loaded model, and can be pickled.
+
+    Attributes:
+        recipe: with every setting that decides what is made.
+        models: one for each hop that is translated or scored.
+        switches: kinds of code-switched text.
+        benchmark: text that training must not hold.
+        device: where models run.
+    """
+
+    recipe: Recipe
+    models: Mapping[Hop, ModelReference]
+    switches: tuple[Switch, ...]
+    benchmark: BenchmarkText | None
+    device: Literal["cpu", "cuda"]
+
+    def find_models(self, catalog: ModelCatalog) -> dict[Hop, ResolvedModel]:
+        """Return the models as they lie on this machine.
+
+        Raises:
+            BtAugmentError: as :meth:`ModelReference.find`.
+        """
+        return {
+            hop: reference.find(
+                catalog, *hop, quantization=self.recipe.quantization, device=self.device
+            )
+            for hop, reference in self.models.items()
+        }
+
+    def maker(
+        self,
+        models: Mapping[Hop, ResolvedModel],
+        *,
+        workers: int | None = None,
+        gpus: Sequence[int] | None = None,
+    ) -> UnitMaker:
+        """Load the models, and return what makes units with them.
+
+        Args:
+            models: one for each hop.
+            workers: batches translated at once on CPU; None is one per core.
+            gpus: numbers of the GPUs to use; None is all.
+
+        Raises:
+            BtAugmentError: a model cannot be loaded, or an optional filter's package is missing.
+        """
+        recipe = self.recipe
+        augmenters: list[Augmenter] = []
+        if recipe.routes:
+            translators = load_translators(
+                models, device=self.device, device_index=gpus, workers=workers
+            )
+            dual = DUAL in recipe.enabled
+            augmenters.append(
+                BackTranslator(recipe.routes, translators, recipe.decoding, dual_cross_entropy=dual)
+            )
+        if self.switches:
+            augmenters.append(
+                CodeSwitcher(self.switches, recipe.switching, recipe.decoding.candidates)
+            )
+        filters = build_filters(
+            recipe.enabled,
+            {name: setting.options for name, setting in recipe.filters.items()},
+            self.benchmark,
+        )
+        return UnitMaker(augmenters, filters, recipe.enabled)

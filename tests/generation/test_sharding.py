@@ -1,0 +1,341 @@
+"""Parts of a run made by jobs of their own, and joined."""
+
+import json
+import re
+import signal
+import time
+
+import filelock
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
+from bt_augment.generation.shards import Shard
+from bt_augment.generation.units import ScoredUnit
+
+ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
+
+# The command in a process where no model can be loaded.
+NO_MODELS = (
+    "from bt_augment.generation.unit_work import UnitWork\n"
+    "def refuse(*a, **k): raise ZeroDivisionError('models were loaded')\n"
+    "UnitWork.maker = refuse\n"
+    "from bt_augment.cli.main import main; main()"
+)
+
+
+def stored(run):
+    """Return the units that shards have stored, by number, with the time they were written."""
+    return {
+        int(path.name): path.stat().st_mtime_ns
+        for path in (run / ".work" / "scored").glob("[0-9]*")
+    }
+
+
+def wait_for(condition, process, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        if process.poll() is not None:
+            pytest.fail(f"ended with {process.returncode}: {process.stderr.read()}")
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def end(process):
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def test_shards_at_once_then_joined_give_the_bytes_of_one_run(
+    tmp_path, finished, data, command, arrow_bytes
+):
+    # Given three jobs in one folder at the same time
+    run = tmp_path / "run"
+    arguments = ["generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run]
+    jobs = [
+        command.start(*arguments, "--workers", 1, "--shard", f"{k}/3", "--json") for k in (1, 2, 3)
+    ]
+    done = [(job, *job.communicate(timeout=300)) for job in jobs]
+    for job, _, err in done:
+        assert job.returncode == 0, err
+    said = [json.loads(out) for _, out, _ in done]
+    assert [(s["shard"], s["units"]) for s in said] == [("1/3", 3), ("2/3", 3), ("3/3", 2)]
+    assert max(s["run_units_made"] for s in said) == 8
+    assert sorted(stored(run)) == list(range(8))
+    assert not list(run.glob("train/*")), "a shard judged and wrote"
+
+    # When the folder is looked at before they are joined
+    for name in ("verify", "inspect"):
+        looked = command(name, run)
+        assert looked.code == 2
+        assert "8 units made by shards, which are not joined yet" in looked.err
+
+    # Then joining needs no model, and the run is the one that a single process makes
+    joined = command(*arguments, "--json", program=NO_MODELS)
+    assert joined.code == 0, joined.err
+    assert arrow_bytes(run) == arrow_bytes(finished)
+    assert command("verify", run).code == 0
+    assert not (run / ".work").exists()
+    again = command(*arguments, "--shard", "1/3")
+    assert again.code == 0
+    assert "complete already" in again.out
+
+
+def test_a_killed_shard_goes_on_and_the_join_makes_what_is_missing(
+    tmp_path, calm, command, arrow_bytes
+):
+    run = tmp_path / "run"
+    source, _ = calm
+    arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 8, "--out", run]
+    process = command.start(*arguments, "--shard", "2/2", "--workers", 1)
+    try:
+        wait_for(lambda: stored(run), process)
+        process.send_signal(signal.SIGKILL)
+    finally:
+        end(process)
+    before = stored(run)
+    assert set(before) <= {1, 3, 5, 7}
+
+    resumed = command(*arguments, "--shard", "2/2", "--json")
+    assert resumed.code == 0, resumed.err
+    assert resumed.json["resumed_units"] == len(before)
+    after = stored(run)
+    assert sorted(after) == [1, 3, 5, 7]
+    assert {unit: after[unit] for unit in before} == before, "a stored unit was made again"
+
+    joined = command(*arguments, "--json")
+    assert joined.code == 0, joined.err
+    whole = tmp_path / "whole"
+    assert command("generate", source, *arguments[2:-1], whole).code == 0
+    assert arrow_bytes(run) == arrow_bytes(whole)
+
+
+def test_a_shard_is_made_by_one_process_and_joined_by_none_meanwhile(tmp_path, calm, command):
+    run = tmp_path / "run"
+    source, _ = calm
+    arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 8, "--out", run]
+    process = command.start(*arguments, "--shard", "1/2")
+    try:
+        wait_for((run / ".work" / "shard-1-of-2.lock").exists, process)
+        process.send_signal(signal.SIGSTOP)  # else it may be done before the others ask
+        same = command(*arguments, "--shard", "1/2")
+        joining = command(*arguments)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        end(process)
+    assert process.returncode == 0, err
+    assert same.code == joining.code == 2
+    assert "another process is making shard 1/2" in same.err
+    assert "shard-1-of-2 of this run is still being made" in joining.err
+    assert "Traceback" not in same.err + joining.err
+
+    differs = command(*arguments, "--shard", "2/2", "--candidates", 2)
+    assert differs.code == 2
+    assert re.search(r"decoding\.candidates was 1, is 2", differs.err)
+    assert sorted(stored(run)) == [0, 2, 4, 6]
+
+
+def test_a_shard_waits_for_the_one_that_reads_and_says_so(tmp_path, calm, command):
+    run = tmp_path / "run"
+    run.mkdir()
+    with filelock.FileLock(run / ".lock"):
+        process = command.start(
+            "generate", calm[0], "--route", "en:pt", "--unit-rows", 32, "--out", run,
+            "--shard", "1/2",
+        )  # fmt: skip
+        said = process.stderr.readline()
+        assert "waiting for another process" in said
+    try:
+        _, err = process.communicate(timeout=120)
+    finally:
+        end(process)
+    assert process.returncode == 0, err
+    assert sorted(stored(run)) == [0]
+
+
+def test_a_damaged_unit_is_named_and_made_anew_when_it_is_deleted(
+    tmp_path, calm, command, arrow_bytes
+):
+    run = tmp_path / "run"
+    source, undisturbed = calm
+    arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 16, "--out", run]
+    assert command(*arguments, "--shard", "1/1").code == 0
+    path = run / ".work" / "scored" / "00002"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    refused = command(*arguments)
+    assert refused.code == 2
+    assert "00002: was cut or changed" in refused.err
+    path.unlink()
+    assert command(*arguments).code == 0
+    assert arrow_bytes(run) == arrow_bytes(undisturbed)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/0", "a/b", "-1/2", "1/2/3", ""])
+def test_what_is_no_part_is_refused(text):
+    with pytest.raises(RecipeError, match="K/N with K from 1 to N"):
+        Shard.parse(text)
+
+
+def test_overwriting_is_not_for_shards(tmp_path, calm, command):
+    done = command(
+        "generate", calm[0], "--route", "en:pt", "--out", tmp_path / "run",
+        "--shard", "1/2", "--overwrite",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "--overwrite and --shard do not go together" in done.err
+
+
+@given(st.integers(1, 40), st.integers(0, 300))
+def test_the_parts_are_all_units_once(n, units):
+    parts = [list(Shard(k, n).units(units)) for k in range(1, n + 1)]
+    assert sorted(unit for part in parts for unit in part) == list(range(units))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.fixture(scope="module")
+def scored(english, tmp_path_factory):
+    """Return a unit made for real."""
+    from bt_augment.generation import Generation
+    from bt_augment.generation.preparation import prepare
+    from bt_augment.pairs.schema import batch_from_rows, native_schema
+    from bt_augment.recipe import load_recipe
+
+    recipe = load_recipe(None, {"routes": ["en:pt:en", "en:pt"]})
+    folder = tmp_path_factory.mktemp("scored")
+    prepared = prepare(Generation([str(_written(folder, english))], folder / "run", recipe))
+    maker = prepared.work.maker(prepared.models, workers=1)
+    rows = [{**row, "group_id": row["id"], "question_lang": "en", "passage_lang": "en"}
+            for row in english[:5]]  # fmt: skip
+    return maker.make(batch_from_rows(rows, native_schema()), 0)
+
+
+def _written(folder, rows):
+    path = folder / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows[:5]), encoding="utf-8")
+    return path
+
+
+def same(a: ScoredUnit, b: ScoredUnit) -> bool:
+    """Tell whether two scored units are the same to the last bit."""
+    arrays = [
+        (x[name], y[name])
+        for x, y in (
+            (a.scores, b.scores),
+            (a.native_scores, b.native_scores),
+            (vars(a.sketches), vars(b.sketches)),
+        )
+        for name in x.keys() | y.keys()
+    ]
+    return (
+        a.natives.equals(b.natives)
+        and a.made.equals(b.made)
+        and a.natives.schema == b.natives.schema
+        and a.made.schema == b.made.schema
+        and all(x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+                for x, y in arrays)
+        and (dict(a.not_applicable), a.tokens, a.seconds)
+        == (dict(b.not_applicable), b.tokens, b.seconds)
+    )  # fmt: skip
+
+
+def test_a_scored_unit_comes_back_from_bytes_as_it_was(scored):
+    assert scored.made.num_rows == 10
+    assert any(np.isnan(values).any() for values in scored.scores.values())
+    assert same(decode(encode(scored)), scored)
+
+
+def test_a_unit_of_no_made_rows_comes_back_too(scored):
+    from dataclasses import replace
+
+    from bt_augment.filtering.duplicates import sketch
+
+    none = replace(
+        scored,
+        made=scored.made.slice(0, 0),
+        scores={name: values[:0] for name, values in scored.scores.items()},
+        native_scores={"contamination.question": np.zeros(5, dtype=np.float32)},
+        sketches=sketch(scored.made.slice(0, 0)),
+    )
+    assert same(decode(encode(none)), none)
+
+
+def test_bytes_that_were_changed_are_refused_wherever(scored):
+    data = encode(scored)
+    for place in (0, 9, 40, len(data) // 2, len(data) - 1):
+        changed = bytearray(data)
+        changed[place] ^= 0x10
+        with pytest.raises(DamagedUnitError):
+            decode(bytes(changed))
+    for length in (0, 7, 31, 100, len(data) - 1):
+        with pytest.raises(DamagedUnitError):
+            decode(data[:length])
+
+
+def test_the_file_is_arrow_under_json_and_no_pickle(scored):
+    data = encode(scored)
+    length = int.from_bytes(data[8:12], "little")
+    header = json.loads(data[12 : 12 + length])
+    at, tables = 12 + length, []
+    for size in header["streams"]:
+        tables.append(pa.ipc.open_stream(data[at : at + size]).read_all())
+        at += size
+    assert at + 32 == len(data)
+    assert tables[1].column("id").to_pylist() == scored.made.column("id").to_pylist()
+
+
+def test_a_plain_run_may_be_taken_over_by_shards(
+    tmp_path, calm, make_run, arrow_bytes, environment
+):
+    from bt_augment.generation import Generation, generate, generate_shard, writing
+    from bt_augment.recipe import load_recipe
+
+    source, undisturbed = calm
+    run = tmp_path / "run"
+    recipe = load_recipe(None, {"routes": ["en:pt"], "output.unit_rows": 16})
+    request = Generation([str(source)], run, recipe, environment=environment, device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "judge_unit", _stop_at_second())
+        with pytest.raises(KeyboardInterrupt):
+            generate(request)
+    summary = generate_shard(request, Shard(1, 1))
+    assert (summary.units, summary.resumed, summary.run_made) == (4, 1, 4)
+    assert sorted(stored(run)) == [1, 2, 3]
+    generate(request)
+    assert arrow_bytes(run) == arrow_bytes(undisturbed)
+
+
+def _stop_at_second():
+    from bt_augment.generation.units import judge_unit
+
+    calls = []
+
+    def judge(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return judge_unit(*arguments)
+
+    return judge
+
+
+def test_a_folder_of_shards_of_another_recipe_is_refused(tmp_path, calm, environment):
+    from bt_augment.generation import Generation, generate_shard
+    from bt_augment.recipe import load_recipe
+
+    source, _ = calm
+
+    def request(route):
+        recipe = load_recipe(None, {"routes": [route], "output.unit_rows": 64})
+        return Generation([str(source)], tmp_path / "run", recipe, environment=environment)
+
+    generate_shard(request("en:pt"), Shard(1, 2))
+    with pytest.raises(RunFolderError, match=r"recipe\.routes was"):
+        generate_shard(request("en:pt:en"), Shard(2, 2))
