@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 
 def _numbered(words: str, start: int, step: int = 1) -> dict[str, int]:
@@ -25,6 +26,11 @@ class NumberWords:
     hints: dict[str, int]
     connector: str
     scales: dict[str, int]
+
+    @cached_property
+    def valued(self) -> frozenset[str]:
+        """Return all words that stand for a number."""
+        return frozenset((*self.cardinals, *self.hints, *self.scales))
 
 
 _EN = NumberWords(
@@ -87,6 +93,8 @@ def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]
     """Return the values spelled out by cardinal words, and those only hinted at."""
     values: list[int] = []
     hints: list[int] = []
+    if words.valued.isdisjoint(_TOKEN.findall(text.casefold())):  # most sentences
+        return values, hints
     total = current = -1  # -1: no number open
     end = -1
     last = 0

@@ -20,6 +20,9 @@ _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
 _LONE_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")  # a footnote mark, or an exponent
 _SIGNS = str.maketrans({"٫": ".", "٬": ",", "’": "'", "\u00a0": "\u202f", "\u2009": "\u202f"})
 
+# What stands for a digit or a sign of numbers and is not ASCII.
+_SPECIAL = re.compile(r"(?![0-9])\d|[⁰¹²³⁴-⁹₀-₉\u00bc-\u00be\u2150-\u215e\u2189٫٬’\u00a0\u2009]")
+
 _NUMBER = re.compile(r"\d+(?:[.,'\u202f]\d+)*")
 _NUMBER_SPACED = re.compile(r"(?<!\d)\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,'\u202f]\d+)*")
 _UNIT_POWER = re.compile(r"(?<=[a-zµ])[23](?!\d)")  # km2: a unit, not a number
@@ -104,7 +107,7 @@ def _fraction_in_digits(match: re.Match[str]) -> str:
 def read_numbers(text: str, lang: str) -> Numbers:
     """Return the numbers of ``text``, written in the language of BCP-47 tag ``lang``."""
     base = lang.split("-")[0]
-    if not text.isascii():
+    if not text.isascii() and _SPECIAL.search(text):
         text = _VULGAR_FRACTION.sub(_fraction_in_digits, text)
         text = text.translate(_digit_table()).translate(_SIGNS)
         text = _AFTER_LETTER.sub(lambda m: m.group().translate(_SUPERSCRIPTS), text)
@@ -121,11 +124,11 @@ def read_numbers(text: str, lang: str) -> Numbers:
         spans.append(match.span())
         if _MULTIPLIER.match(text, match.end()):
             scaled.add(value)
-    hints = Counter(str(_roman_value(m.group())) for m in _ROMAN.finditer(text))
+    hints = Counter([str(_roman_value(numeral)) for numeral in _ROMAN.findall(text)])
     written = values.copy()
     words = NUMBER_WORDS.get(base)
-    if base != "en":
-        english, _ = spelled_numbers(" ; ".join(_ENGLISH_TITLE.findall(text)), NUMBER_WORDS["en"])
+    if base != "en" and (titles := _ENGLISH_TITLE.findall(text)):
+        english, _ = spelled_numbers(" ; ".join(titles), NUMBER_WORDS["en"])
         hints.update(map(str, english))
     if words is not None:
         # "3 mil" and "2 hundred" belong to the digits before them
