@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= quickstart
 
-.PHONY: quickstart quickstart-train test test-slow lint browser clean
+.PHONY: quickstart quickstart-train test test-slow lint browser docs docs-serve clean
 
 $(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,10 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 # Torch comes only after the part that does without it.
 $(VENV)/learn.stamp: $(VENV)/base.stamp
 	$(PIP) -e '.[train,evaluate]'
+	touch $@
+
+$(VENV)/docs.stamp: $(VENV)/base.stamp
+	$(PIP) -e '.[docs]'
 	touch $@
 
 # Generate and look at it; then train on it and see whether it helped.
@@ -37,6 +41,13 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# The documentation site, into site/; a broken link or anchor is an error.
+docs: $(VENV)/docs.stamp
+	$(BIN)/python docs/build_site.py
+
+docs-serve: $(VENV)/docs.stamp
+	$(BIN)/python docs/build_site.py --serve
+
 browser:
 	.ci/chromium
 
@@ -47,4 +58,4 @@ test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
 
 clean:
-	rm -rf $(VENV) $(OUT) $(OUT)-experiment build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(OUT) $(OUT)-experiment build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -80,7 +80,14 @@ class OutputSection(BaseModel):
 
 
 class ScoreSetting(BaseModel):
-    """What a recipe may say of one score; what it leaves out stays as the score declares it."""
+    """What a recipe may say of one score; what it leaves out stays as the score declares it.
+
+    Attributes:
+        enabled: whether the score is computed and judged.
+        min: lower values are rejected, reason ``.low``; null is no such threshold.
+        max: higher values are rejected, reason ``.high``; null is no such threshold.
+        on_null: what becomes of a row whose score could not be computed, reason ``.null``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -9,41 +9,35 @@ with what this script makes.
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic_core import PydanticUndefined
-
-from bt_augment.cli.main import app
-from bt_augment.experiment.sections import (
-    ArmSection,
-    BaseModelSection,
-    BenchmarkSection,
-    ComparisonSection,
-    EvaluationSection,
-    RunSection,
-    Sections,
+import griffe
+from schema_tables import (
+    attribute_table,
+    experiment_keys,
+    recipe_keys,
+    score_keys,
+    training_keys,
 )
+
+import bt_augment
+from bt_augment.cli.main import app
 from bt_augment.filtering.base import MADE_METHODS, Score
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation import Generation, generate
 from bt_augment.generation.ingestion import Ingested
-from bt_augment.pairs.readers import InputSettings
 from bt_augment.pairs.readers.columns import ALIASES
-from bt_augment.recipe import OutputSection, TranslationSection, load_recipe, recipe_schema
+from bt_augment.recipe import load_recipe
 from bt_augment.shards.browsing import Example, browse
 from bt_augment.shards.manifest import UnitEntry
 from bt_augment.translation.families import FAMILIES
 from bt_augment.translation.segmentation import split_sentences
-from bt_augment.translation.translator import Decoding
 
 DOCS = Path(__file__).resolve().parent
 README = DOCS.parent / "README.md"
@@ -127,119 +121,14 @@ def _options(score: Score) -> str:
     return f" Options: {shown}." if shown else ""
 
 
-def recipe_keys() -> Iterator[str]:
-    """Yield every recipe key but those of the filters, with its default and range."""
-    schema = recipe_schema()
-    yield "| key | type and range | default | meaning |\n|---|---|---|---|"
-    yield from _section(schema, "input", InputSettings)
-    yield "| `routes` | list of routes | none | the routes; at least one for `generate` |"
-    yield from _section(schema, "translation", TranslationSection, skip=("decoding",))
-    yield from _section(schema, "translation.decoding", Decoding)
-    yield from _section(schema, "output", OutputSection)
-    yield "| `decontaminate.NAME` | folder | none | a benchmark that training must not hold |"
-
-
-def experiment_keys() -> Iterator[str]:
-    """Yield every key of an experiment's recipe, with its default."""
-    yield "| key | default | meaning |\n|---|---|---|"
-    for place, section in (
-        ("", Sections),
-        ("runs.NAME.", RunSection),
-        ("arms.NAME.", ArmSection),
-        ("base_models.NAME.", BaseModelSection),
-        ("evaluation.", EvaluationSection),
-        ("benchmarks.NAME.", BenchmarkSection),
-        ("comparison.", ComparisonSection),
-    ):
-        for key, meaning in attributes(section).items():
-            yield f"| `{place}{key}` | {_default(section, key)} | {_cell(meaning)} |"
-
-
-def _section(
-    schema: Mapping[str, Any], place: str, documented: type, skip: Sequence[str] = ()
-) -> Iterator[str]:
-    node: Mapping[str, Any] = schema
-    for key in place.split("."):
-        node = _resolved(schema, node["properties"][key])
-    meanings = attributes(documented)
-    for key, value in node["properties"].items():
-        if key not in skip:
-            default = _default(documented, key)
-            yield (f"| `{place}.{key}` | {_type(value)} | {default} | {_cell(meanings[key])} |")
-
-
-def _default(documented: type, key: str) -> str:
-    fields: Mapping[str, Any] = getattr(documented, "model_fields", {}) or {
-        f.name: f for f in dataclasses.fields(documented)
-    }
-    value = fields[key].default
-    if value in (None, [], {}, "", PydanticUndefined):
-        return "none"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    while reference := node.get("$ref") or next(iter(node.get("allOf", [])), {}).get("$ref"):
-        node = schema["$defs"][reference.rsplit("/", 1)[-1]]
-    return node
-
-
-def _type(node: Mapping[str, Any]) -> str:
-    options = [n for n in node.get("anyOf", [node]) if n.get("type") != "null"]
-    return " or ".join(_one_type(option) for option in options)
-
-
-def _one_type(node: Mapping[str, Any]) -> str:
-    if "enum" in node:
-        return " or ".join(f"`{value}`" for value in node["enum"])
-    name = {"array": "list of texts", "string": "text", "boolean": "true or false"}.get(
-        node["type"], node["type"]
-    )
-    bounds = [
-        f"{word} {node[key]:,g}"
-        for key, word in (
-            ("minimum", "from"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "to"),
-        )
-        if key in node
-    ]
-    return " ".join([name, *bounds])
-
-
-def attributes(documented: type) -> dict[str, str]:
-    """Return attribute → meaning from the ``Attributes:`` of a Google-style docstring."""
-    text = inspect.getdoc(documented) or ""
-    section = text.partition("Attributes:\n")[2]
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if match := re.match(r"    (\w+): (.*)", line):
-            name = match[1]
-            found[name] = match[2]
-        elif line.startswith("        ") and name:
-            found[name] += f" {line.strip()}"
-    return found
-
-
-def _cell(text: str) -> str:
-    return text.replace("``", "`").replace("|", "\\|").rstrip(".")
-
-
-def _attribute_table(documented: type, place: str) -> Iterator[str]:
-    yield "| field | meaning |\n|---|---|"
-    for name, meaning in attributes(documented).items():
-        yield f"| `{place}{name}` | {_cell(meaning)} |"
-
-
 def manifest_units() -> Iterator[str]:
     """Yield the fields of a unit in the manifest."""
-    return _attribute_table(UnitEntry, "units[].")
+    return attribute_table(UnitEntry, "units[].")
 
 
 def manifest_ingested() -> Iterator[str]:
     """Yield the fields of what was read."""
-    return _attribute_table(Ingested, "ingested.")
+    return attribute_table(Ingested, "ingested.")
 
 
 def columns() -> Iterator[str]:
@@ -273,6 +162,16 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
             found = command.get_command(context, inner)
             if found is not None:
                 yield from _help(found, inner, context)
+
+
+def public_names() -> Iterator[str]:
+    """Yield the names that are imported from the package, with their first sentence."""
+    package = griffe.load("bt_augment", search_paths=[DOCS.parent], resolve_aliases=True)
+    yield "| name | what it is |\n|---|---|"
+    for name in bt_augment.__all__:
+        docstring = package[name].docstring
+        first = "" if docstring is None else docstring.value.partition("\n\n")[0]
+        yield f"| `{name}` | {' '.join(first.split()).replace('``', '`')} |"
 
 
 def readme_example() -> Iterator[str]:
@@ -324,12 +223,15 @@ def _sentence(text: str, tag: str, number: int | None) -> str:
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "scores": scores,
     "recipe-keys": recipe_keys,
+    "score-keys": score_keys,
     "experiment-keys": experiment_keys,
+    "training-keys": training_keys,
     "manifest-units": manifest_units,
     "manifest-ingested": manifest_ingested,
     "columns": columns,
     "families": families,
     "commands": commands,
+    "public-names": public_names,
     "readme-example": readme_example,
 }
 

@@ -28,7 +28,7 @@ from bt_augment.training.settings import TrainingSettings
 
 _EXAMPLE = "data.squadshifts=PATH or profile=small"
 # The experiment decides these: arms, alphas, seeds and base models are what it varies.
-_DECIDED = (
+DECIDED = (
     "base_model", "methods", "languages", "alpha", "augmented_share", "seed", "device", "report_to"
 )  # fmt: skip
 
@@ -238,7 +238,7 @@ class _Resolver:
     def _training(self, name: str, part: BaseModelSection) -> TrainingSettings:
         content = merged(self._sections.training, part.training)
         where = self._where.under("training").beside("base_models", name, "training")
-        allowed = [f.name for f in fields(TrainingSettings) if f.name not in _DECIDED]
+        allowed = [f.name for f in fields(TrainingSettings) if f.name not in DECIDED]
         for key in content:
             if key not in allowed:
                 raise RecipeError(where.unknown((key,), allowed))

@@ -156,10 +156,18 @@ class Sections(BaseModel):
         description: what it asks, in a sentence.
         device: `auto`, `cpu` or `cuda`.
         keep_models: keep the weights of trained models; else only until they are evaluated.
-        alphas: probabilities of a monolingual step.
-        seeds: of the trainings.
         data: name → file, folder, hub name or a list of them; `--set data.NAME=PATH`.
         data_from: name → where a user gets it; shown where it is missing.
+        generation: keys of a recipe of `generate`, for all runs.
+        runs: name → where training rows come from; at least one.
+        arms: name → a choice of training rows; at least one.
+        alphas: probabilities of a monolingual step.
+        seeds: of the trainings.
+        base_models: name → an encoder that training starts from; at least one.
+        training: how encoders are trained.
+        evaluation: how encoders are run for evaluation.
+        benchmarks: name → what encoders are judged by; at least one.
+        comparison: what is compared with what.
         profile: the one of `profiles` that is laid over the file.
         profiles: name → keys that differ.
     """

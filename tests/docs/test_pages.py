@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -16,7 +17,11 @@ import pyarrow as pa
 import pytest
 
 from bt_augment.cli.main import app
+from bt_augment.experiment.loading import DECIDED
+from bt_augment.experiment.sections import Sections
 from bt_augment.pairs.schema import row_schema
+from bt_augment.recipe import recipe_schema
+from bt_augment.training.settings import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -35,7 +40,13 @@ _NEEDS_RUN = "readme-example"  # translations differ between kinds of CPU, so no
 
 
 @pytest.fixture(scope="module")
-def generator() -> ModuleType:
+def generator() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DOCS))  # where its own modules are, as when it is run
+        yield loaded()
+
+
+def loaded() -> ModuleType:
     spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -98,7 +109,7 @@ def test_the_row_page_lists_the_schema() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| (.*?) \|", (DOCS / "row.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    documented = {name: kind.removesuffix(", may be null") for name, kind in rows}
+    documented = {name: kind.removesuffix(", may be null").strip("`") for name, kind in rows}
     schema = row_schema(["family.score"])
     kinds = {f.name: str(f.type).replace("element: ", "") for f in schema}
     kinds = {name: kind.replace("list<item: ", "list<") for name, kind in kinds.items()}
@@ -123,6 +134,39 @@ def test_every_quarantine_cause_on_the_page_is_in_the_readers() -> None:
     }
     assert len(causes) > 10
     assert {c for c in causes if f'"{c}"' not in sources} <= fields
+
+
+def leaves(schema: dict, node: dict, place: str = "") -> Iterator[str]:
+    """Yield the dotted key of every setting that a JSON schema knows."""
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    for key, value in node.get("properties", {}).items():
+        inner = list(leaves(schema, value, f"{place}{key}."))
+        free = value.get("additionalProperties")
+        if isinstance(free, dict) and "$ref" in free:
+            inner = list(leaves(schema, free, f"{place}{key}.NAME."))
+        yield from inner or [f"{place}{key}"]
+
+
+@pytest.mark.parametrize(
+    ("page", "schema"),
+    [("recipes.md", recipe_schema()), ("experiments.md", Sections.model_json_schema())],
+    ids=lambda value: value if isinstance(value, str) else "schema",
+)
+def test_every_key_of_a_recipe_is_on_its_page(page: str, schema: dict) -> None:
+    # Given the keys of the typed recipe, and those of the page's tables
+    text = (DOCS / page).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE)
+    keys = {key.removesuffix(".NAME") for key in rows}
+
+    # Then none is missing; filters have a page of their own
+    assert set(leaves(schema, schema)) - {"filters"} <= keys
+
+
+def test_every_setting_of_a_training_is_documented() -> None:
+    text = (DOCS / "experiments.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `training\.(\w+)` \|", text, re.MULTILINE))
+    assert documented == {f.name for f in dataclasses.fields(TrainingSettings)} - set(DECIDED)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -165,6 +209,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     squad = json.loads((ROOT / "data" / "en" / "qa.json").read_text(encoding="utf-8"))
     squad["data"] = squad["data"][: PAIRS // 4]
     (folder / "squad.json").write_text(json.dumps(squad), encoding="utf-8")
+    shutil.copytree(ROOT / "data" / "parallel", folder / "data" / "parallel")
+    (folder / "data" / "en").mkdir()
+    shutil.copy(folder / "squad.json", folder / "data" / "en" / "qa.json")
     (folder / "pairs.csv").write_text(
         "question,passage\n"
         + "".join(f'"{r["question"]}","{str(r["passage"]).replace(chr(34), "")}"\n' for r in rows),
