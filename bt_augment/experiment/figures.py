@@ -1,25 +1,25 @@
-"""Figures of an experiment: for each base model, language pairs and the trade-off by alpha."""
+"""What of an experiment is looked at: figures, and a page for each benchmark and base model."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from bt_augment.evaluation import Arm
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row
-from bt_augment.reporting import write_figures
+from bt_augment.reporting import write_figures, write_results_report
 
 
 def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]:
-    """Draw the main measure of every benchmark and base model, if asked and matplotlib is there.
+    """Draw the main measure of every benchmark and base model, if asked and the extra is there.
 
     Args:
         rows: of the experiment.
         experiment: names the measure and the baseline.
-        folder: gets a folder for each benchmark and base model.
+        folder: gets ``figures/`` with a folder for each benchmark and base model, and a page.
 
     Returns:
         What was left out, and why.
@@ -30,17 +30,31 @@ def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]
     """
     if not experiment.comparison.figures:
         return []
-    if find_spec("matplotlib") is None:
-        return ["figures: matplotlib is not installed; pip install 'bt-augment[report]'"]
-    main, baseline = experiment.comparison.metrics[0], experiment.comparison.baseline
+    missing = [package for package in ("matplotlib", "jinja2") if find_spec(package) is None]
+    if missing:
+        return [
+            f"figures and pages: not installed: {', '.join(missing)}; "
+            "pip install 'bt-augment[report]'"
+        ]
+    main = experiment.comparison.metrics[0]
+    for name, arms in _compared(rows, experiment):
+        write_figures(arms, main, folder / "figures" / name)
+        write_results_report(arms, folder / f"{name}.html", metric=main)
+    return []
+
+
+def _compared(rows: Sequence[Row], experiment: Experiment) -> Iterator[tuple[str, list[Arm]]]:
+    """Yield a name and the trained arms for each benchmark and base model."""
     for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
         chosen = [r for r in rows if (r.judge, r.base) == (judge, base) and r.alpha is not None]
-        chosen.sort(key=lambda row: row.arm != baseline)  # gains are over the first
+        # Gains are over the first.
+        chosen.sort(key=lambda row: row.arm != experiment.comparison.baseline)
         alphas = Counter(row.arm for row in chosen)
-        arms = [
-            # Arms called NAME@ALPHA are points of one curve.
-            Arm(f"{row.arm}@{row.alpha:g}" if alphas[row.arm] > 1 else row.arm, row.results)
-            for row in chosen
-        ]
-        write_figures(arms, main, folder / f"{judge}-{base}".replace("/", "-"))
-    return []
+        yield (
+            f"{judge}-{base}".replace("/", "-"),
+            [
+                # Arms called NAME@ALPHA are points of one curve.
+                Arm(f"{row.arm}@{row.alpha:g}" if alphas[row.arm] > 1 else row.arm, row.results)
+                for row in chosen
+            ],
+        )

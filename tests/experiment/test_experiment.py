@@ -156,6 +156,9 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
         "heat-map-all-0.5-gain", "heat-map-all-1", "heat-map-all-1-gain",
     }  # fmt: skip
     assert "raw over native" in (folder / "heat-map-raw-gain.svg").read_text(encoding="utf-8")
+    page = (done / "results" / "parallel-static.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "all@0.5 over native" in page
 
 
 def test_a_second_run_does_nothing(load, done, environment):
