@@ -72,15 +72,11 @@ def build(work: Path, site: Path, docs: Path = DOCS) -> None:
 def stage(work: Path, docs: Path = DOCS) -> None:
     """Put the configuration and all pages where Zensical looks for them."""
     places = pages(docs)
-    (work / "docs").mkdir(parents=True, exist_ok=True)
-    shutil.copy(docs / CONFIG, work / CONFIG)
-    if (docs / "assets").exists():
-        shutil.copytree(docs / "assets", work / "docs" / "assets", dirs_exist_ok=True)
+    _write(work / CONFIG, (docs / CONFIG).read_bytes())
+    for asset in (docs / "assets").glob("*"):
+        _write(work / "docs" / "assets" / asset.name, asset.read_bytes())
     for source, name in places.items():
-        text = fitted(source, places | HOME)
-        target = work / "docs" / name
-        if _differs(target, text):
-            target.write_text(text, encoding="utf-8")
+        _write(work / "docs" / name, fitted(source, places | HOME).encode())
 
 
 def pages(docs: Path = DOCS) -> dict[Path, str]:
@@ -110,8 +106,11 @@ def fitted(source: Path, places: Mapping[Path, str]) -> str:
     return "".join(parts)
 
 
-def _differs(path: Path, text: str) -> bool:
-    return not path.exists() or path.read_text(encoding="utf-8") != text
+def _write(path: Path, content: bytes) -> None:
+    """Write a file, unless it is so already: the preview builds anew when one is touched."""
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def _serve() -> None:
