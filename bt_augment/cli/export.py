@@ -8,19 +8,20 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 
 # Written out, as the package that knows them is imported only when the command runs.
 _FORMATS = ("sentence-transformers", "tevatron", "flagembedding", "beir", "squad")
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), required=True, help="For which tool."
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     required=True,
     help="The folder to write.",
 )
@@ -40,7 +41,7 @@ _FORMATS = ("sentence-transformers", "tevatron", "flagembedding", "beir", "squad
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export in --out.")
 @common_options
 def command(
-    run: Path,
+    run: Path | str,
     form: str,
     out: Path,
     negatives: int | None,
@@ -53,9 +54,10 @@ def command(
     """Write the accepted pairs of run DIR for another training tool."""
     from bt_augment.pairs.schema import METHODS
     from bt_augment.shards.exporting import export
+    from bt_augment.shards.store import TRAIN
 
     done = export(
-        run,
+        at_hand(run, [TRAIN]),
         out,
         form,
         negatives=negatives,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
+from bt_augment.errors import RunFolderError
 
 
 @click.command("filter")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderOrUrl(),
     required=True,
-    help="The new run folder.",
+    metavar="DIR|URL",
+    help="The new run folder: a folder, or s3://BUCKET/PATH or gs://BUCKET/PATH.",
 )
 @click.option(
     "--recipe",
@@ -28,8 +32,8 @@ from bt_augment.cli.summary import print_summary, summary_json
 @click.option("--overwrite", is_flag=True, help="Remove what another run left in --out.")
 @common_options
 def command(
-    run: Path,
-    out: Path,
+    run: Path | str,
+    out: Path | str,
     recipe_file: Path | None,
     assignments: tuple[str, ...],
     overwrite: bool,
@@ -43,9 +47,19 @@ def command(
     from bt_augment.generation import refilter
     from bt_augment.generation.refiltering import stored_recipe
 
-    recipe = stored_recipe(run, recipe_file, assignments)
+    if run == out:
+        raise RunFolderError(f"{out}: is the run itself; choose another --out")
+    source = at_hand(run)
+    recipe = stored_recipe(source, recipe_file, assignments)
     with progress_for(quiet=quiet) as progress:
-        summary = refilter(run, out, recipe, overwrite=overwrite, progress=progress)
+        summary = refilter(
+            source,
+            out,
+            recipe,
+            overwrite=overwrite,
+            progress=progress,
+            environment=os.environ,
+        )
     if as_json:
         print_json(summary_json(summary))
     elif not quiet:

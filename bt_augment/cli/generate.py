@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.places import FolderOrUrl
 from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
 from bt_augment.errors import RecipeError
 
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderOrUrl(),
     required=True,
-    help="The run folder to write.",
+    metavar="DIR|URL",
+    help="The run folder to write: a folder, or s3://BUCKET/PATH or gs://BUCKET/PATH.",
 )
 @click.option(
     "--format",
@@ -125,7 +127,7 @@ def command(
     routes: tuple[str, ...],
     lexicons: tuple[str, ...],
     ratio: float | None,
-    out: Path,
+    out: Path | str,
     format_: str | None,
     lang: str | None,
     models: tuple[str, ...],

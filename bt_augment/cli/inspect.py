@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_totals
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _pattern(
 
 
 @click.command("inspect")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
     "-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs to show."
 )
@@ -71,7 +72,7 @@ def _pattern(
 )
 @common_options
 def command(
-    run: Path,
+    run: Path | str,
     count: int,
     page: int,
     rejected: bool,
@@ -92,8 +93,9 @@ def command(
 
     if sample and page > 1:
         raise click.UsageError("--sample has no pages; draw another sample with --seed")
+    folder = at_hand(run)
     examples = browse(
-        run,
+        folder,
         sample or count,
         skip=(page - 1) * count,
         rejected=rejected,
@@ -116,7 +118,7 @@ def command(
             click.echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
         click.echo()
-        print_totals(run, read_manifest(run).totals)
+        print_totals(run, read_manifest(folder).totals)
 
 
 def _print(views: list[PairView], paged: bool | None) -> None:

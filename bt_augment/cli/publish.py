@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 
 
 @click.command("publish")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.argument("repo", metavar="NAMESPACE/NAME")
 @click.option(
     "--private", is_flag=True, help="Make a new repository private; refuse an existing public one."
@@ -22,7 +23,7 @@ from bt_augment.cli.common import common_options, print_json
 @click.option(
     "--dry-run",
     "dry",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     metavar="DIR",
     help="Write exactly what would be uploaded into this folder instead; needs no token.",
 )
@@ -43,7 +44,7 @@ from bt_augment.cli.common import common_options, print_json
 @click.option("--message", metavar="TEXT", help="First line of the commit.")
 @common_options
 def command(
-    run: Path,
+    run: Path | str,
     repo: str,
     private: bool,
     revision: str | None,
@@ -64,12 +65,12 @@ def command(
 
     terms = Terms(repo, revision, license_id, _pairs(source_licenses))
     if dry is not None:
-        contents = dry_run(run, terms, dry, overwrite=overwrite)
+        contents = dry_run(at_hand(run), terms, dry, overwrite=overwrite)
         told: dict[str, Any] = {"out": str(dry)}
     else:
         _tune_client(progress=not quiet and not as_json and sys.stderr.isatty())
         try:
-            contents, done = publish(run, terms, private=private, message=message)
+            contents, done = publish(at_hand(run), terms, private=private, message=message)
         except KeyboardInterrupt as stop:
             raise click.Abort(
                 "what was uploaded is kept; run the same command again to go on"

@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import at_hand
+from bt_augment.shards.remote.urls import is_url, place
 
 
 @click.command("report")
-@click.argument("sources", nargs=-1, required=True, metavar="DIR|RESULTS...")
+@click.argument("sources", nargs=-1, required=True, metavar="DIR|URL|RESULTS...")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -44,14 +46,20 @@ def command(
 ) -> None:
     """Write one HTML file to look at a run, or at results of evaluate; it opens offline.
 
-    DIR is a finished run. RESULTS is a results file of evaluate, or NAME=FILE,FILE,... for the
-    seeds of one arm; the others are compared with the first.
+    DIR or URL is a finished run. RESULTS is a results file of evaluate, or NAME=FILE,FILE,... for
+    the seeds of one arm; the others are compared with the first.
     """
     from bt_augment.reporting import write_report
 
-    written = write_report(sources, out, examples=examples, metric=metric, seed=seed)
+    written = write_report(
+        [_at_hand(source) for source in sources], out, examples=examples, metric=metric, seed=seed
+    )
     if as_json:
         print_json({**asdict(written), "out": str(out)})
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in written.counts.items())
         click.echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
+
+
+def _at_hand(source: str) -> str:
+    return str(at_hand(place(source))) if is_url(source) else source

@@ -18,6 +18,7 @@ from bt_augment.cli.common import (
     set_option,
     silence_libraries,
 )
+from bt_augment.cli.places import LocalFolder
 from bt_augment.experiment.alphas import said
 from bt_augment.experiment.runner import DONE, STATES, Left, Progress
 
@@ -33,7 +34,7 @@ _MINUTE = 60
 @click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False), metavar="RECIPE.yaml")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     help="Folder of the experiment. Default: experiments/NAME, or NAME-PROFILE.",
 )
 @set_option

@@ -41,7 +41,7 @@ def print_summary(summary: Summary) -> None:
     print_totals(summary.out, summary.totals)
 
 
-def print_totals(out: Path, totals: Totals) -> None:
+def print_totals(out: Path | str, totals: Totals) -> None:
     """Print the counts of a run, the commonest reject reasons, and how to open the folder."""
     made = max(1, totals.candidates)
     click.echo(

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_augment.cli.common import common_options, print_json, progress_for, silence_libraries
+from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 
 if TYPE_CHECKING:
     from bt_augment.training.trainer import Trained
 
 
 @click.command("train")
-@click.argument(
-    "runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR...",
-)  # fmt: skip
+@click.argument("runs", nargs=-1, required=True, type=FolderOrUrl(), metavar="DIR|URL...")
 @click.option(
     "--base-model",
     required=True,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     required=True,
     help="The model folder to write.",
 )
@@ -169,7 +167,7 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Remove the training that --out holds.")
 @common_options
 def command(
-    runs: tuple[Path, ...],
+    runs: tuple[Path | str, ...],
     out: Path,
     augmented_share: str,
     methods: str | None,
@@ -184,6 +182,7 @@ def command(
 
     Interrupted, it goes on where it stopped when the same command is run with --resume.
     """
+    from bt_augment.shards.store import TRAIN
     from bt_augment.training.ranks import is_main
     from bt_augment.training.settings import TrainingSettings
     from bt_augment.training.trainer import train
@@ -198,7 +197,12 @@ def command(
     with progress_for(quiet=quiet) as progress:
         try:
             trained = train(
-                runs, out, settings, resume=resume, overwrite=overwrite, progress=progress
+                [at_hand(run, [TRAIN]) for run in runs],
+                out,
+                settings,
+                resume=resume,
+                overwrite=overwrite,
+                progress=progress,
             )
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(

@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.errors import RunFolderError
 
 
 @click.command("verify")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @common_options
-def command(run: Path, quiet: bool, as_json: bool) -> None:
+def command(run: Path | str, quiet: bool, as_json: bool) -> None:
     """Check that run DIR is whole: every file as it was written, every count adding up."""
     from bt_augment.shards.verification import verify
 
-    result = verify(run)
+    result = verify(at_hand(run, anew=True))
     if as_json:
         print_json(
             {

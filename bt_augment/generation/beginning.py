@@ -6,6 +6,7 @@ from bt_augment.errors import InputError
 from bt_augment.generation.ingestion import Ingested, ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
+from bt_augment.generation.rejoining import rejoin
 from bt_augment.generation.request import Generation
 from bt_augment.shards.run_folder import RunFolder
 
@@ -27,6 +28,7 @@ def begin(
     Raises:
         RunFolderError: the folder holds something else.
         InputError: the input cannot be used, or a route applies to none of it.
+        StorageError: the disk or the store refused.
     """
     folder.begin(prepared.identity, overwrite=request.overwrite)
     if folder.finished:
@@ -35,10 +37,16 @@ def begin(
     recipe = request.recipe
     try:
         ingested = ingest(
-            folder, request.inputs, prepared.settings, recipe.output.unit_rows, progress
+            folder,
+            request.inputs,
+            prepared.settings,
+            recipe.output.unit_rows,
+            progress,
+            prepared.copies,
         )
         check_routes((*recipe.routes, *prepared.work.switches), ingested)
     except InputError:
         folder.abandon()  # else the mended input would be refused as another run's
         raise
+    rejoin(folder, [*map(str, recipe.routes), *map(str, prepared.work.switches)])
     return ingested

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +52,7 @@ def ingest(
     settings: InputSettings,
     unit_rows: int,
     progress: Progress,
+    copies: Mapping[str, Path] | None = None,
 ) -> Ingested:
     """Read the inputs into unit files beneath the run's work folder; done once per run.
 
@@ -64,6 +65,7 @@ def ingest(
         settings: how they are read.
         unit_rows: rows of a unit.
         progress: told of each unit.
+        copies: input → its copy on this machine, for those that are elsewhere.
 
     Raises:
         InputError: an input cannot be used at all.
@@ -82,7 +84,7 @@ def ingest(
         DuplicateIndex(duplicates_path(folder)) as index,
         temporary.open("wb") as lost,
     ):
-        records = _records(inputs, settings, tally, lost)
+        records = _records(inputs, settings, copies, tally, lost)
         while rows := list(islice(records, unit_rows)):
             languages.update(r.passage_lang for r in rows if r.question_lang == r.passage_lang)
             batch = batch_from_rows((record.as_row() for record in rows), native_schema())
@@ -122,9 +124,13 @@ def duplicates_path(folder: RunFolder) -> Path:
 
 
 def _records(
-    inputs: Sequence[str], settings: InputSettings, tally: Tally, lost: BinaryIO
+    inputs: Sequence[str],
+    settings: InputSettings,
+    copies: Mapping[str, Path] | None,
+    tally: Tally,
+    lost: BinaryIO,
 ) -> Iterator[Record]:
-    for item in read(inputs, settings):
+    for item in read(inputs, settings, copies):
         tally.add(item)
         if isinstance(item, Record):
             yield item

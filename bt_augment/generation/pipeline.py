@@ -13,7 +13,6 @@ from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shards import refuse_working_shards
 from bt_augment.generation.writing import finish_run, finished_summary, write_units
-from bt_augment.shards.run_folder import RunFolder
 
 
 def generate(request: Generation, progress: Progress | None = None) -> Summary:
@@ -28,7 +27,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     told = progress or Silent()
     settle_memory()
     prepared = prepare(request)
-    folder = RunFolder(request.out)
+    folder = prepared.folder
     with folder.claimed():
         refuse_working_shards(folder)
         ingested = begin(request, folder, prepared, told)
@@ -48,4 +47,4 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         ):
             write_units(folder, journal, scored_units, request.recipe, ingested.units, told)
         totals = finish_run(folder, journal, ingested)
-        return Summary(folder.path, totals, ingested, resumed, ingested.units)
+        return Summary(folder.out, totals, ingested, resumed, ingested.units)

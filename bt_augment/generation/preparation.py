@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from bt_augment.augmentation.code_switching import Switch, switches
@@ -17,6 +18,8 @@ from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
+from bt_augment.shards.remote.fetched_inputs import fetched_inputs
+from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.translation.devices import Device
 from bt_augment.translation.lexicon import Lexicon, languages_of
@@ -33,12 +36,16 @@ class Prepared:
     """A generation whose models are found.
 
     Attributes:
+        folder: where the run is made.
+        copies: input → its copy on this machine, for those that are elsewhere.
         settings: how the input is read.
         models: of this machine, one for each hop.
         work: how units are made.
         identity: what decides the bytes of the run; ``run.json`` holds it.
     """
 
+    folder: RunFolder
+    copies: Mapping[str, Path]
     settings: InputSettings
     models: Mapping[Hop, ResolvedModel]
     work: UnitWork
@@ -61,21 +68,23 @@ def prepare(request: Generation) -> Prepared:
     kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
     if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
+    cache = cache_folder(request.environment)
+    folder = open_run_folder(request.out, cache)
+    copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
     models = _resolve_models(request, device)
     settings = input_settings(recipe)
-    identity = _identity(request, settings, models, kinds, device)
+    identity = _identity(request, settings, copies, models, kinds, device)
     if device == "cuda":
-        identity[_BATCH_TOKENS] = _batch_tokens(request)
+        identity[_BATCH_TOKENS] = _batch_tokens(request, folder)
         decoding = replace(recipe.decoding, batch_tokens=identity[_BATCH_TOKENS])
         recipe = replace(recipe, decoding=decoding)
     benchmark = (
         BenchmarkText.from_folders(dict(recipe.decontaminate)) if recipe.decontaminate else None
     )
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
-    return Prepared(
-        settings, models, UnitWork(recipe, references, kinds, benchmark, device), identity
-    )
+    work = UnitWork(recipe, references, kinds, benchmark, device)
+    return Prepared(folder, copies, settings, models, work, identity)
 
 
 def input_settings(recipe: Recipe) -> InputSettings:
@@ -136,6 +145,7 @@ def _resolve_models(
 def _identity(
     request: Generation,
     settings: InputSettings,
+    copies: Mapping[str, Path],
     models: Mapping[Hop, ResolvedModel],
     kinds: Sequence[Switch],
     device: Device,
@@ -143,7 +153,7 @@ def _identity(
     return {
         "recipe": request.recipe.resolved(),
         "device": device,
-        "inputs": fingerprint(request.inputs, settings),
+        "inputs": fingerprint(request.inputs, settings, copies),
         "models": {
             f"{source}:{target}": {
                 "name": model.name,
@@ -158,7 +168,7 @@ def _identity(
     }
 
 
-def _batch_tokens(request: Generation) -> int:
+def _batch_tokens(request: Generation, folder: RunFolder) -> int:
     """Return the tokens of a batch on a GPU: as the recipe says, as the run began, or by memory.
 
     Translations depend a little on their batch, so a run keeps the size it began with.
@@ -166,7 +176,7 @@ def _batch_tokens(request: Generation) -> int:
     asked = request.recipe.decoding.batch_tokens
     if asked is not None:
         return asked
-    known = None if request.overwrite else RunFolder(request.out).identity()
+    known = None if request.overwrite else folder.identity()
     if known is not None and isinstance(known.get(_BATCH_TOKENS), int):
         return int(known[_BATCH_TOKENS])
     return request.engine.gpu_batch_tokens(request.device)

@@ -19,12 +19,13 @@ from bt_augment.filtering.registry import score_names
 from bt_augment.generation.ingestion import Ingested
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
-from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, split_rows
+from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.card import write_card
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest, total, write_manifest
+from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
 from bt_augment.shards.store import (
     REJECTED,
@@ -36,15 +37,17 @@ from bt_augment.shards.store import (
     write_shard,
 )
 from bt_augment.shards.verification import check_shard
+from bt_augment.translation.models import cache_folder
 
 
 def refilter(
     source: Path,
-    out: Path,
+    out: Path | str,
     recipe: Recipe,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Summary:
     """Write a new run folder with the verdicts of other thresholds.
 
@@ -52,22 +55,23 @@ def refilter(
 
     Args:
         source: a finished run folder; it is not changed.
-        out: the new run folder.
+        out: the new run folder, or its URL on an object store.
         recipe: its ``filters`` section decides.
         overwrite: remove what another run left in ``out``.
         progress: told of each unit.
+        environment: where the cache is looked up; see :class:`Generation`.
 
     Raises:
         RunFolderError: ``source`` is damaged, or ``out`` holds something else.
         RecipeError: a score is enabled that the run did not compute.
     """
     told = progress or Silent()
-    if out.resolve() == source.resolve():
+    if isinstance(out, Path) and out.resolve() == source.resolve():
         raise RunFolderError(f"{out}: is the run itself; choose another --out")
     manifest = read_manifest(source)
     run = read_run(source)
     _check_computed(run, recipe)
-    folder = RunFolder(out)
+    folder = open_run_folder(out, cache_folder(environment or {}))
     identity = {
         **run,
         "recipe": {**run["recipe"], "filters": recipe.resolved()["filters"]},
@@ -76,16 +80,23 @@ def refilter(
     with folder.claimed():
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
-        if not folder.finished:
-            with storage_errors(out):
+        if folder.finished:
+            result = read_manifest(folder.path)
+            folder.discard_work()
+        else:
+            with storage_errors(folder.path):
                 if (source / QUARANTINE).is_file():
-                    shutil.copyfile(source / QUARANTINE, out / QUARANTINE)
+                    shutil.copyfile(source / QUARANTINE, folder.path / QUARANTINE)
             routes = [*map(str, recipe.routes), *run.get("switches", ())]
             _judge_units(source, folder, manifest, recipe, routes, told)
-            folder.discard_work()
-        result = read_manifest(out)
+            result = read_manifest(folder.path)
+            folder.seal()
     return Summary(
-        out, result.totals, Ingested.model_validate(result.ingested), 0, len(result.units)
+        folder.out,
+        result.totals,
+        Ingested.model_validate(result.ingested),
+        0,
+        len(result.units),
     )
 
 
@@ -129,6 +140,8 @@ def _judge_units(
     routes: Sequence[str],
     progress: Progress,
 ) -> None:
+    for _ in folder.rejoined(rows=False):
+        pass  # entered, which is all that deciding needs
     journal = folder.journal()
     units = len(manifest.units)
     done = sum(unit.rows for unit in journal.units)
@@ -189,7 +202,7 @@ def _judge(
     natives = rows.filter(is_native)
     made = rows.filter(pc.invert(is_native))
     position = {name: i for i, name in enumerate(_source_order(train, rejected))}
-    made = made.take(pa.array(_order(made, position, routes), type=pa.int64()))
+    made = made.take(pa.array(made_order(made, position, routes), type=pa.int64()))
     struct = made.column("scores")
     scores = {
         name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
@@ -216,22 +229,3 @@ def _source_order(*splits: pa.RecordBatch) -> list[str]:
             for before, after in pairwise(sources):
                 sorter.add(after, before)
     return list(sorter.static_order())
-
-
-def _order(made: pa.RecordBatch, position: Mapping[str, int], routes: Sequence[str]) -> list[int]:
-    """Return the order in which the rows were made: by source, route and candidate."""
-    place = {route: i for i, route in enumerate(routes)}
-    keys = [
-        (
-            position[source],
-            place.get(":".join(tags), len(place)),
-            int(name.rsplit("/", 1)[-1]),
-        )
-        for source, tags, name in zip(
-            made.column("source_id").to_pylist(),
-            made.column("route").to_pylist(),
-            made.column("id").to_pylist(),
-            strict=True,
-        )
-    ]
-    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -19,20 +19,21 @@ class Generation:
     """What to generate, and where.
 
     Attributes:
-        inputs: files, folders or hub names.
-        out: the run folder.
+        inputs: files, folders, hub names, or URLs of files on an object store.
+        out: the run folder, or its URL on an object store.
         recipe: everything that decides what is made.
         workers: batches translated at once on CPU, on Ray by each actor; None is one per core,
             on Ray up to 4. Makes no difference to the result.
         device: ``auto``, ``cpu``, ``cuda`` (all GPUs) or some of them, as ``cuda:0,1``.
         overwrite: remove what another run left in ``out``.
-        environment: where the model cache is looked up (``BT_AUGMENT_CACHE``).
+        environment: where the cache is looked up (``BT_AUGMENT_CACHE``): of models, and of what is
+            on object stores.
         engine: where units are made: :class:`LocalThreads` or :class:`RayCluster`. Makes no
             difference to the result.
     """
 
     inputs: Sequence[str]
-    out: Path
+    out: Path | str
     recipe: Recipe
     workers: int | None = None
     device: Device = "auto"
@@ -46,14 +47,14 @@ class Summary:
     """What a run gave.
 
     Attributes:
-        out: the run folder.
+        out: the run folder, or its URL.
         totals: sums over all units.
         ingested: what was read, left out, mended and quarantined.
         resumed: units that an earlier call had finished.
         units: units of the run.
     """
 
-    out: Path
+    out: Path | str
     totals: Totals
     ingested: Ingested
     resumed: int

@@ -17,6 +17,7 @@ from bt_augment.generation.request import Generation
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shards import Shard, claimed_shard
 from bt_augment.shards.manifest import read_manifest
+from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -66,10 +67,15 @@ def generate_shard(
             "--overwrite and --shard do not go together: each job would remove what the others "
             f"made. Remove {request.out} first, or choose another --out"
         )
+    if isinstance(place(str(request.out)), str):
+        raise RunFolderError(
+            f"{request.out}: jobs of --shard work in one folder that they share, which an object "
+            "store is not; make the shards in a shared folder, or one run without --shard"
+        )
     told = progress or Silent()
     settle_memory()
     prepared = prepare(request)
-    folder = RunFolder(request.out)
+    folder = prepared.folder
     with ExitStack() as held:
         with folder.claimed(patience=PATIENCE_SECONDS, waiting=_Waiting(folder.path)):
             ingested = begin(request, folder, prepared, told)

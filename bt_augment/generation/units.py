@@ -184,3 +184,30 @@ def _by_route(kept: pa.RecordBatch, lost: pa.RecordBatch) -> dict[str, dict[str,
             counts = routes.setdefault(":".join(tags), {"accepted": 0, "rejected": 0})
             counts[verdict] += 1
     return dict(sorted(routes.items()))
+
+
+def made_order(
+    made: pa.RecordBatch, position: Mapping[str, int], routes: Sequence[str]
+) -> list[int]:
+    """Return the order in which rows were made: by source, route and candidate.
+
+    Args:
+        made: made rows of one unit, in any order.
+        position: id of a native row → its place in the unit.
+        routes: of the run, in its order.
+    """
+    place = {route: i for i, route in enumerate(routes)}
+    keys = [
+        (
+            position[source],
+            place.get(":".join(tags), len(place)),
+            int(name.rsplit("/", 1)[-1]),
+        )
+        for source, tags, name in zip(
+            made.column("source_id").to_pylist(),
+            made.column("route").to_pylist(),
+            made.column("id").to_pylist(),
+            strict=True,
+        )
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -77,7 +77,7 @@ def finish_run(folder: RunFolder, journal: Journal, ingested: Ingested) -> Total
     write_manifest(
         folder.path, Manifest(totals=totals, ingested=ingested.model_dump(), units=journal.units)
     )
-    folder.discard_work()
+    folder.seal()
     return totals
 
 
@@ -86,7 +86,7 @@ def finished_summary(folder: RunFolder) -> Summary:
     manifest = read_manifest(folder.path)
     folder.discard_work()
     return Summary(
-        folder.path,
+        folder.out,
         manifest.totals,
         Ingested.model_validate(manifest.ingested),
         len(manifest.units),

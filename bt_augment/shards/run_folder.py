@@ -12,7 +12,7 @@ from typing import Any
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
-from bt_augment.shards.manifest import MANIFEST, Journal, write_json
+from bt_augment.shards.manifest import MANIFEST, Journal, UnitEntry, write_json
 from bt_augment.shards.store import SPLITS
 
 RUN = "run.json"
@@ -39,12 +39,19 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        out: the folder, or the URL it stands for: what messages name.
         work: a folder beneath it that is removed when the run is finished.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is read or written yet."""
+    def __init__(self, path: Path, out: Path | str | None = None) -> None:
+        """Name the folder; nothing is read or written yet.
+
+        Args:
+            path: the folder.
+            out: what messages name; None is the path.
+        """
         self.path = path
+        self.out = out if out is not None else path
         self.work = path / _WORK
 
     @contextmanager
@@ -62,8 +69,7 @@ class RunFolder:
             StorageError: the folder cannot be made.
         """
         busy = RunFolderError(
-            f"{self.path}: another process is writing this run; wait for it, or choose "
-            "another --out"
+            f"{self.out}: another process is writing this run; wait for it, or choose another --out"
         )
         with claimed(self.path, busy, patience=patience, waiting=waiting):
             yield
@@ -91,7 +97,7 @@ class RunFolder:
             strangers = self._strangers()
             if strangers and not overwrite:
                 raise RunFolderError(
-                    f"{self.path}: holds files that are not of a run "
+                    f"{self.out}: holds files that are not of a run "
                     f"({', '.join(strangers[:3])}); choose an empty folder"
                 )
             with storage_errors(self.path):
@@ -101,7 +107,7 @@ class RunFolder:
         changes = list(_differences(known, _as_json(identity)))
         if changes:
             raise RunFolderError(
-                f"{self.path}: this folder holds another run. What differs: "
+                f"{self.out}: this folder holds another run. What differs: "
                 f"{'; '.join(changes[:5])}. Choose another --out, or start anew with --overwrite"
             )
         if not self.finished:
@@ -118,16 +124,34 @@ class RunFolder:
 
     def journal(self) -> Journal:
         """Return the units done so far."""
-        return Journal(self.work / "journal.jsonl")
+        return Journal(self._journal_path)
+
+    def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:  # noqa: ARG002 - the contract
+        """Yield the units that another machine has made, each entered when the next is asked for.
+
+        A folder of this machine has none.
+
+        Args:
+            rows: whether the shards of each are to be in the folder meanwhile.
+        """
+        yield from ()
 
     def abandon(self) -> None:
         """Remove a run that has no unit yet, so that the folder can take a mended one."""
         if not self.finished and not self.journal().units:
             self._clear()
 
+    def seal(self) -> None:
+        """Make the run whole; called when all its files are written."""
+        self.discard_work()
+
     def discard_work(self) -> None:
         """Remove what only an unfinished run needs."""
         shutil.rmtree(self.work, ignore_errors=True)
+
+    @property
+    def _journal_path(self) -> Path:
+        return self.work / "journal.jsonl"
 
     def _clear(self) -> None:
         if not (self.path / RUN).exists() and self._strangers():
@@ -158,22 +182,41 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN
     try:
-        content = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise RunFolderError(f"{folder}: is not a run folder (it has no {RUN})") from error
-    except (ValueError, OSError) as error:
-        raise RunFolderError(
-            f"{path}: cannot be read ({error}); the run must be made anew"
-        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return parse_run(data, str(path))
+
+
+def parse_run(data: bytes, name: str) -> dict[str, Any]:
+    """Return the content of a ``run.json``.
+
+    Args:
+        data: the file.
+        name: what messages call it.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise _unreadable(name, error) from error
     if not isinstance(content, dict):
-        raise RunFolderError(f"{path}: is not a JSON object; the run must be made anew")
+        raise RunFolderError(f"{name}: is not a JSON object; the run must be made anew")
     for keys in _READ_OF_RUN:
         node: Any = content
         for key in keys:
             if not isinstance(node, dict) or key not in node:
-                raise RunFolderError(f"{path}: lacks {'.'.join(keys)}; the run must be made anew")
+                raise RunFolderError(f"{name}: lacks {'.'.join(keys)}; the run must be made anew")
             node = node[key]
     return content
+
+
+def _unreadable(name: Path | str, error: Exception) -> RunFolderError:
+    return RunFolderError(f"{name}: cannot be read ({error}); the run must be made anew")
 
 
 def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:

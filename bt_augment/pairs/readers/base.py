@@ -205,15 +205,16 @@ class Reader(ABC):
     Attributes:
         format: the name of the format.
         source: the input as the user wrote it; named in every message.
+        path: the file or folder that is read: a copy, where the source is elsewhere.
         settings: how the input is read.
     """
 
     format: ClassVar[str]
     place_kind: ClassVar[Literal["line", "row", "path"]]
 
-    def __init__(self, source: str, settings: InputSettings) -> None:
+    def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:
         self.source = source
-        self.path = Path(source)
+        self.path = path or Path(source)
         self.settings = settings
         self._at: int | str = 1  # the place last begun, for a break in the middle
 

@@ -58,10 +58,10 @@ class BeirReader(Reader):
     format = "beir"
     place_kind = "line"
 
-    def __init__(self, source: str, settings: InputSettings) -> None:
+    def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:
         # The layout is fixed: text is the query's in one file and the document's in the other.
         fixed = replace(settings, question="question", passage="passage", id="id", title="title")
-        super().__init__(source, fixed)
+        super().__init__(source, fixed, path)
 
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield broken lines of the queries and the corpus, then the judged pairs."""

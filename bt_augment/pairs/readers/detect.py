@@ -42,8 +42,13 @@ _READERS: Mapping[str, type[Reader]] = {
 }
 
 
-def find_reader(source: str, settings: InputSettings) -> Reader:
+def find_reader(source: str, settings: InputSettings, copy: Path | None = None) -> Reader:
     """Return the reader of an input, by its content or by ``settings.format``.
+
+    Args:
+        source: the input as the user wrote it.
+        settings: how it is read.
+        copy: file to read in its place, where the source is elsewhere.
 
     Raises:
         InputError: the input is missing, empty, cannot be opened, or is of unknown format.
@@ -53,18 +58,18 @@ def find_reader(source: str, settings: InputSettings) -> Reader:
             f"unknown input format {settings.format!r}{did_you_mean(settings.format, FORMATS)}; "
             f"one of {', '.join(FORMATS)}"
         )
-    path = Path(source)
-    if on_hub(source, settings):
+    path = copy or Path(source)
+    if copy is None and on_hub(source, settings):
         return HubReader(source, settings)
     if path.is_dir():
         return _folder_reader(source, path, settings)
     start = _start(source, path)
     if settings.format == "auto":
-        return _by_content(source, path, start, settings)(source, settings)
+        return _by_content(source, path, start, settings)(source, settings, path)
     if settings.format == "jsonl" and start.lstrip().startswith(b"["):
-        return JsonArrayReader(source, settings)
+        return JsonArrayReader(source, settings, path)
     _check_named(source, start, settings.format)
-    return _READERS[settings.format](source, settings)
+    return _READERS[settings.format](source, settings, path)
 
 
 def on_hub(source: str, settings: InputSettings) -> bool:
@@ -78,6 +83,10 @@ def on_hub(source: str, settings: InputSettings) -> bool:
     path = Path(source)
     if path.is_file() or path.is_dir():
         return False
+    if "://" in source:
+        raise InputError(
+            f"{source} is not on this machine; only generate takes URLs of files, download it first"
+        )
     if source == "-" or path.exists():
         raise InputError(
             f"{source} is not a file: an input is read more than once; write it to a file first"
@@ -91,10 +100,10 @@ def on_hub(source: str, settings: InputSettings) -> bool:
 
 def _folder_reader(source: str, path: Path, settings: InputSettings) -> Reader:
     if settings.format in ("auto", "beir") and (settings.format == "beir" or is_beir(path)):
-        return BeirReader(source, settings)
+        return BeirReader(source, settings, path)
     saved = any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
     if settings.format in ("auto", "arrow") and saved:
-        return SavedDatasetReader(source, settings)
+        return SavedDatasetReader(source, settings, path)
     raise InputError(
         f"{source} is a folder, but neither a BEIR folder (queries.jsonl, corpus.jsonl, qrels/) "
         "nor a saved data set (dataset_dict.json or state.json); name the files in it instead"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from bt_augment.pairs.readers.hub import PREFIX
 
 
 def fingerprint(
-    inputs: Sequence[str], settings: InputSettings | None = None
+    inputs: Sequence[str],
+    settings: InputSettings | None = None,
+    copies: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
     """Return ``path``, ``bytes`` and ``sha256`` of each file of the inputs, in order.
 
@@ -24,19 +26,26 @@ def fingerprint(
     beneath it may be the run's own output. A hub data set gives ``path``, ``config``, ``split``
     and ``revision``: the commit that the hub has for it now, where the hub can be reached.
 
+    Args:
+        inputs: files, folders or hub names.
+        settings: how they are read.
+        copies: input → file to look at in its place, for those that are elsewhere; ``path`` is
+            the input nevertheless.
+
     Raises:
         InputError: an input is missing or cannot be read.
     """
     settings = settings or InputSettings()
     prints: list[dict[str, Any]] = []
     for source in inputs:
-        path = Path(source)
-        if on_hub(source, settings):
+        copy = (copies or {}).get(source)
+        path = copy or Path(source)
+        if copy is None and on_hub(source, settings):
             prints.append(_hub_fingerprint(source, settings))
         elif path.is_dir():
             prints.extend(_file_fingerprint(file) for file in _files_of(path))
         else:
-            prints.append(_file_fingerprint(path))
+            prints.append({**_file_fingerprint(path), "path": source if copy else str(path)})
     return prints
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from bt_augment.errors import InputError
 from bt_augment.languages import normalize_tag
@@ -23,7 +24,11 @@ from bt_augment.pairs.readers.records import RecordBuilder
 Item = Record | Quarantined | LeftOut
 
 
-def read(inputs: Sequence[str], settings: InputSettings | None = None) -> Iterator[Item]:
+def read(
+    inputs: Sequence[str],
+    settings: InputSettings | None = None,
+    copies: Mapping[str, Path] | None = None,
+) -> Iterator[Item]:
     """Read pairs from files, folders and hub data sets, lazily and in order.
 
     Everything that makes an input unusable as a whole is found at the call, before the first
@@ -32,6 +37,7 @@ def read(inputs: Sequence[str], settings: InputSettings | None = None) -> Iterat
     Args:
         inputs: paths, or names of hub data sets.
         settings: formats, columns, default language.
+        copies: input → file to read in its place, for those that are elsewhere.
 
     Returns:
         An iterator of records, of records that could not be read, and of questions left out.
@@ -47,7 +53,7 @@ def read(inputs: Sequence[str], settings: InputSettings | None = None) -> Iterat
         raise InputError(f"input.limit is {settings.limit}; it must be 1 or more")
     if not inputs:
         raise InputError("no input is named; name a file, a folder or a hub data set")
-    readers = [find_reader(source, settings) for source in inputs]
+    readers = [find_reader(source, settings, (copies or {}).get(source)) for source in inputs]
     for reader in readers:
         heads = [row.values for row in reader.head()]
         Columns(reader.settings).check(reader.source, heads, settings.lang)

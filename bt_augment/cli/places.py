@@ -1,0 +1,72 @@
+"""Folders on the command line: of this machine, or by URL on an object store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bt_augment.shards.remote.urls import is_url, place
+
+
+class LocalFolder(click.Path):
+    """A folder of this machine; a URL is refused, where it would become a folder named ``s3:``."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the path."""
+        if not is_url(value):
+            return super().convert(value, param, ctx)
+        where = place(value)
+        if isinstance(where, Path):
+            return super().convert(where, param, ctx)
+        return self.fail(
+            f"{where}: this command writes to a folder of this machine; only generate and filter "
+            "write to object storage",
+            param,
+            ctx,
+        )
+
+
+class FolderOrUrl(click.Path):
+    """A folder of this machine as a path, or a place on an object store as a normalized URL."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return a path or a URL."""
+        where = place(value) if is_url(value) else value
+        return where if is_url(where) else super().convert(where, param, ctx)
+
+
+def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool = False) -> Path:
+    """Return the folder of a run; one on an object store is brought to the cache.
+
+    Args:
+        run: from :class:`FolderOrUrl`.
+        splits: the shards that are needed; None is all.
+        anew: fetch all that is there, unchecked.
+    """
+    if isinstance(run, Path):
+        return run
+    from bt_augment.shards.remote.fetched_run import fetched_run
+    from bt_augment.shards.store import SPLITS
+    from bt_augment.translation.models import cache_folder
+
+    return fetched_run(run, cache_folder(os.environ), splits=splits or SPLITS, anew=anew)

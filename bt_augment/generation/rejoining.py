@@ -1,0 +1,47 @@
+"""A run that another machine began: what it made enters the index of duplicates of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_augment.filtering.duplicates import DuplicateIndex, sketch
+from bt_augment.generation.ingestion import duplicates_path, read_unit
+from bt_augment.generation.units import made_order
+from bt_augment.pairs.schema import NATIVE
+from bt_augment.shards.manifest import UnitEntry
+from bt_augment.shards.run_folder import RunFolder
+from bt_augment.shards.store import SPLITS, read_shard
+
+
+def rejoin(folder: RunFolder, routes: Sequence[str]) -> None:
+    """Take over the units that another machine made, so that later ones are judged as there.
+
+    Memory holds one unit.
+
+    Args:
+        folder: the run folder, begun and with its input read.
+        routes: of the run, in the order in which rows are made.
+
+    Raises:
+        RunFolderError: a unit's shards were changed.
+        StorageError: the disk or the store refused.
+    """
+    for entry in folder.rejoined(rows=True):
+        made = _made(folder, entry, routes)
+        with DuplicateIndex(duplicates_path(folder)) as index:
+            index.add(entry.unit, sketch(made), made.column("source_id").to_pylist())
+
+
+def _made(folder: RunFolder, entry: UnitEntry, routes: Sequence[str]) -> pa.RecordBatch:
+    """Return a unit's made rows in the order in which they were made."""
+    rows = pa.concat_tables([read_shard(folder.path / entry.files[split].path) for split in SPLITS])
+    made = rows.filter(pc.not_equal(rows.column("method"), NATIVE))
+    natives = read_unit(folder, entry.unit).column("id").to_pylist()
+    position = {name: i for i, name in enumerate(natives)}
+    batch = pa.RecordBatch.from_arrays(
+        [column.combine_chunks() for column in made.columns], schema=made.schema
+    )
+    return batch.take(pa.array(made_order(batch, position, routes), type=pa.int64()))

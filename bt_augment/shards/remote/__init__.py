@@ -1,0 +1,1 @@
+"""Runs and inputs on object storage: addressed by URL, worked on in a folder of the cache."""

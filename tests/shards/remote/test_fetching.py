@@ -1,0 +1,95 @@
+"""A finished run on an S3 server is read from the cache, and what is damaged there is named."""
+
+import pytest
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.remote.fetched_run import fetched_run
+from bt_augment.shards.verification import sound_shards, verify
+
+URL = "s3://bucket/runs/calm"
+
+
+@pytest.fixture
+def there(bucket, repeated):
+    """Put a finished run on the server; return the local one."""
+    bucket.put(repeated[1], URL)
+    return repeated[1]
+
+
+def shards_asked_for(bucket):
+    return [path for method, path in bucket.server.asked if method == "GET" and ".arrow" in path]
+
+
+def test_only_what_is_needed_and_not_here_is_fetched(bucket, there, tmp_path, arrow_bytes):
+    folder = fetched_run(URL, tmp_path, splits=["train"])
+    sound_shards(folder, "train")
+    assert len(shards_asked_for(bucket)) == 4
+    assert fetched_run(URL, tmp_path) == folder
+    assert len(shards_asked_for(bucket)) == 8
+    fetched_run(URL, tmp_path)
+    assert len(shards_asked_for(bucket)) == 8
+    assert arrow_bytes(folder) == arrow_bytes(there)
+    assert not verify(folder).problems
+
+
+def test_another_run_at_the_same_place_gets_a_folder_of_its_own(
+    bucket, there, tmp_path, finished, arrow_bytes
+):
+    first = fetched_run(URL, tmp_path)
+    bucket.files.rm(bucket.files.find(URL))
+    bucket.put(finished, URL)
+    second = fetched_run(URL, tmp_path)
+    assert arrow_bytes(second) == arrow_bytes(finished)
+    assert arrow_bytes(first) == arrow_bytes(there)
+
+
+def test_a_damaged_or_lost_object_is_named_whatever_the_cache_holds(bucket, there, command):
+    shard = "train/data-00001-of-00004.arrow"
+    assert command("inspect", URL, "-q").code == 0  # the cache now has the good one
+    content = bytearray((there / shard).read_bytes())
+    content[len(content) // 2] ^= 1
+    bucket.files.pipe_file(f"{URL}/{shard}", bytes(content))
+    bucket.files.rm_file(f"{URL}/rejected/data-00002-of-00004.arrow")
+    bucket.files.pipe_file(f"{URL}/train/data-00009-of-00004.arrow", b"stray")
+    checked = command("verify", URL)
+    assert checked.code == 2
+    assert "Traceback" not in checked.err
+    for told in (
+        f"{URL}: is damaged",
+        f"{shard}: its SHA-256 differs",
+        "rejected/data-00002-of-00004.arrow: is missing",
+        "train/data-00009-of-00004.arrow: is not in the manifest",
+    ):
+        assert told in checked.err
+
+
+def test_a_damaged_shard_is_never_handed_on(bucket, there, tmp_path):
+    shard = "rejected/data-00003-of-00004.arrow"
+    bucket.files.pipe_file(f"{URL}/{shard}", b"x" * (there / shard).stat().st_size)
+    for _ in range(2):
+        with pytest.raises(RunFolderError, match=f"{shard}: its SHA-256 differs"):
+            fetched_run(URL, tmp_path)
+
+
+def test_no_object_leads_out_of_the_folder(bucket, there, tmp_path):
+    bucket.files.pipe_file(f"{URL}/train/../../../escaped.arrow", b"x")
+    bucket.files.pipe_file(f"{URL}/train/sub/data-00000-of-00001.arrow", b"x")
+    folder = fetched_run(URL, tmp_path / "cache", anew=True)
+    names = {p.name for p in tmp_path.rglob("*.arrow")}
+    assert "escaped.arrow" not in names
+    assert not (folder / "train" / "sub").exists()
+
+
+def test_an_unfinished_run_is_not_read(bucket, there, tmp_path):
+    bucket.files.rm_file(f"{URL}/manifest.json")
+    with pytest.raises(RunFolderError, match="not a finished run"):
+        fetched_run(URL, tmp_path)
+
+
+def test_commands_that_write_here_only_say_so(command, tmp_path):
+    refused = command("export", tmp_path, "--format", "squad", "--out", "s3://bucket/exported")
+    assert refused.code == 2
+    assert "folder of this machine" in refused.err
+    secret = command("verify", "s3://key:geheim@bucket/run")
+    assert secret.code == 2
+    assert "geheim" not in secret.err + secret.out

@@ -1,0 +1,202 @@
+"""A run made on an S3 server is the run that is made in a folder."""
+
+import json
+import logging
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from bt_augment.errors import InputError, RunFolderError, StorageError
+from bt_augment.generation import Generation, generate, refilter
+from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.recipe import load_recipe
+
+URL = "s3://bucket/made/run"
+ROUTES = ("en:pt", "en:pt:en")
+SETTINGS = "output.unit_rows=8"
+
+
+def files_of(run):
+    """Return the files of a finished run by name, without its lock."""
+    return {
+        str(p.relative_to(run)): p.read_bytes()
+        for p in run.rglob("*")
+        if p.is_file() and p.name != ".lock"
+    }
+
+
+def books(data):
+    """Return a manifest without what differs from call to call."""
+    manifest = json.loads(data)
+    for part in (manifest["totals"], *manifest["units"]):
+        del part["seconds"]
+    return manifest
+
+
+def assert_same(objects, run):
+    """Compare a run on the store with one in a folder: all bytes but the seconds in the books."""
+    files = files_of(run)
+    assert sorted(objects) == sorted(files)
+    assert books(objects.pop("manifest.json")) == books(files.pop("manifest.json"))
+    assert objects == files
+
+
+def test_from_a_bucket_to_a_bucket(
+    bucket, repeated, command, environment, tmp_path, split_rows, canary
+):
+    """One life of a run: made, complete, opened, verified, read by the other commands."""
+    import datasets
+
+    source, calm = repeated
+    bucket.files.pipe_file("s3://bucket/in/pairs.jsonl", source.read_bytes())
+    arguments = ["generate", "s3://bucket/in/pairs.jsonl", "--out", f"{URL}/", "--unit-rows", 8]
+    arguments += [word for route in ROUTES for word in ("--route", route)]
+    made = command(*arguments, "-vv")
+    assert made.code == 0, made.err
+    assert f'load_from_disk("{URL}")' in made.out
+
+    objects = bucket.objects(URL)
+    assert canary not in made.out + made.err
+    assert not [name for name, content in objects.items() if canary.encode() in content]
+    run = json.loads(objects.pop("run.json"))
+    assert run["inputs"][0]["path"] == "s3://bucket/in/pairs.jsonl"
+    lost = [json.loads(line) for line in objects.pop("quarantine.jsonl").splitlines()]
+    assert [record["file"] for record in lost] == ["s3://bucket/in/pairs.jsonl"]
+    files = files_of(calm)
+    for name in ("manifest.json", "run.json", "quarantine.jsonl"):
+        files.pop(name)
+    books_there = books(objects.pop("manifest.json"))
+    assert objects == files
+    assert books_there == books((calm / "manifest.json").read_bytes())
+
+    opened = datasets.load_from_disk(URL)
+    assert opened["train"]["id"][:] == [row["id"] for row in split_rows(calm, "train")]
+    unfinished = Path(environment["BT_AUGMENT_CACHE"]) / "unfinished"
+    assert not list(unfinished.rglob("*.arrow")), "a finished run is kept in the cache"
+
+    again = command(*arguments)
+    assert again.code == 0
+    assert "already complete" in again.out
+    checked = command("verify", URL)
+    assert checked.code == 0, checked.err
+    assert f"{URL}: sound; 8 shards" in checked.out
+    exported = command(
+        "export", URL, "--format", "sentence-transformers", "--out", tmp_path / "exported"
+    )
+    assert exported.code == 0, exported.err
+    local = command("export", calm, "--format", "sentence-transformers", "--out", tmp_path / "e")
+    assert exported.out.split(" to ")[0] == local.out.split(" to ")[0]
+
+
+@pytest.mark.parametrize("cache_is_kept", [True, False], ids=["same-machine", "another-machine"])
+def test_killed_it_goes_on_to_the_same_bytes(
+    bucket, repeated, command, make_run, environment, cache_is_kept
+):
+    source, calm = repeated
+    arguments = ["generate", source, "--out", URL, "--unit-rows", 8]
+    arguments += [word for route in ROUTES for word in ("--route", route)]
+    # The third unit cannot be sent: the kill falls into it, with two that are done.
+    bucket.server.refuses = lambda method, path: method == "PUT" and "00002-of" in path
+    process = command.start(*arguments)
+    try:
+        entry = "bucket/made/run/.work/unit-00001.json"
+        while not bucket.files.exists(entry):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    bucket.server.refuses = lambda method, path: False
+    assert ".lock" in bucket.objects(URL), "killed, and yet it let go of the run"
+    assert not bucket.files.exists("bucket/made/run/manifest.json")
+    if not cache_is_kept:
+        shutil.rmtree(Path(environment["BT_AUGMENT_CACHE"]) / "unfinished")
+        with pytest.raises(RunFolderError, match=r"after the object .*/\.lock is deleted"):
+            make_run(URL, source, SETTINGS, routes=ROUTES)
+        bucket.files.rm_file("bucket/made/run/.lock")
+    summary = make_run(URL, source, SETTINGS, routes=ROUTES)
+    assert summary.resumed == 2
+    assert str(summary.out) == URL
+    # The last unit repeats the first: without the index of what was made elsewhere it would pass.
+    assert summary.totals.reasons["duplicates.exact.high"] >= 8
+    assert_same(bucket.objects(URL), calm)
+
+
+def test_a_store_that_fails_now_and_then_changes_nothing(bucket, repeated, make_run):
+    source, calm = repeated
+    puts = []
+
+    def every_other(method, path):
+        if method != "PUT":
+            return False
+        puts.append(path)
+        return len(puts) % 2 == 1
+
+    bucket.server.refuses = every_other
+    make_run(URL, source, SETTINGS, routes=ROUTES)
+    assert_same(bucket.objects(URL), calm)
+
+
+def test_a_store_that_fails_for_good_stops_the_run_which_then_goes_on(
+    bucket, repeated, make_run, caplog, canary
+):
+    source, calm = repeated
+    bucket.server.refuses = lambda method, path: (
+        method == "PUT" and path.endswith("rejected/data-00002-of-00004.arrow")
+    )
+    with caplog.at_level(logging.DEBUG), pytest.raises(StorageError) as caught:
+        make_run(URL, source, SETTINGS, routes=ROUTES)
+    assert "failed after 5 attempts" in str(caught.value)
+    assert "Run the same command again to go on" in str(caught.value)
+    assert canary not in str(caught.value) + caplog.text
+    assert ".lock" not in bucket.objects(URL)
+    bucket.server.refuses = lambda method, path: False
+    assert make_run(URL, source, SETTINGS, routes=ROUTES).resumed == 2
+    assert_same(bucket.objects(URL), calm)
+
+
+def test_what_is_there_is_refused_or_replaced_as_in_a_folder(bucket, repeated, make_run):
+    source, calm = repeated
+    bucket.files.pipe_file("s3://bucket/made/run/thesis.txt", b"mine")
+    with pytest.raises(RunFolderError, match=r"not of a run \(thesis\.txt\)"):
+        make_run(URL, source, SETTINGS, routes=ROUTES)
+    with pytest.raises(RunFolderError, match="--overwrite removes nothing"):
+        make_run(URL, source, SETTINGS, routes=ROUTES, overwrite=True)
+    assert list(bucket.objects(URL)) == ["thesis.txt"]
+    bucket.files.rm_file("s3://bucket/made/run/thesis.txt")
+
+    bucket.put(calm, URL)
+    with pytest.raises(RunFolderError, match=r"recipe\.output\.unit_rows was 8, is 16"):
+        make_run(URL, source, "output.unit_rows=16", routes=ROUTES)
+    assert_same(bucket.objects(URL), calm)
+    make_run(URL, source, "output.unit_rows=16", routes=ROUTES, overwrite=True)
+    shards = [name for name in bucket.objects(URL) if name.startswith("train/data-")]
+    assert shards == ["train/data-00000-of-00002.arrow", "train/data-00001-of-00002.arrow"]
+
+
+def test_an_input_that_cannot_be_used_leaves_nothing_there(
+    bucket, write_rows, make_run, environment
+):
+    with pytest.raises(InputError, match="there is no such file"):
+        generate(
+            Generation(
+                inputs=["s3://bucket/in/none.jsonl"],
+                out=URL,
+                recipe=load_recipe(None, {"routes": ["en:pt"]}, []),
+                environment=environment,
+            )
+        )
+    with pytest.raises(InputError, match="nothing in"):
+        make_run(URL, write_rows(["{broken"]), SETTINGS, routes=ROUTES)
+    assert not bucket.objects(URL)
+
+
+def test_filter_writes_there_what_it_writes_here(bucket, repeated, tmp_path, environment):
+    _, calm = repeated
+    recipe = stored_recipe(calm, None, ["filters.fidelity.chrf.min=60"])
+    refilter(calm, tmp_path / "here", recipe)
+    refilter(calm, URL, recipe, environment=environment)
+    assert_same(bucket.objects(URL), tmp_path / "here")

@@ -1,0 +1,79 @@
+"""One writer at a time, though nothing frees a dead one's lock but time."""
+
+import threading
+import time
+
+import pytest
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.remote.leases import LEASE, Lease
+from bt_augment.shards.remote.object_store import ObjectStore
+
+URL = "s3://bucket/run"
+
+
+@pytest.fixture
+def store(bucket):
+    return ObjectStore(URL)
+
+
+def test_while_one_holds_it_another_is_told_where_and_how_to_go_on(store, bucket):
+    with Lease(store).held("one"):
+        with pytest.raises(RunFolderError) as caught, Lease(store).held("two"):
+            pass
+        assert "another process is writing this run" in str(caught.value)
+        assert f"{URL}/{LEASE}" in str(caught.value)
+        assert list(bucket.objects(URL)) == [LEASE], "a probe was left"
+    assert not bucket.objects(URL)
+    with Lease(store).held("two"):
+        assert bucket.objects(URL)
+
+
+def test_of_many_at_once_one_gets_it(store):
+    gate, won, lost, done = threading.Barrier(6), [], [], threading.Event()
+
+    def contend(name):
+        gate.wait()
+        try:
+            with Lease(store).held(name):
+                won.append(name)
+                done.wait(20)
+        except RunFolderError:
+            lost.append(name)
+
+    threads = [threading.Thread(target=contend, args=(str(i),)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(lost) < 5 and any(t.is_alive() for t in threads) and len(won) < 2:
+        time.sleep(0.01)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, 5)
+
+
+def test_an_abandoned_one_is_taken_over_and_the_first_holder_notices(store, bucket):
+    first = Lease(store, seconds=2)
+    with first.held("one"):  # renews far more seldom, as if it had been suspended
+        time.sleep(3.2)  # the server tells whole seconds
+        with (
+            Lease(store, seconds=2).held("two"),
+            pytest.raises(RunFolderError, match="has taken over this run"),
+        ):
+            first.check()
+    assert not bucket.objects(URL), "the first removed only what was its own"
+
+
+def test_the_same_cache_goes_on_at_once(store, bucket):
+    bucket.files.pipe_file(f"{URL}/{LEASE}", b'{"holder": "one"}')
+    with Lease(store).held("one"):
+        pass
+
+
+def test_a_deleted_lock_stops_its_holder(store, bucket):
+    lease = Lease(store, seconds=0)  # any check asks the store
+    with lease.held("one"):
+        lease.check()
+        bucket.files.rm_file(f"{URL}/{LEASE}")
+        with pytest.raises(RunFolderError, match="lock was deleted"):
+            lease.check()
