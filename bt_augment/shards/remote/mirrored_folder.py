@@ -254,12 +254,13 @@ class MirroredFolder(RunFolder):
             self._refuse_strangers(names, "holds no run, so --overwrite removes nothing")
             return
         own = [name for name in names if _is_own(name)]
-        # The order of RunFolder: neither opens nor looks finished when half cleared, and stays
-        # known as a run to the end.
-        for first in (MANIFEST, _DICT):
-            self._store.remove([first] if first in names else [])
-        self._store.remove(name for name in own if name not in (MANIFEST, _DICT, RUN))
-        self._store.remove([RUN])
+        # Half cleared it must neither open, nor look finished, nor have an entry whose shards are
+        # gone; and it stays known as a run to the end.
+        first = [name for name in (MANIFEST, _DICT) if name in names]
+        entries = [name for name in own if _ENTRY.fullmatch(name)]
+        rest = [name for name in own if name not in {*first, *entries, RUN}]
+        for part in (*([name] for name in first), entries, rest, [RUN]):
+            self._store.remove(part)
         self._units = []
         self._empty()
 

@@ -13,6 +13,8 @@ from bt_augment.errors import InputError, RunFolderError, StorageError
 from bt_augment.generation import Generation, generate, refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.recipe import load_recipe
+from bt_augment.shards.remote.mirrored_folder import open_run_folder
+from bt_augment.shards.remote.object_store import ObjectStore
 
 URL = "s3://bucket/made/run"
 ROUTES = ("en:pt", "en:pt:en")
@@ -175,6 +177,19 @@ def test_what_is_there_is_refused_or_replaced_as_in_a_folder(bucket, repeated, m
     make_run(URL, source, "output.unit_rows=16", routes=ROUTES, overwrite=True)
     shards = [name for name in bucket.objects(URL) if name.startswith("train/data-")]
     assert shards == ["train/data-00000-of-00002.arrow", "train/data-00001-of-00002.arrow"]
+
+
+def test_cleared_half_it_has_no_unit_whose_shards_are_gone(bucket, repeated, monkeypatch, tmp_path):
+    bucket.put(repeated[1], URL)
+    bucket.files.pipe_file(f"{URL}/.work/unit-00000.json", b"{}")
+    removed = []
+    monkeypatch.setattr(ObjectStore, "remove", lambda store, names: removed.append(set(names)))
+    folder = open_run_folder(URL, tmp_path)
+    with pytest.raises(RunFolderError), folder.claimed():  # nothing is gone, so it is refused
+        folder.begin({}, overwrite=True)
+    assert removed[:3] == [{"manifest.json"}, {"dataset_dict.json"}, {".work/unit-00000.json"}]
+    assert {name for name in removed[3] if name.endswith(".arrow")}
+    assert removed[4] == {"run.json"}
 
 
 def test_an_input_that_cannot_be_used_leaves_nothing_there(
