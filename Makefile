@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= quickstart
+FUZZ_SECONDS ?= 60
 
-.PHONY: quickstart quickstart-train test test-slow lint browser docs docs-serve clean
+.PHONY: quickstart quickstart-train test test-slow test-endurance fuzz lint browser docs docs-serve clean
 
 $(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -52,10 +53,22 @@ browser:
 	.ci/chromium
 
 test: lint browser
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not endurance"
 
 test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
+
+# Others judge by other draws: make test-endurance ENDURANCE="--seed 7 --kills 300"
+test-endurance: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/endurance -m endurance $(ENDURANCE)
+
+# make fuzz FUZZ_SECONDS=600 FUZZ="--target recipe --seed 7"; atheris has wheels for Linux alone.
+$(VENV)/fuzz.stamp: $(VENV)/test.stamp
+	-$(PIP) atheris
+	touch $@
+
+fuzz: $(VENV)/fuzz.stamp
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 clean:
 	rm -rf $(VENV) $(OUT) $(OUT)-experiment build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -8,11 +8,20 @@ key) and says what to do next.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# What a terminal would obey instead of showing (control characters but tab and line feed, marks
+# that turn text around), and halves of surrogate pairs, which no encoding has.
+_NOT_SHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class BtAugmentError(Exception):
     """Base of all errors that a user can act on."""
+
+    def __str__(self) -> str:
+        """Return the message, which may quote any text, in a form that can be printed."""
+        return _NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
 
 
 class InputError(BtAugmentError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import langcodes
 from langcodes.tag_parser import LanguageTagError
@@ -70,16 +70,22 @@ _MACRO_OF_STANDARD = {individual: macro for macro, individual in _STANDARD_OF_MA
 # Codes that a family kept after BCP-47 replaced or renamed them.
 _OLD_CODES = {"fil": "tl", "he": "iw", "id": "in", "jv": "jw", "nso": "ns", "sr": "sh", "yi": "ji"}
 
+# RFC 5646, section 4.4.1: no tag without private parts needs more than 35 characters. A text put
+# in the wrong column would else take seconds to be told from a tag.
+_LONGEST_TAG = 100
+
 _NOT_A_LANGUAGE = (None, "und", "mul", "zxx", "mis")
 
 
-@cache
+@lru_cache(maxsize=10_000)  # bounded: rows may name any number of private tags
 def normalize_tag(text: str) -> str:
     """Return ``text`` as a standard BCP-47 tag: ``PT_br`` → ``pt-BR``, ``por_Latn`` → ``pt``.
 
     Raises:
         LanguageError: not a valid tag of a known language; the message suggests one.
     """
+    if len(text) > _LONGEST_TAG:
+        raise _unknown(f"{text[:_LONGEST_TAG]}…")
     try:
         language = langcodes.get(langcodes.standardize_tag(text.strip()))
     except LanguageTagError:
@@ -240,15 +246,20 @@ def _has_names() -> bool:
     return importlib.util.find_spec("language_data") is not None
 
 
+@lru_cache(maxsize=1_000)  # an input may say it in every row
+def _hint(text: str) -> str:
+    if not _has_names() or not text.isprintable():  # half a surrogate pair breaks the lookup
+        return ""
+    try:
+        return f" (did you mean {langcodes.find(text).to_tag()!r}?)"
+    except LookupError:
+        return _nearest_by_name(text)
+
+
 def _unknown(text: str) -> LanguageError:
-    hint = ""
-    if _has_names():
-        try:
-            hint = f" (did you mean {langcodes.find(text).to_tag()!r}?)"
-        except LookupError:
-            hint = _nearest_by_name(text)
     return LanguageError(
-        f"{text!r} is not a BCP-47 language tag{hint}; write tags such as en, pt-BR or zh-Hant"
+        f"{text!r} is not a BCP-47 language tag{_hint(text)}; write tags such as en, "
+        "pt-BR or zh-Hant"
     )
 
 

@@ -14,6 +14,14 @@ from bt_augment.errors import RecipeError, did_you_mean
 
 Keys = tuple[str | int, ...]
 
+# Numbers, dates and explicit tags raise their own errors when their text is none.
+_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError)
+
+# Aliases can make a page of YAML stand for more than any memory holds.
+_MOST_VALUES = 100_000
+_DEEPEST = 50
+_SHOWN = 200  # characters of a value in a message
+
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -98,7 +106,9 @@ class Places:
         if first["type"] == "literal_error":
             known = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
             near = did_you_mean(str(first["input"]), known)
-        shown = "" if first["type"] == "missing" else f", not {first['input']!r}{near}"
+        value = repr(first["input"])
+        value = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+        shown = "" if first["type"] == "missing" else f", not {value}{near}"
         raise RecipeError(f"{self(place)}: {first['msg']}{shown}") from error
 
     def _with(
@@ -137,7 +147,8 @@ def read_settings(path: Path | None) -> tuple[dict[str, Any], Places]:
         RecipeError: it cannot be read, is not YAML, or holds no mapping.
     """
     text = _read(path) if path else ""
-    return _parse(text, path), Places(path, text)
+    content = _parse(text, path)  # first: it refuses what is no YAML
+    return content, Places(path, text)
 
 
 def assign(content: dict[str, Any], key: str, value: Any) -> None:
@@ -171,8 +182,8 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
         if not equals or not key:
             raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
         try:
-            yield key, yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            yield key, _bounded(yaml.safe_load(value))
+        except _YAML_ERRORS as error:
             raise RecipeError(f"--set {text!r}: the value is not YAML ({error})") from error
 
 
@@ -184,6 +195,26 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
         result[key] = merged(old, value) if both else value  # type: ignore[arg-type]
     return result
+
+
+def _bounded(content: Any) -> Any:
+    """Return what a YAML text stands for, if it is no deeper and no larger than settings are.
+
+    Raises:
+        ValueError: it is.
+    """
+    left = [(content, 1)]
+    values = 0
+    while left:
+        value, depth = left.pop()
+        values += 1
+        if values > _MOST_VALUES or depth > _DEEPEST:
+            raise ValueError(f"more than {_MOST_VALUES:,} values, or {_DEEPEST} levels of nesting")
+        if isinstance(value, dict):
+            left += [(item, depth + 1) for item in value.values()]
+        elif isinstance(value, list | tuple | set):
+            left += [(item, depth + 1) for item in value]
+    return content
 
 
 def _dotted(keys: Sequence[str | int]) -> str:
@@ -216,8 +247,8 @@ def _read(path: Path) -> str:
 
 def _parse(text: str, path: Path | None) -> dict[str, Any]:
     try:
-        content = _Loader(text).get_single_data()
-    except yaml.YAMLError as error:
+        content = _bounded(_Loader(text).get_single_data())
+    except _YAML_ERRORS as error:
         raise RecipeError(f"{path}: is not YAML: {error}") from error
     if content is None:
         return {}

@@ -19,6 +19,7 @@ from bt_augment.generation import Generation, Summary, generate
 from bt_augment.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "faults"))  # kills and small disks, for tests anywhere
 # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
 PROGRAM = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -159,10 +160,12 @@ class Command:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: object, prefix: Sequence[str] = (), stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start it, to be killed."""
         return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            [*prefix, sys.executable, "-c", PROGRAM, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -7,9 +7,9 @@ import resource
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
+from disks import enlarge, small_disk, unprivileged
 
 from bt_augment.errors import StorageError
 
@@ -261,22 +261,6 @@ def test_a_misspelt_recipe_key_is_refused_with_place_and_suggestion(
 # Row 8: what the disk refuses.
 
 
-@contextmanager
-def small_disk(folder, kib):
-    """Mount a disk of ``kib`` KiB, where the machine lets us."""
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    arguments = [mount, "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
-    if subprocess.run(arguments, capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def arguments_for(source, run):
     return ("generate", source, "--route", "en:pt", "--unit-rows", 16, "--out", run)
 
@@ -293,7 +277,7 @@ def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_space(
         assert not (run / "manifest.json").exists()
         kept = run / ".work" / "journal.jsonl"
         done = len(kept.read_bytes().splitlines()) if kept.exists() else 0
-        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        enlarge(disk)
         resumed = command(*arguments_for(source, run), "--json")
         assert resumed.code == 0, resumed.err
         assert resumed.json["resumed_units"] == done
@@ -311,16 +295,6 @@ def test_a_file_that_may_not_grow_stops_the_run_which_goes_on(command, tmp_path,
     assert not (run / "manifest.json").exists()
     assert command(*arguments_for(source, run), "-q").code == 0
     assert arrow_bytes(run) == arrow_bytes(undisturbed)
-
-
-def unprivileged():
-    """Return a command prefix under which permissions count, for root too."""
-    if os.geteuid() != 0:
-        return ()
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        pytest.skip("root writes everywhere, and there is no setpriv to stop it")
-    return (setpriv, "--inh-caps=-all", "--bounding-set=-all", "--")
 
 
 def test_a_read_only_folder_is_refused(command, english, write_rows, tmp_path):

@@ -156,7 +156,7 @@ def test_yaml_runs_no_code(recipe, tmp_path, text):
         (b"routes: \xff\xfe", "cannot be read as a recipe"),
         (b"1: 2\n", "1"),
         (b"routes: [en:pt]\nroutes: [en:pt:en]\n", "'routes' is there twice"),
-        (b"input: &a\n  question: *a\n", "question"),
+        (b"input: &a\n  question: *a\n", "levels of nesting"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused_and_named(tmp_path, content, said):

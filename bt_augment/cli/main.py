@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 import click
 
+from bt_augment.cli.secrets import Secrets
 from bt_augment.errors import BtAugmentError
 
 INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM  # as a shell says it
 USER_ERROR = 2
 
 _COMMANDS = {
@@ -57,13 +61,36 @@ def app() -> None:
     """Make back-translated question-answer pairs for multilingual retrieval."""
 
 
+class _Ended:
+    """Takes SIGTERM as Ctrl-C: temporary files are removed and locks let go of.
+
+    Attributes:
+        told: whether the signal has come.
+    """
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.told = True
+        raise KeyboardInterrupt
+
+
 def main() -> NoReturn:
-    """Run the command line; exit with 0, 2 (a user's error), 130 (interrupted) or 1 (a bug)."""
+    """Run the command line.
+
+    It exits with 0, 2 (a user's error), 130 (interrupted), 143 (told to end) or 1 (a bug).
+    """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    secrets = Secrets(os.environ)
+    secrets.keep_out_of_logs()
+    secrets.keep_out_of_tracebacks()
+    ended = _Ended()
+    signal.signal(signal.SIGTERM, ended)
     try:
         app(prog_name="bt-augment", standalone_mode=False)
     except BtAugmentError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
     except click.ClickException as error:
         error.show()
@@ -71,9 +98,11 @@ def main() -> NoReturn:
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except (KeyboardInterrupt, click.Abort) as stop:
-        how = str(stop) or "finished units are kept; run the same command again to go on"
-        click.echo(f"interrupted: {how}", err=True)
+        # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
+        told = str(stop) or str(stop.__cause__ or "")
+        how = told or "finished units are kept; run the same command again to go on"
+        click.echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
         sys.stdout.flush()
         # Translation threads cannot be interrupted, and leaving by the front door waits for them.
-        os._exit(INTERRUPTED)
+        os._exit(TERMINATED if ended.told else INTERRUPTED)
     sys.exit(0)

@@ -142,9 +142,15 @@ def _module_paths(folder: Path) -> list[str]:
         return []
     try:
         modules: Any = json.loads(listed.read_bytes())
-        return [str(module["path"]) for module in modules]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return [_inside(str(module["path"])) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
+
+
+def _inside(path: str) -> str:
+    if path.startswith(("/", "\\")) or ".." in Path(path).parts:
+        raise ValueError(f"{path!r} leads out of the folder")
+    return path
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -152,6 +158,6 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged ({error}); save or download it again") from error
     return content if isinstance(content, dict) else {}

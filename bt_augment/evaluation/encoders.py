@@ -175,7 +175,11 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
     try:
         with quiet_transformers():
             model = SentenceTransformer(
-                source, revision=revision, device=chosen, local_files_only=folder.is_dir()
+                source,
+                revision=revision,
+                device=chosen,
+                local_files_only=folder.is_dir(),
+                trust_remote_code=False,
             )
         if chosen == "cpu":
             model.float()  # half precision is slow on CPU, and its scores tie

@@ -74,7 +74,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
                 **{name: settings[name] for name in _SETTINGS},
             },
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path}: cannot be read as a training manifest ({type(error).__name__}: {error}); "
             "train again, or remove it to evaluate without its word"

@@ -70,8 +70,8 @@ def load_experiment(path: Path, assignments: Sequence[str] = ()) -> Experiment:
 def _profiled(content: dict[str, Any], where: Places) -> tuple[dict[str, Any], Places]:
     name = content.get("profile")
     profiles = content.get("profiles", {})
-    if name is None or not isinstance(profiles, dict):
-        return content, where
+    if not isinstance(name, str) or not isinstance(profiles, dict):
+        return content, where  # the types of both are checked with the rest
     if name not in profiles:
         raise RecipeError(_unknown(where, ("profile",), str(name), profiles, "profile"))
     if not isinstance(profiles[name], dict):

@@ -88,7 +88,7 @@ def _key(experiment: Experiment, plan: Plan) -> str:
 def _stored(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -89,7 +89,7 @@ class StepStore:
         """Return what a step noted when it was done; None where it is not done."""
         try:
             content = json.loads(self._done(step).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) and content.get("key") == step.key else None
 
@@ -121,7 +121,7 @@ class StepStore:
         now = json.loads(json.dumps({"version": __version__, **places}, default=str))
         try:
             unfinished = json.loads(note.read_bytes()) == now
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             unfinished = False
         path = self.path(step)
         with storage_errors(path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import os
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 _SCORE = "fidelity.cometkiwi"
 _TEXTS = ("question", "passage")
 _BATCH_SIZE = 16
+_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # of torch.load; goes before what callers say
 
 Segment = tuple[str, str]  # a source sentence and its translation
 
@@ -90,17 +93,34 @@ class CometKiwiFilter(Filter):
 
 
 def _load(name: str) -> QualityModel:
+    from pickle import UnpicklingError
+
     from comet import download_model, load_from_checkpoint
 
     try:
         path = name if name.endswith(".ckpt") else download_model(name)
-        model: QualityModel = load_from_checkpoint(path)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        with _weights_alone():
+            model: QualityModel = load_from_checkpoint(path)
+    except (OSError, KeyError, ValueError, RuntimeError, UnpicklingError) as error:
         raise ModelError(
             f"CometKiwi model {name!r} cannot be loaded: {error}. Accept its licence on the "
             "Hugging Face hub and log in, or give the path of a .ckpt file in the option 'model'"
         ) from error
     return model
+
+
+@contextmanager
+def _weights_alone() -> Iterator[None]:
+    """Let torch load tensors and plain values only: Lightning would load any pickle it is given."""
+    before = os.environ.get(_WEIGHTS_ONLY)
+    os.environ[_WEIGHTS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_WEIGHTS_ONLY]
+        else:
+            os.environ[_WEIGHTS_ONLY] = before
 
 
 def _row_texts(batch: CandidateBatch, row: int) -> list[list[Segment]]:

@@ -68,7 +68,9 @@ class Encoder:
 
             is_folder = Path(self._name).is_dir()
             try:
-                self._model = SentenceTransformer(self._name, local_files_only=is_folder)
+                self._model = SentenceTransformer(
+                    self._name, local_files_only=is_folder, trust_remote_code=False
+                )
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 raise ModelError(
                     f"{self._purpose} cannot load the encoder {self._name!r}: {error}. Give the "

@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bt_augment.errors import RunFolderError
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.generation.progress import Progress
 from bt_augment.pairs.readers import InputSettings, Quarantined, Record, Tally, read
 from bt_augment.pairs.schema import batch_from_rows, native_schema
 from bt_augment.shards.atomic import publish, storage_errors, temporary_name, write_atomically
+from bt_augment.shards.manifest import MANIFEST
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder
 from bt_augment.shards.store import read_shard
 
@@ -44,6 +46,38 @@ class Ingested(BaseModel):
     quarantined: dict[str, int]
     left_out: dict[str, int]
     notes: dict[str, int]
+
+    @classmethod
+    def stored(cls, content: Mapping[str, Any], folder: Path) -> Ingested:
+        """Return what the manifest of a finished run says was read.
+
+        Raises:
+            RunFolderError: that part of the manifest is damaged.
+        """
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise _damaged(folder / MANIFEST, "ingested", error) from error
+
+    @classmethod
+    def marked(cls, mark: Path) -> Ingested:
+        """Return what an unfinished run has read.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        try:
+            return cls.model_validate_json(mark.read_bytes())
+        except ValidationError as error:
+            raise _damaged(mark, "the start", error) from error
+
+
+def _damaged(path: Path, place: str, error: ValidationError) -> RunFolderError:
+    first = error.errors()[0]
+    inner = ".".join(str(part) for part in first["loc"])
+    return RunFolderError(
+        f"{path}: damaged at {inner or place}: {first['msg']}. Make the run again with --overwrite"
+    )
 
 
 def ingest(
@@ -73,7 +107,7 @@ def ingest(
     """
     mark = folder.work / _MARK
     if mark.exists():
-        return Ingested.model_validate_json(mark.read_bytes())
+        return Ingested.marked(mark)
     tally = Tally()
     languages: Counter[str] = Counter()
     quarantine = folder.path / QUARANTINE

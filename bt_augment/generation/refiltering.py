@@ -24,6 +24,7 @@ from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.card import write_card
+from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest, total, write_manifest
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
@@ -85,8 +86,9 @@ def refilter(
             folder.discard_work()
         else:
             with storage_errors(folder.path):
-                if (source / QUARANTINE).is_file():
-                    shutil.copyfile(source / QUARANTINE, folder.path / QUARANTINE)
+                quarantine = own_file(source, QUARANTINE)
+                if quarantine.is_file():
+                    shutil.copyfile(quarantine, folder.path / QUARANTINE)
             routes = [*map(str, recipe.routes), *run.get("switches", ())]
             _judge_units(source, folder, manifest, recipe, routes, told)
             result = read_manifest(folder.path)
@@ -94,7 +96,7 @@ def refilter(
     return Summary(
         folder.out,
         result.totals,
-        Ingested.model_validate(result.ingested),
+        Ingested.stored(result.ingested, folder.path),
         0,
         len(result.units),
     )
@@ -147,7 +149,13 @@ def _judge_units(
     done = sum(unit.rows for unit in journal.units)
     for unit in manifest.units[len(journal.units) :]:
         tables = {split: _read(source, unit, split) for split in SPLITS}
-        judged = _judge(tables[TRAIN], tables[REJECTED], recipe, routes)
+        try:
+            judged = _judge(tables[TRAIN], tables[REJECTED], recipe, routes)
+        except (ValueError, KeyError) as error:  # ids and order that no run has
+            raise RunFolderError(
+                f"{source}, unit {unit.unit}: its rows are not as generate orders and names them "
+                f"({error}); make the run again"
+            ) from error
         journal.append(
             unit.model_copy(
                 update={

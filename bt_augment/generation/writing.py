@@ -88,7 +88,7 @@ def finished_summary(folder: RunFolder) -> Summary:
     return Summary(
         folder.out,
         manifest.totals,
-        Ingested.model_validate(manifest.ingested),
+        Ingested.stored(manifest.ingested, folder.path),
         len(manifest.units),
         len(manifest.units),
     )

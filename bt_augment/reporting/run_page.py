@@ -62,7 +62,7 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
             "title": f"Run {folder.resolve().name}",
             "version": __version__,
             "totals": manifest.totals,
-            "ingested": Ingested.model_validate(manifest.ingested),
+            "ingested": Ingested.stored(manifest.ingested, folder),
             "run": run,
             "paths": [*run["recipe"]["routes"], *run.get("switches", ())],
             "native_kept": run["recipe"]["output"]["native"],

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.manifest import UnitEntry, read_manifest
-from bt_augment.shards.store import REJECTED, TRAIN, read_shard
+from bt_augment.shards.store import REJECTED, TRAIN, rows_of
 
 _SEARCHED = ("question", "passage", "pivot_question", "pivot_passage")
 
@@ -85,7 +85,7 @@ def native_rows(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, di
     """Return the native rows of a unit whose id is wanted, by id; from both splits."""
     found: dict[str, dict[str, Any]] = {}
     for split in (TRAIN, REJECTED):
-        table = read_shard(folder / unit.files[split].path)
+        table = rows_of(folder, unit.files[split])
         chosen = pc.and_(
             pc.equal(table.column("method"), NATIVE),
             pc.is_in(table.column("id"), value_set=pa.array(sorted(wanted), type=pa.string())),
@@ -115,7 +115,7 @@ def _sample(rows: Iterator[Example], count: int, seed: int) -> list[Example]:
 def _fitting(
     folder: Path, unit: UnitEntry, split: str, reason: str | None, route: str | None
 ) -> list[dict[str, Any]]:
-    table = read_shard(folder / unit.files[split].path)
+    table = rows_of(folder, unit.files[split])
     made = table.filter(pc.not_equal(table.column("method"), NATIVE))
     return [
         row

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, write_atomically
+from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
 SCORED = ".work/scored"  # units that jobs of one part made, not yet judged
@@ -194,13 +195,15 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         RunFolderError: there is none (the run did not finish), or it is damaged.
     """
-    path = folder / MANIFEST
+    path = own_file(folder, MANIFEST)
     if not path.is_file():
         raise RunFolderError(
             f"{folder}: no {MANIFEST}; this is not a finished run. {_advice(folder)}"
         )
     try:
         return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -12,7 +12,9 @@ from typing import Any
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
+from bt_augment.shards.links import own_file, refuse_links
 from bt_augment.shards.manifest import MANIFEST, Journal, UnitEntry, write_json
+from bt_augment.shards.run_fields import check_fields
 from bt_augment.shards.store import SPLITS
 
 RUN = "run.json"
@@ -92,6 +94,7 @@ class RunFolder:
         """
         if overwrite:
             self._clear()
+        refuse_links(self.path, (*_OWN, _WORK))
         known = self.identity()
         if known is None:
             strangers = self._strangers()
@@ -180,7 +183,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: it is missing or damaged.
     """
-    path = folder / RUN
+    path = own_file(folder, RUN)
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -202,7 +205,8 @@ def parse_run(data: bytes, name: str) -> dict[str, Any]:
     """
     try:
         content = json.loads(data)
-    except ValueError as error:
+        json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise _unreadable(name, error) from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{name}: is not a JSON object; the run must be made anew")
@@ -212,6 +216,7 @@ def parse_run(data: bytes, name: str) -> dict[str, Any]:
             if not isinstance(node, dict) or key not in node:
                 raise RunFolderError(f"{name}: lacks {'.'.join(keys)}; the run must be made anew")
             node = node[key]
+    check_fields(name, content)
     return content
 
 

@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import publish, sha256_of, storage_errors, temporary_name
+from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import ShardEntry, write_json
+from bt_augment.shards.row_check import row_problem
 
 TRAIN = "train"
 REJECTED = "rejected"
@@ -42,7 +44,7 @@ def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:
     target = folder / path
     temporary = temporary_name(target)
     with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)  # not its parents: a run folder that went is no new one
         try:
             with temporary.open("wb") as file:
                 with pa.ipc.new_stream(file, batch.schema) as writer:
@@ -78,11 +80,31 @@ def read_shard(path: Path) -> pa.Table:
         ) from error
 
 
+def rows_of(folder: Path, entry: ShardEntry) -> pa.Table:
+    """Return the rows of a shard of a run folder of any origin, checked to be those of a run.
+
+    Its digest is not compared: :func:`bt_augment.shards.verification.check_shard` does that.
+
+    Args:
+        folder: the run folder.
+        entry: what its manifest says of the shard.
+
+    Raises:
+        RunFolderError: the file is missing, leads out of the folder, or holds something else.
+    """
+    path = own_file(folder, entry.path)
+    table = read_shard(path)
+    problem = row_problem(table)
+    if problem:
+        raise RunFolderError(f"{path}: {problem}; make the run again, or restore it from a copy")
+    return table
+
+
 def read_split(folder: Path, split: str, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
     """Yield the shards of a split in order, one in memory at a time."""
     for entry in entries:
         if entry.path.startswith(f"{split}/"):
-            yield read_shard(folder / entry.path)
+            yield rows_of(folder, entry)
 
 
 def finish(folder: Path, schema: pa.Schema, shards: Mapping[str, Sequence[ShardEntry]]) -> None:

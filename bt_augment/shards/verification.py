@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from bt_augment.errors import RunFolderError
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.atomic import sha256_of
+from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     Manifest,
     ShardEntry,
@@ -23,6 +24,7 @@ from bt_augment.shards.manifest import (
     total,
     unbalanced,
 )
+from bt_augment.shards.row_check import row_problem
 from bt_augment.shards.run_folder import QUARANTINE, read_run
 from bt_augment.shards.store import SPLITS, TRAIN, index_files, read_shard
 
@@ -77,12 +79,13 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     if sha256_of(path) != entry.sha256:
         return f"{entry.path}: its SHA-256 differs from the manifest's; it was changed"
     try:
-        rows = read_shard(path).num_rows
+        table = read_shard(path)
     except RunFolderError as error:
         return str(error)
-    if rows != entry.rows:
-        return f"{entry.path}: holds {rows} rows instead of {entry.rows}"
-    return None
+    if table.num_rows != entry.rows:
+        return f"{entry.path}: holds {table.num_rows} rows instead of {entry.rows}"
+    problem = row_problem(table)
+    return problem and f"{entry.path}: {problem}"
 
 
 def sound_shards(folder: Path, split: str) -> list[ShardEntry]:
@@ -148,11 +151,11 @@ def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     schema = read_shard(folder / shards[TRAIN][0].path).schema
     for name, expected in index_files(schema, shards).items():
         try:
-            content = json.loads((folder / name).read_bytes())
+            content = json.loads(own_file(folder, name).read_bytes())
         except FileNotFoundError:
             yield f"{name}: is missing"
             continue
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             yield f"{name}: cannot be read ({error})"
             continue
         if content != expected:
@@ -172,7 +175,7 @@ def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator
     yield from unbalanced(totals, routes, candidates)
     if [unit.unit for unit in manifest.units] != list(range(len(manifest.units))):
         yield "the manifest's units are not numbered 0, 1, 2 and so on"
-    lines = _lines(folder / QUARANTINE)
+    lines = _lines(own_file(folder, QUARANTINE))
     if lines != totals.quarantined:
         yield f"{QUARANTINE}: {lines} records, but the totals say {totals.quarantined}"
 

@@ -64,7 +64,9 @@ def load_base_model(
 
     folder = Path(name).is_dir()
     try:
-        model = SentenceTransformer(name, device=device, local_files_only=folder)
+        model = SentenceTransformer(
+            name, device=device, local_files_only=folder, trust_remote_code=False
+        )
     # Damaged files raise whatever the library that reads them raises.
     except Exception as error:
         raise ModelError(
@@ -150,7 +152,7 @@ def _config(name: str) -> dict[str, Any] | None:
             )
         try:
             content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{path}: cannot be read ({error})") from error
         return content if isinstance(content, dict) else {}
     if folder.exists() or name.startswith((".", "/", "~")) or ":" in name:
@@ -162,23 +164,37 @@ def _config(name: str) -> dict[str, Any] | None:
 
 
 def _hub_config(name: str) -> dict[str, Any] | None:
+    if _from_hub(name, "modules.json") is not None:
+        return None
+    path = _from_hub(name, "config.json")
+    if path is None:
+        raise ModelError(
+            f"base model {name!r}: has neither modules.json nor config.json on the Hugging Face "
+            "hub, so it holds no model"
+        )
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read ({error})") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _from_hub(name: str, file: str) -> Path | None:
+    """Return a file of a model of the hub; None where the hub says that it has none."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
-        hf_hub_download(name, "modules.json")
-        return None
-    except EntryNotFoundError:
-        pass  # a plain checkpoint
+        return Path(hf_hub_download(name, file))
     # The hub client's HTTP library, and so what it raises, changes from version to version.
     except Exception as error:
+        # The second is a kind of the first, and raised where the hub does not answer.
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            return None
         raise ModelError(
             f"base model {name!r}: no such folder, and the Hugging Face hub does not give it "
             f"({error})"
         ) from error
-    path = Path(hf_hub_download(name, "config.json"))
-    content: dict[str, Any] = json.loads(path.read_bytes())
-    return content
 
 
 def _check_encodes(name: str, model: SentenceTransformer) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import TrainingError
-from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.atomic import storage_errors, sync_tree
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
 
@@ -113,7 +113,7 @@ class ModelFolder:
         path = self.path / MANIFEST
         try:
             content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(
                 f"{path}: cannot be read ({error}); train again with --overwrite"
             ) from error
@@ -143,6 +143,7 @@ class ModelFolder:
         """
         path = self.work / f"{_PREFIX}{step}"
         with storage_errors(path):
+            sync_tree(path)  # else the mark could outlive a loss of power that the rest does not
             (path / _MARK).touch()
 
     def remove_checkpoints(self) -> None:
@@ -159,7 +160,7 @@ class ModelFolder:
             content: dict[str, Any] = json.loads(self._identity_path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(
                 f"{self._identity_path}: cannot be read ({error}); start anew with --overwrite"
             ) from error

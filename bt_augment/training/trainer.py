@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bt_augment.errors import MissingDependencyError, TrainingError
+from bt_augment.shards.atomic import sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
@@ -22,6 +23,7 @@ from bt_augment.training.base_model import (
     store_prompts,
 )
 from bt_augment.training.card import write_card
+from bt_augment.training.disk import disk_errors
 from bt_augment.training.examples import compose_pairs
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
 from bt_augment.training.model_folder import MANIFEST, ModelFolder
@@ -107,6 +109,7 @@ def train(
         TrainingError: the pairs do not allow the settings, the base model is no encoder, or
             ``out`` holds something else.
         ModelError: there is no such base model.
+        StorageError: the disk refused.
     """
     _check_packages(settings)
     folder = ModelFolder(out)
@@ -139,7 +142,8 @@ def train(
             folder, settings, pairs, rows.select(kept_out), progress or _Silent()
         )
         checkpoint = folder.last_checkpoint()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with disk_errors(out):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         scores = _measured(trainer, rows.select(kept_out), prompts, settings)
         manifest = {
             **describe(
@@ -284,7 +288,9 @@ def _measured(
 
 def _save(folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str, Any]) -> None:
     """Save the model, and last of all the manifest, which says that it is whole."""
-    model.to("cpu").save_pretrained(str(folder.path), create_model_card=False)
-    write_card(folder.path, manifest)
+    with disk_errors(folder.path):
+        model.to("cpu").save_pretrained(str(folder.path), create_model_card=False)
+        write_card(folder.path, manifest)
+        sync_tree(folder.path)
     write_json(folder.path / MANIFEST, manifest)
     folder.remove_checkpoints()

@@ -20,6 +20,7 @@ QUANTIZATIONS = (
 )  # fmt: skip
 
 _MARIAN_DECODER = "decoder.yml"
+_MARIAN_FILES = 3  # weights, and a vocabulary for each language
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -110,10 +111,30 @@ def _convert_marian(
                 f"{checkpoint}: {name} is missing; only Marian models with SentencePiece files "
                 "(source.spm and target.spm) can be used, not those with .bpe files"
             )
+    _check_marian_names(checkpoint)
     OpusMTConverter(str(checkpoint)).convert(str(made), quantization=quantization)
     for name in family.spm_files:
         shutil.copyfile(checkpoint / name, made / name)
     return {"max_input_tokens": family.max_input_tokens}
+
+
+def _check_marian_names(checkpoint: Path) -> None:
+    """Refuse a ``decoder.yml`` that names files outside its folder.
+
+    Raises:
+        ModelError: it does, or names none.
+    """
+    import yaml
+
+    path = checkpoint / _MARIAN_DECODER
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    listed = [config.get(key) for key in ("models", "vocabs")] if isinstance(config, dict) else []
+    names = [name for part in listed if isinstance(part, list) for name in part]
+    if len(names) < _MARIAN_FILES:
+        raise ModelError(f"{path}: does not list the files of a model (models, vocabs)")
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ModelError(f"{path}: {name!r} is not the name of a file beside it")
 
 
 def _convert_transformers(

@@ -45,7 +45,7 @@ def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = Non
     """Return 16 hexadecimal digits of the SHA-256 over a folder's files (names and contents).
 
     Reading gigabytes takes seconds, so the result is kept in ``cache_dir`` and used again while
-    each file's size and modification time stay the same.
+    each file stays the same one, of the same size and times of change.
 
     Args:
         folder: a folder; hidden files, sub-folders and the metadata file are left out.
@@ -65,7 +65,7 @@ def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = Non
             and path.name != METADATA_NAME
             and (chosen is None or path.name in chosen)
         )
-        stamps = [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+        stamps = [_stamp(path) for path in files]
         key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
         store = cache_dir / "fingerprints" / f"{key}.json"
         known = _read_store(store)
@@ -143,6 +143,12 @@ def _read_string(file: BinaryIO) -> bytes:
     return text.rstrip(b"\0")
 
 
+def _stamp(path: Path) -> list[str | int]:
+    """Return what changes with a file: copying sets the modification time back, not the other."""
+    seen = path.stat()
+    return [path.name, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
+
+
 def _update(digest: hashlib._Hash, path: Path) -> None:
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK):
@@ -152,7 +158,7 @@ def _update(digest: hashlib._Hash, path: Path) -> None:
 def _read_store(path: Path) -> dict[str, object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}  # absent or half written by an older process: hash again
     return content if isinstance(content, dict) else {}
 

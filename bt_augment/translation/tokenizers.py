@@ -196,7 +196,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); the model is damaged") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path}: is not a JSON object; the model is damaged")
@@ -220,9 +220,9 @@ def _read_tokens(path: Path) -> frozenset[str]:
     try:
         text = path.read_text(encoding="utf-8")
         tokens = json.loads(text) if path.suffix == ".json" else text.split("\n")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); the model is damaged") from error
-    if not isinstance(tokens, list):
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ModelError(f"{path}: is not a list of tokens; the model is damaged")
     return frozenset(tokens)
 

@@ -7,60 +7,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from kills import end, journal_lines, kill_until_done, wait_for
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
-
-
-def wait_for(process, condition):
-    """Wait until the condition holds; fail if the process ends before."""
-    while not condition():
-        if process.poll() is not None:
-            pytest.fail(f"the run ended with {process.returncode}: {process.stderr.read()}")
-        time.sleep(0.01)
-
-
-def journal_lines(run):
-    """Return the whole lines of the journal of an unfinished run."""
-    path = run / ".work" / "journal.jsonl"
-    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-
-
-def end(process):
-    """Kill a process of ours and let go of its pipes."""
-    process.kill()
-    process.communicate(timeout=60)
-
-
-def kill_until_done(command, arguments, run, kills, moments):
-    """Start the command ``kills`` times and kill it; then let it finish.
-
-    Returns the units that were in the journal at the last kill, and how often a kill came in time.
-    """
-    done, landed = [], 0
-    for _ in range(kills):
-        process = command.start(*arguments)
-        try:
-            process.wait(timeout=moments())
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            landed += 1
-        _, err = process.communicate(timeout=60)
-        assert process.returncode in (0, -signal.SIGKILL), err
-        after = journal_lines(run)
-        if process.returncode == 0:
-            break
-        assert after[: len(done)] == done, "a finished unit was made again"
-        done = after
-    finished = command(*arguments, "--json")
-    assert finished.code == 0, finished.err
-    if not (landed and finished.json["resumed_units"] == finished.json["units"]):
-        assert finished.json["resumed_units"] == len(done)
-    return done, landed
 
 
 def without_seconds(run):

@@ -35,6 +35,7 @@ def a_row(source: str, lang: str, method: str = "native", **more: Any) -> dict[s
 
 def write_run(folder: Path, units: Iterable[Iterable[dict[str, Any]]], source: str = "abc") -> Path:
     """Write a finished run with these units of accepted rows."""
+    folder.mkdir(parents=True, exist_ok=True)
     schema = row_schema(["text.length"])
     entries, shards = [], {TRAIN: [], REJECTED: []}
     units = [list(unit) for unit in units]

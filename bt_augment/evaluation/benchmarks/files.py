@@ -34,6 +34,7 @@ _CANDIDATE_TEXT = ("text", "passage", "documentation")
 __all__ = [
     "by_language",
     "check_qrels",
+    "check_text",
     "field",
     "find_file",
     "read_candidates",
@@ -130,6 +131,7 @@ def read_tsv_queries(path: Path, prefix: str = "") -> Queries:
 def _queries(items: Iterable[tuple[Any, ...]]) -> Queries:
     found: dict[str, str] = {}
     for place, name, text in items:
+        check_text(place, name, text)
         if not text.strip():
             raise InputError(f"{place}: the query {name!r} is empty; write it or remove the line")
         if name in found:
@@ -198,6 +200,7 @@ def spooled(
                 batches.clear()
 
         for place, name, text, context in items:
+            check_text(place, name, text, context or "")
             if name in judged:
                 if name in positions:
                     raise InputError(f"{place}: the candidate id {name!r} is there twice")
@@ -218,6 +221,21 @@ def spooled(
             table = pa.Table.from_batches(batches, _SCHEMA)
     _check_unique(table, hashes)
     return Candidates(table, positions)
+
+
+def check_text(place: Place | str, *texts: str) -> None:
+    """Refuse text that no encoder can be given.
+
+    Raises:
+        InputError: one holds half a surrogate pair.
+    """
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{place}: U+{ord(text[error.start]):04X} is half a surrogate pair; mend the file"
+            ) from error
 
 
 def _check_unique(table: pa.Table, hashes: list[int]) -> None:

@@ -20,7 +20,7 @@ from bt_augment.evaluation.benchmarks.base import (
     Queries,
     choose_languages,
 )
-from bt_augment.evaluation.benchmarks.files import by_language, read_json, spooled
+from bt_augment.evaluation.benchmarks.files import by_language, check_text, read_json, spooled
 
 
 class _Sentence(NamedTuple):
@@ -109,6 +109,7 @@ def _sentences(paragraph: Any, place: str, prefix: str, file: _File) -> Iterator
 def _add_question(question: Any, place: str, sentences: list[_Span], file: _File) -> None:
     name = _text(question, "id", place)
     text = _text(question, "question", place).strip()
+    check_text(place, name, text)
     if not text:
         raise InputError(f"{place}.question: the query {name!r} is empty; write it or remove it")
     if name in file.questions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,14 @@ from bt_augment.errors import InputError
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.columns import Columns
 from bt_augment.pairs.readers.compression import open_bytes, open_seekable, read_start
+from bt_augment.pairs.readers.untrusted_batches import checked, damage, values
 
 PARQUET_MAGIC = b"PAR1"
 FILE_MAGIC = b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"
 
 _BATCH_ROWS = 1024  # rows made Python values at a time
+_ONE_NAME = re.compile(r"[^/\\\x00]+")  # no part of it leads to another folder
 
 
 class _BatchReader(Reader):
@@ -39,13 +42,17 @@ class _BatchReader(Reader):
         for batch in self.batches():
             kept = batch if wanted is None else batch.select(needed(batch.schema.names, wanted))
             for offset in range(0, kept.num_rows, _BATCH_ROWS):
-                for item in _values(kept.slice(offset, _BATCH_ROWS)):
+                for item in values(kept.slice(offset, _BATCH_ROWS)):
                     number += 1
                     self._at = number + 1
                     place = self.place(number)
                     if isinstance(item, UnicodeDecodeError):
                         yield quarantined(
                             place, "invalid_utf8", f"the row is not UTF-8: {item}", item.object
+                        )
+                    elif isinstance(item, Exception):
+                        yield quarantined(
+                            place, "unreadable_value", f"a value of the row cannot be read: {item}"
                         )
                     else:
                         yield Row(place, item, self.auto_id(number))
@@ -60,18 +67,6 @@ def needed(names: list[str], wanted: set[str]) -> list[str]:
     return kept or names
 
 
-def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
-    try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:
-        # Strings are checked only when they are made: find the rows that are to blame.
-        for index in range(batch.num_rows):
-            try:
-                yield batch.slice(index, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                yield error
-
-
 class ParquetReader(_BatchReader):
     """Reads a Parquet file, one row group's columns at a time."""
 
@@ -82,14 +77,15 @@ class ParquetReader(_BatchReader):
         import pyarrow.parquet as pq
 
         wanted = Columns(self.settings).top_level()
-        with open_seekable(self.path) as file:
+        with damage(), open_seekable(self.path) as file:
             parquet = pq.ParquetFile(file)
             names = parquet.schema_arrow.names
             # A name with a dot could be taken for a path into another column.
             columns = None if wanted is None else needed(names, wanted)
             if any("." in name for name in names):
                 columns = None
-            yield from parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns)
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+                yield checked(batch)
 
 
 class ArrowReader(_BatchReader):
@@ -116,10 +112,9 @@ class SavedDatasetReader(_BatchReader):
         folder = self._split_folder()
         state = folder / "state.json"
         try:
-            names = [
-                entry["filename"] for entry in json.loads(state.read_text("utf-8"))["_data_files"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            listed = json.loads(state.read_text("utf-8"))["_data_files"]
+            names = [one_name(entry["filename"]) for entry in listed]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{state} cannot be read ({error}): the data set was not saved to its end"
             ) from error
@@ -143,9 +138,20 @@ def saved_splits(folder: Path) -> list[str] | None:
     if not index.is_file():
         return None
     try:
-        return [str(name) for name in json.loads(index.read_text("utf-8"))["splits"]]
-    except (ValueError, KeyError, TypeError) as error:
+        return [one_name(name) for name in json.loads(index.read_text("utf-8"))["splits"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{index} cannot be read: {error}") from error
+
+
+def one_name(name: Any) -> str:
+    """Return a name by which a file of a folder names another, if it is in the same folder.
+
+    Raises:
+        ValueError: it is no text, or leads elsewhere.
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or not _ONE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a file beside it")
+    return name
 
 
 def choose_split(source: str, splits: list[str], wanted: str | None) -> str:
@@ -178,5 +184,6 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _ipc_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    with _opened(path) as batches:
-        yield from batches
+    with damage(), _opened(path) as batches:
+        for batch in batches:
+            yield checked(batch)

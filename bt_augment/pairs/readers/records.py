@@ -207,7 +207,7 @@ def _written_out(text: str) -> Any:
     for parse in (json.loads, ast.literal_eval):
         try:
             value = parse(stripped)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(value, list | dict):
             return value

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +21,7 @@ from bt_augment.shards.exporting.tevatron import Tevatron
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import TRAIN
 from bt_augment.shards.verification import sound_shards
+from bt_augment.shards.whole_folder import whole_folder
 
 EXPORT = "export.json"
 README = "README.md"
@@ -68,11 +67,8 @@ def export(
     _check_methods(methods)
     _check_out(out, overwrite=overwrite)
     rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
-    partial = out.with_name(f".{out.name}.partial")
-    with storage_errors(out):
-        if partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True)
+    busy = ExportError(f"{out}: another process is writing this export; wait for it")
+    with whole_folder(out, busy) as partial, storage_errors(out):
         tally = exporter.write(rows, Negatives(rows, count, seed), partial)
         left_out = dict(tally.left_out)
         done = Export(
@@ -83,7 +79,6 @@ def export(
             files=dict(sorted(tally.files.items())),
         )
         if not done.written:
-            shutil.rmtree(partial)
             raise ExportError(f"{folder}: no row can be written as {form}: {_why(done)}")
         told = {
             **asdict(done),
@@ -94,10 +89,6 @@ def export(
         }
         (partial / EXPORT).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         (partial / README).write_text(_readme(exporter, done), encoding="utf-8")
-        _sync(partial)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.replace(out)
     return done
 
 
@@ -155,13 +146,3 @@ def _readme(exporter: Exporter, done: Export) -> str:
         + (f"Left out:\n\n{left_out}\n" if left_out else "")
         + f"{exporter.usage}\n\nThe licence of the run's input also holds for what is here.\n"
     )
-
-
-def _sync(folder: Path) -> None:
-    """Return when the disk has every file below ``folder``."""
-    for path in [folder, *folder.rglob("*")]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from bt_augment.errors import PublishError
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.publishing.contents import RECORD, Contents, Terms, write_contents
 from bt_augment.shards.publishing.upload import Target, Uploaded, find_token, upload
+from bt_augment.shards.whole_folder import whole_folder
 
 T = TypeVar("T")
 
@@ -76,21 +75,9 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
             raise PublishError(
                 f"{out}: holds an earlier dry run; choose another folder, or --overwrite"
             )
-    partial = out.with_name(f".{out.name}.partial")
-    with storage_errors(out):
-        if partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True)
-    try:
+    busy = PublishError(f"{out}: another process is writing this dry run; wait for it")
+    with whole_folder(out, busy) as partial:
         contents = write_contents(run, terms, partial)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    with storage_errors(out):
-        _sync(partial)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.replace(out)
     return Contents(out, contents.configs, contents.files, contents.fingerprint)
 
 
@@ -119,13 +106,3 @@ def _check_names(terms: Terms) -> None:
     branch = terms.revision
     if branch is not None and (not _BRANCH.fullmatch(branch) or _HASH.fullmatch(branch)):
         raise PublishError(f"--revision {branch!r}: is no name of a branch")
-
-
-def _sync(folder: Path) -> None:
-    """Return when the disk has every file below ``folder``."""
-    for path in [folder, *folder.rglob("*")]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

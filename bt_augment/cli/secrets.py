@@ -1,0 +1,86 @@
+"""Access tokens kept out of everything that the command line prints.
+
+A library or a server may repeat a token in an error message or a log line, and logs are sent to
+others. The Hub's client keeps the token in the environment or in a file; both are looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import click
+
+_HIDDEN = "[token]"
+_SHORTEST = 8  # what is shorter is no token, and would take words out of messages
+_VARIABLES = (
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HUGGINGFACE_HUB_TOKEN",
+    "WANDB_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+
+
+class Secrets:
+    """The tokens of this process, to be taken out of text.
+
+    Args:
+        environment: where tokens are named, and the folder of the Hub's client.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        found = {environment.get(name, "") for name in _VARIABLES}
+        found.add(_stored_token(environment))
+        self._tokens = sorted({t.strip() for t in found if len(t.strip()) >= _SHORTEST}, key=len)
+
+    def redacted(self, text: str) -> str:
+        """Return ``text`` without the tokens."""
+        for token in reversed(self._tokens):
+            text = text.replace(token, _HIDDEN)
+        return text
+
+    def keep_out_of_logs(self) -> None:
+        """Take the tokens out of every line that the root logger's handlers write."""
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
+
+    def keep_out_of_tracebacks(self) -> None:
+        """Take the tokens out of the traceback with which a bug ends the process."""
+
+        def show(
+            kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        ) -> None:
+            lines = traceback.format_exception(kind, error, trace)
+            click.echo(self.redacted("".join(lines)), err=True, nl=False)
+
+        sys.excepthook = show
+
+
+class _Redacting(logging.Formatter):
+    """Formats as another formatter does, and then takes the tokens out: of tracebacks too."""
+
+    def __init__(self, inner: logging.Formatter, secrets: Secrets) -> None:
+        super().__init__()
+        self._inner = inner
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.redacted(self._inner.format(record))
+
+
+def _stored_token(environment: Mapping[str, str]) -> str:
+    """Return the token of a login, from where the Hub's client keeps it."""
+    home = environment.get("HF_HOME") or Path(
+        environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+    )
+    path = Path(environment.get("HF_TOKEN_PATH") or Path(home, "token"))
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""

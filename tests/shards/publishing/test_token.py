@@ -1,0 +1,126 @@
+"""A token is in no log, card, run.json or message, even where a server repeats it."""
+
+import json
+import re
+
+import pytest
+
+from .conftest import REPO, TOKEN
+from .hub import serving
+from .hub_state import Fault
+
+COMMANDS = ("generate", "publish", "train", "evaluate")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving(TOKEN) as hub:
+        yield hub
+
+
+@pytest.fixture(params=["HF_TOKEN", "a login"])
+def user(request, server, environment, tmp_path, monkeypatch):
+    """Give the environment of a user who has a token, one way or the other."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"):
+        monkeypatch.delitem(environment, name, raising=False)
+    monkeypatch.setitem(environment, "HF_ENDPOINT", server.url)
+    monkeypatch.setitem(environment, "HF_HOME", str(home))
+    monkeypatch.setitem(environment, "HF_HUB_DISABLE_XET", "1")
+    if request.param == "HF_TOKEN":
+        monkeypatch.setitem(environment, "HF_TOKEN", TOKEN)
+    else:
+        (home / "token").write_text(TOKEN)
+    server.repos.clear()
+    server.faults.clear()
+    return environment
+
+
+def nowhere(outcome, *folders):
+    """Check that the token was neither printed nor written."""
+    assert TOKEN not in outcome.out + outcome.err
+    for folder in folders:
+        for path in folder.rglob("*"):
+            assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
+
+
+def echo(server):
+    """Let the server repeat the token in whatever it answers."""
+    said = f"no right for Bearer {TOKEN}"
+    headers = {"X-Error-Message": said, "Content-Type": "application/json"}
+    server.faults = [
+        Fault(method, "/", times=10_000, status=403, body={"error": said}, headers=headers)
+        for method in ("GET", "HEAD", "POST", "PUT")
+    ]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_server_that_repeats_the_token_is_not_quoted(
+    server, user, finished, command, english, write_rows, tmp_path, name
+):
+    echo(server)
+    out = tmp_path / "out"
+    arguments = {
+        "generate": ["hub:me/questions", "--route", "en:pt", "--out", out],
+        "publish": [finished, REPO],
+        "train": [finished, "--base-model", "me/encoder", "--out", out, "--device", "cpu"],
+        "evaluate": ["me/encoder", "--benchmark", "beir", "--data", finished,
+                     "--out", out / "r.json"],
+    }  # fmt: skip
+    done = command(name, *arguments[name], "-vv")
+    assert done.code == 2, done.err  # a traceback of a library's at this level of detail is its own
+    nowhere(done, *(folder for folder in (out,) if folder.exists()))
+
+
+def test_a_run_made_with_a_token_at_hand_holds_none(user, command, english, write_rows, tmp_path):
+    out, dry = tmp_path / "run", tmp_path / "dry"
+    done = command("generate", write_rows(english[:2]), "--route", "en:pt", "--out", out, "-vv")
+    assert done.code == 0, done.err
+    nowhere(done, out)
+    assert "run.json" in {path.name for path in out.iterdir()}
+    made = command("publish", out, REPO, "--dry-run", dry, "-vv")
+    nowhere(made, *(folder for folder in (dry,) if folder.exists()))
+
+
+@pytest.mark.parametrize("secret", ["HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY"])
+def test_the_command_line_hides_what_any_message_repeats(environment, monkeypatch, command, secret):
+    canary = "canary-0123456789abcdef"
+    monkeypatch.setitem(environment, secret, canary)
+    done = command("generate", f"no-such-{canary}.json", "--route", "en:pt", "--out", "x")
+    assert done.code == 2
+    assert canary not in done.out + done.err
+    assert "no-such-[token].json" in done.err
+
+
+BUG = """
+import logging, sys
+import bt_augment.cli.main as main
+def app(**_):
+    logging.getLogger("a.library").warning("header: %s", "Bearer {canary}")
+    try:
+        raise KeyError("{canary}")
+    except KeyError:
+        logging.getLogger("a.library").exception("failed")
+    raise RuntimeError("a bug near {canary}")
+main.app = app
+main.main()
+"""
+
+
+def test_a_bugs_traceback_and_a_librarys_log_hide_it_too(environment, monkeypatch, command):
+    canary = "canary-0123456789abcdef"
+    monkeypatch.setitem(environment, "HF_TOKEN", canary)
+    done = command(program=BUG.replace("{canary}", canary))
+    assert done.code == 1
+    assert "RuntimeError: a bug near [token]" in done.err
+    assert "header: Bearer [token]" in done.err
+    assert len(re.findall(r"Traceback", done.err)) == 2
+    assert canary not in done.out + done.err
+
+
+def test_what_is_no_token_is_left_alone(environment, monkeypatch, command, tmp_path):
+    monkeypatch.setitem(environment, "HF_TOKEN", "no")
+    done = command("verify", tmp_path)
+    assert "not a finished run" in done.err
+    assert json.dumps(done.err)
