@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 # save memory, smaller ones waste less time at the end of a unit.
 _ACTOR_CPUS = 4
 _CLIENT = "ray://"
+_HERE = ("localhost", "127.0.0.1")
+_KNOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -168,14 +171,37 @@ def _connect(address: str | None) -> None:
     if address is None:
         options |= {"num_cpus": available_cores(), "include_dashboard": False}
     try:
+        if address is not None:
+            _knock(address)
         with _own_sigterm():
             ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where = "Ray cannot be started here" if address is None else f"--address {address}"
         raise EngineError(
             f"{where}: {_first_line(error)}. Check that the cluster is up ('ray status' on its "
             "head) and that all its machines have the same versions of Ray and Python"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Try a HOST:PORT: Ray itself takes many minutes to give up on one that does not answer.
+
+    Raises:
+        OSError: nobody answers.
+    """
+    import ray
+
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
+    except OSError:
+        if host not in _HERE:
+            raise
+        # Ray's head may listen at this machine's address alone, and Ray asks it there.
+        here = ray.util.get_node_ip_address()
+        socket.create_connection((here, int(port)), _KNOCK_SECONDS).close()
 
 
 @contextmanager

@@ -130,13 +130,13 @@ def end(process):
 
 
 def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
-    tmp_path, finished, data, command, arrow_bytes, cluster, on_ray
+    tmp_path, calm, command, make_run, arrow_bytes, cluster, on_ray
 ):
     # Given a run by two actors, with its first unit written
-    run = tmp_path / "run"
-    process = command.start(
-        "generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run, *on_ray
-    )
+    run, local = tmp_path / "run", tmp_path / "local"
+    source, _ = calm
+    arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 6, "--out", run]
+    process = command.start(*arguments, *on_ray)
     try:
         wait_for(process, lambda: journal_lines(run))
         actors = cluster.actors()
@@ -152,7 +152,8 @@ def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
     assert process.returncode == 0, err
     assert "its actor died and it is made again" in err
     assert "Traceback" not in err
-    assert arrow_bytes(run) == arrow_bytes(finished)
+    make_run(local, source, "output.unit_rows=6", routes=("en:pt",))
+    assert arrow_bytes(run) == arrow_bytes(local)
     assert command("verify", run).code == 0
     wait_gone(cluster)
 
@@ -201,6 +202,23 @@ def test_a_unit_that_kills_its_actors_ends_the_run_by_name(
     # The engine makes no difference to what a run is: another one may finish it.
     assert command(*arguments).code == 0
     assert arrow_bytes(run) == arrow_bytes(undisturbed)
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path, calm, command, cluster, on_ray):
+    run = tmp_path / "run"
+    process = command.start(
+        "generate", calm[0], "--route", "en:pt", "--unit-rows", 4, "--out", run, *on_ray
+    )
+    try:
+        wait_for(process, lambda: journal_lines(run))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 130, err
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+    wait_gone(cluster)
 
 
 def test_a_users_error_in_an_actor_is_the_users_error(tmp_path, calm, command, on_ray):
@@ -278,7 +296,6 @@ def test_a_lost_node_costs_only_its_units(
     assert arrow_bytes(run) == arrow_bytes(finished)
 
 
-@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_a_users_error(tmp_path, calm, command):
     done = command(
         "generate", calm[0], "--route", "en:pt", "--out", tmp_path / "run",
