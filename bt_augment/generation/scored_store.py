@@ -12,6 +12,7 @@ from bt_augment.generation.engines.base import Engine, ReadUnit, ScoredUnits
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
 from bt_augment.generation.units import ScoredUnit
 from bt_augment.shards.atomic import publish, storage_errors
+from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import SCORED
 
 
@@ -20,6 +21,7 @@ class ScoredStore:
 
     def __init__(self, folder: Path) -> None:
         """Name the store of a run folder; nothing is read or written yet."""
+        self._run = folder
         self._folder = folder / SCORED
 
     def __contains__(self, unit: int) -> bool:
@@ -52,9 +54,9 @@ class ScoredStore:
         """Return a unit that is there.
 
         Raises:
-            RunFolderError: its file was damaged.
+            RunFolderError: its file was damaged, or leads out of the run folder.
         """
-        path = self._path(unit)
+        path = own_file(self._run, f"{SCORED}/{unit:05d}")
         with storage_errors(path):
             data = path.read_bytes()
         try:

@@ -76,6 +76,14 @@ def decode(data: bytes) -> ScoredUnit:
     body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
         raise DamagedUnitError("was cut or changed after it was written")
+    try:
+        return _decoded(body)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        # A digest proves that nothing changed by accident, not who wrote it.
+        raise DamagedUnitError(f"is not what a shard writes ({error})") from error
+
+
+def _decoded(body: bytes) -> ScoredUnit:
     start = len(_MAGIC) + _LENGTH_BYTES
     length = int.from_bytes(body[len(_MAGIC) : start], "little")
     header = json.loads(body[start : start + length])
@@ -84,6 +92,8 @@ def decode(data: bytes) -> ScoredUnit:
     natives, made, passages = _batches(body, start + length, header["streams"])
     rows, extra = _parted(made)
     own, native_scores = _parted(natives)
+    if rows.schema != made_schema() or own.schema != made_schema():
+        raise DamagedUnitError("has other columns than the rows of a unit")
     _, kept = _parted(passages)
     sketches = Sketches(
         keys=extra.pop(_KEY),
@@ -126,7 +136,9 @@ def _batches(body: bytes, at: int, lengths: Sequence[int]) -> list[pa.RecordBatc
     batches = []
     for length in lengths:
         with pa.ipc.open_stream(pa.py_buffer(body[at : at + length])) as reader:
-            batches.append(reader.read_next_batch())
+            batch = reader.read_next_batch()
+            batch.validate(full=True)  # offsets that lead out of a buffer would crash later
+            batches.append(batch)
         at += length
     return batches
 

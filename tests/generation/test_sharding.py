@@ -279,6 +279,37 @@ def test_bytes_that_were_changed_are_refused_wherever(scored):
             decode(data[:length])
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        [],
+        {"format": 2, "streams": []},
+        {"format": 1, "streams": [1, 1, 1]},
+        {"format": 1, "streams": [-8, 10**12, 0]},
+    ],
+)
+def test_a_made_up_header_with_a_right_digest_is_refused(header):
+    import hashlib
+
+    written = json.dumps(header).encode()
+    body = b"BTASCORE" + len(written).to_bytes(4, "little") + written + b"\xff" * 64
+    with pytest.raises(DamagedUnitError):
+        decode(body + hashlib.sha256(body).digest())
+
+
+def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
+    from bt_augment.generation.scored_store import ScoredStore
+
+    store = ScoredStore(tmp_path / "run")
+    store.put(0, scored)
+    path = tmp_path / "run" / ".work" / "scored" / "00000"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunFolderError, match="is a symbolic link"):
+        store.get(0)
+
+
 def test_the_file_is_arrow_under_json_and_no_pickle(scored):
     data = encode(scored)
     length = int.from_bytes(data[8:12], "little")
