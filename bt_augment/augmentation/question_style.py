@@ -53,7 +53,9 @@ def lend(question: str, tag: str) -> Loan:
     body = question.rstrip()
     if not body or body[-1] in _FINAL or "\n" in body or language in _NO_MARK:
         return Loan(question, mark=False, capital=False)
-    capital = body[0].islower() and len(body[0].upper()) == 1
-    first = body[0].upper() if capital else body[0]
+    upper = body[0].upper()
+    # Not to iPhone, nor where lower case would not give the letter back (ı, ſ, ß).
+    capital = body[0].islower() and upper.lower() == body[0] and not body[1:2].isupper()
+    first = upper if capital else body[0]
     mark = _MARK_OF.get(language, "?")
     return Loan(first + body[1:] + mark + question[len(body) :], mark=True, capital=capital)

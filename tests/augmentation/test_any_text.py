@@ -50,6 +50,8 @@ def through(translate, tag, question, passage):
 
 @given(TAGS, TEXTS, TEXTS)
 @example("en", "who wrote it", "A.\r\n\r\n\tB.  C.\u2028 ")
+@example("en", "iPhone price", "")
+@example("tr", "ılık su", "")
 @example("zh-Hant", "誰？", "甲。乙。\u3000丙。\n")
 def test_a_translator_that_changes_nothing_gives_the_same_text(tag, question, passage):
     made_question, made_passage = through(lambda s: s, tag, question, passage)
