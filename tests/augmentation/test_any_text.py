@@ -70,5 +70,6 @@ def test_one_that_changes_every_word_leaves_the_white_space_between_sentences(ta
 @given(TAGS, TEXTS)
 def test_one_that_gives_nothing_leaves_what_is_no_sentence(tag, passage):
     _, made = through(lambda s: "", tag, "A question?", passage)
-    assert LINE_BREAKS.findall(made) == LINE_BREAKS.findall(passage)
+    # Joined, as \r and \n with nothing left between them are one line break.
+    assert "".join(LINE_BREAKS.findall(made)) == "".join(LINE_BREAKS.findall(passage))
     assert not any(c.isalpha() for c in made)
