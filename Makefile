@@ -53,7 +53,7 @@ browser:
 	.ci/chromium
 
 test: lint browser
-	$(BIN)/python -m pytest -m "not slow and not endurance"
+	$(BIN)/python -m pytest -m "not slow and not endurance" -n 2 --dist loadfile
 
 test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow

@@ -165,6 +165,7 @@ def wait_gone(cluster):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_no_actors_and_the_run_goes_on(
     tmp_path, calm, command, arrow_bytes, cluster, on_ray
 ):
