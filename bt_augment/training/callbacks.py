@@ -30,6 +30,7 @@ class CheckpointMarks(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Mark the checkpoint that was just written."""
         if state.is_world_process_zero:
+            self._folder.check_there()
             self._folder.mark_checkpoint(state.global_step)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bt_augment.errors import StorageError, TrainingError
+from bt_augment.errors import BtAugmentError, StorageError, TrainingError
 from bt_augment.shards.atomic import storage_errors
 
-# torch and safetensors say in their own words what the operating system refused.
+# torch, safetensors and tokenizers say in their own words what the operating system refused.
 _REFUSED = re.compile(
     r"PytorchStreamWriter|inline_container|Parent directory .* does not exist|file failed|IoError"
+    r"|\(os error \d+\)"
 )
 
 
@@ -26,8 +27,6 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """
     from pickle import UnpicklingError
 
-    from safetensors import SafetensorError
-
     with storage_errors(folder):
         try:
             yield
@@ -37,7 +36,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
                 "values; remove that checkpoint from its folder training, or start anew with "
                 "--overwrite"
             ) from error
-        except (RuntimeError, SafetensorError) as error:
+        except BtAugmentError:
+            raise
+        except Exception as error:  # tokenizers raises no other type
             said = " ".join(str(error).split())
             if not _REFUSED.search(said):
                 raise

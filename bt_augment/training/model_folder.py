@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bt_augment.errors import TrainingError
+from bt_augment.errors import StorageError, TrainingError
 from bt_augment.shards.atomic import storage_errors, sync_tree
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
@@ -88,6 +88,7 @@ class ModelFolder:
             self._refuse_strangers()
             with storage_errors(self.work):
                 self.work.mkdir(parents=True, exist_ok=True)
+            self.remove_checkpoints()  # of which nobody knows what they are
             write_json(self._identity_path, current)
         elif known != current:
             differ = [
@@ -145,6 +146,19 @@ class ModelFolder:
         with storage_errors(path):
             sync_tree(path)  # else the mark could outlive a loss of power that the rest does not
             (path / _MARK).touch()
+
+    def check_there(self) -> None:
+        """Refuse to go on in a folder that was made anew: the libraries make one that is gone.
+
+        Raises:
+            StorageError: what was written at the beginning has disappeared.
+        """
+        if not self._identity_path.exists():
+            raise StorageError(
+                f"{self.path}: the folder has disappeared, or was replaced, while the model was "
+                "trained. Bring it back and run the same command with --resume, or start anew "
+                "with --overwrite"
+            )
 
     def remove_checkpoints(self) -> None:
         """Remove what only an unfinished training needs; logs stay."""

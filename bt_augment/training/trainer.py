@@ -288,6 +288,7 @@ def _measured(
 
 def _save(folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str, Any]) -> None:
     """Save the model, and last of all the manifest, which says that it is whole."""
+    folder.check_there()
     with disk_errors(folder.path):
         model.to("cpu").save_pretrained(str(folder.path), create_model_card=False)
         write_card(folder.path, manifest)

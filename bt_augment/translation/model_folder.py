@@ -124,7 +124,7 @@ def _check_weights(path: Path) -> int | None:
             complete = file.tell() <= size
     except FileNotFoundError as error:
         raise ModelError(f"{path}: is missing; it is not a CTranslate2 model folder") from error
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, IndexError, struct.error) as error:
         raise ModelError(f"{path}: is cut off or damaged; get or convert it again") from error
     if not complete:
         raise ModelError(f"{path}: is cut off; get or convert the model again")
