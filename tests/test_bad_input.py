@@ -189,6 +189,8 @@ def test_a_passage_of_a_megabyte_is_handled_in_bounded_memory(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["native"] == 2
     assert json.loads(done.stdout)["reasons"]["text.passage_length.high"] == 1
+    totals = json.loads((tmp_path / "run" / "manifest.json").read_text())["totals"]
+    assert totals["tokens"] < 5_000  # it was not translated
     peak = int(done.stderr.split()[-1]) / 1024
     assert peak < 1600  # MiB; two ordinary pairs take about 400
 

@@ -34,6 +34,7 @@ class BackTranslator:
         decoding: Decoding,
         *,
         dual_cross_entropy: bool = False,
+        longest: Mapping[str, int] | None = None,
     ) -> None:
         """Take the routes, one loaded translator per hop, and the search settings.
 
@@ -42,11 +43,14 @@ class BackTranslator:
             translators: one for each hop, and for ``dual_cross_entropy`` for each hop reversed.
             decoding: search settings.
             dual_cross_entropy: give it as evidence; needs ``decoding.with_logprob``.
+            longest: column → characters past which a pair is not translated: its made rows are
+                empty, and the evidence ``untranslated`` says so.
         """
         self._routes = list(routes)
         self._translators = translators
         self._decoding = decoding
         self._dual = dual_cross_entropy
+        self._longest = dict(longest or {})
 
     def apply(self, natives: pa.RecordBatch, unit: int) -> Made:
         """Return what all routes make of a unit.
@@ -56,13 +60,14 @@ class BackTranslator:
             unit: number of the unit; salts the seed of sampling.
         """
         rows: list[NativeRow] = natives.to_pylist()
+        fits = [all(len(row[c]) <= most for c, most in self._longest.items()) for row in rows]
         work = _Unit(rows, self._translators, self._decoding, unit)
         plans = [
             (route, [r for r in range(len(rows)) if applies(route, rows[r])])
             for route in self._routes
         ]
         for route, indices in plans:
-            work.translate(route, indices)
+            work.translate(route, [i for i in indices if fits[i]])
         if self._dual:
             work.score_backwards()
         wanted = [set(indices) for _, indices in plans]
@@ -71,7 +76,7 @@ class BackTranslator:
             for index in range(len(rows))
             for (route, _), chosen in zip(plans, wanted, strict=True)
             if index in chosen
-            for row in work.candidates(route, index)
+            for row in (work.candidates if fits[index] else work.untranslated)(route, index)
         ]
         sources = natives.take(pa.array([index for index, _ in made], type=pa.int64()))
         batch = CandidateBatch(
@@ -95,7 +100,8 @@ class _MadeRow:
     values: dict[str, Any]
     logprob: float
     dual: float
-    truncated: int
+    truncated: float
+    untranslated: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,32 +223,48 @@ class _Unit:
     def candidates(self, route: Route, index: int) -> Iterator[_MadeRow]:
         """Yield the made rows of one native row."""
         native = self._rows[index]
-        models = [self._translators[hop].model.label for hop in route.hops]
         for k in range(self._decoding.candidates):
             loan = lend(native["question"], route.tags[0])
             question = self._text(route, loan.text, k)
             passage = self._text(route, native["passage"], k)
+            answers = list(self._answers(route, native, passage))
             yield _MadeRow(
                 values={
-                    "id": f"{native['id']}/{route}/{k}",
-                    "source_id": native["id"],
-                    "group_id": native["group_id"],
+                    **self._labels(route, native, k),
                     "question": loan.take_back(question.text),
                     "passage": passage.text,
-                    "question_lang": route.tags[-1],
-                    "passage_lang": route.tags[-1],
-                    "title": native["title"],
-                    "answers": list(self._answers(route, native, passage)),
-                    "method": route.method,
-                    "route": list(route.tags),
+                    "answers": answers,
                     "pivot_question": question.pivot and loan.take_back(question.pivot),
                     "pivot_passage": passage.pivot,
-                    "models": models,
                 },
                 logprob=min(question.logprob, passage.logprob),
                 dual=max(question.dual, passage.dual),
                 truncated=question.truncated + passage.truncated,
             )
+
+    def untranslated(self, route: Route, index: int) -> Iterator[_MadeRow]:
+        """Yield the made rows of a native row that is too long to be translated: empty ones."""
+        native, unknown = self._rows[index], float("nan")
+        answers = [{"text": a["text"], "start": NOT_LOCATED} for a in native["answers"] or []]
+        for k in range(self._decoding.candidates):
+            values = {
+                **self._labels(route, native, k), "question": "", "passage": "", "answers": answers
+            }  # fmt: skip
+            yield _MadeRow(values, unknown, unknown, unknown, untranslated=True)
+
+    def _labels(self, route: Route, native: NativeRow, k: int) -> dict[str, Any]:
+        """Return the columns of a made row that do not depend on what the models say."""
+        return {
+            "id": f"{native['id']}/{route}/{k}",
+            "source_id": native["id"],
+            "group_id": native["group_id"],
+            "question_lang": route.tags[-1],
+            "passage_lang": route.tags[-1],
+            "title": native["title"],
+            "method": route.method,
+            "route": list(route.tags),
+            "models": [self._translators[hop].model.label for hop in route.hops],
+        }
 
     def _text(self, route: Route, text: str, k: int) -> _Text:
         key = (route, text, k)
@@ -315,7 +337,10 @@ def _weighted_mean(values: Sequence[float], hop: Sequence[Hypothesis]) -> float 
 
 
 def _evidence(rows: Sequence[_MadeRow], with_logprob: bool, *, dual: bool) -> dict[str, ScoreArray]:
-    evidence = {"truncated": np.array([row.truncated for row in rows], dtype=np.float32)}
+    evidence = {
+        "truncated": np.array([row.truncated for row in rows], dtype=np.float32),
+        "untranslated": np.array([row.untranslated for row in rows], dtype=np.float32),
+    }
     if with_logprob:
         evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
     if dual:

@@ -40,14 +40,16 @@ class TextFilter(Filter):
         Score(
             "text.question_length",
             "characters (a Han character counts for 3.5)",
-            "Length of the made question.",
+            "Length of the made question; of the native one where the pair was too long to be "
+            "translated.",
             min=8,
             max=600,
         ),
         Score(
             "text.passage_length",
             "characters (a Han character counts for 3.5)",
-            "Length of the made passage.",
+            "Length of the made passage; of the native one where the pair was too long to be "
+            "translated: three times the highest length that is accepted.",
             min=20,
             max=20_000,
         ),
@@ -121,8 +123,8 @@ class TextFilter(Filter):
         """Return the wanted scores of the family."""
         tokenized = _TokenizedColumns(batch)
         measures: dict[str, Callable[[], ScoreArray]] = {
-            "text.question_length": partial(_lengths, batch, "question"),
-            "text.passage_length": partial(_lengths, batch, "passage"),
+            "text.question_length": partial(_judged_lengths, batch, "question"),
+            "text.passage_length": partial(_judged_lengths, batch, "passage"),
             "text.question_length_ratio": partial(_ratios, batch, "question"),
             "text.passage_length_ratio": partial(_ratios, batch, "passage"),
             "text.script_ratio": partial(_script_ratios, batch),
@@ -140,9 +142,21 @@ def _lengths(batch: CandidateBatch, column: str) -> ScoreArray:
     return score_distinct(batch.made(column), lambda text: effective_length(text.strip()))
 
 
+def _judged_lengths(batch: CandidateBatch, column: str) -> ScoreArray:
+    made = _lengths(batch, column)
+    missing = batch.evidence.get("untranslated")
+    if missing is None or not (missing == 1).any():
+        return made
+    return np.where(missing == 1, _source_lengths(batch, column), made).astype(np.float32)
+
+
+def _source_lengths(batch: CandidateBatch, column: str) -> ScoreArray:
+    return score_distinct(batch.source(column), lambda text: effective_length(text.strip()))
+
+
 def _ratios(batch: CandidateBatch, column: str) -> ScoreArray:
     made = _lengths(batch, column)
-    source = score_distinct(batch.source(column), lambda text: effective_length(text.strip()))
+    source = _source_lengths(batch, column)
     ratios: ScoreArray = (made + np.float32(RATIO_SMOOTHING)) / (
         source + np.float32(RATIO_SMOOTHING)
     )

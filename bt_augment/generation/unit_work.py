@@ -19,7 +19,24 @@ from bt_augment.translation.translator import load_translators
 
 DUAL = "fidelity.dual_cross_entropy"
 
+# A text this many times the highest length accepted is not translated: what the models made of it
+# could only be accepted if they lost two thirds of it. A megabyte takes them minutes.
+_HOPELESS = 3
+
 Hop = tuple[str, str]
+
+
+def longest_translated(recipe: Recipe) -> dict[str, int]:
+    """Return column → characters past which a pair is rejected without being translated.
+
+    A column whose length is not judged, or has no highest value, is not among them.
+    """
+    settings = {c: recipe.filters[f"text.{c}_length"] for c in ("question", "passage")}
+    return {
+        column: int(_HOPELESS * setting.threshold.max)
+        for column, setting in settings.items()
+        if setting.enabled and setting.threshold.max is not None
+    }
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,13 @@ class UnitWork:
             )
             dual = DUAL in recipe.enabled
             augmenters.append(
-                BackTranslator(recipe.routes, translators, recipe.decoding, dual_cross_entropy=dual)
+                BackTranslator(
+                    recipe.routes,
+                    translators,
+                    recipe.decoding,
+                    dual_cross_entropy=dual,
+                    longest=longest_translated(recipe),
+                )
             )
         if self.switches:
             augmenters.append(

@@ -24,7 +24,8 @@ class CandidateBatch:
             (``pairs.schema.native_schema``).
         evidence: what only the engine knows, one float per row: ``logprob`` (the lowest mean
             token log-probability over hops and texts, nats) and ``truncated`` (number of
-            segments that hit a token limit). A key may be absent.
+            segments that hit a token limit) and ``untranslated`` (1 where the pair was too long to
+            be translated, and the made texts are empty). A key may be absent.
     """
 
     rows: pa.RecordBatch

@@ -207,3 +207,26 @@ def test_a_faithful_translation_scores_better_than_another_text(translators):
     )
 
     assert right > wrong + 1
+
+
+def test_a_pair_that_is_too_long_gives_empty_rows_that_say_so(translators):
+    # Given pairs of which two have passages past the limit
+    for translator in translators.values():
+        translator.asked.clear()
+    maker = BackTranslator(
+        [Route.parse("en:pt:en")], translators, Decoding(candidates=2), longest={"passage": 60}
+    )
+    long, short = natives(), "Maria Alves designed it in 1887."
+    rows = [*long.to_pylist()[:2], {**long.to_pylist()[0], "id": "q4", "passage": short}]
+    made = maker.apply(batch_from_rows(rows, native_schema()), 0).batch
+
+    # Then each has all its rows, the long ones are empty, and no sentence of theirs was translated
+    assert made.made("id") == [f"{q}/en:pt:en/{k}" for q in ("q1", "q2", "q4") for k in (0, 1)]
+    assert made.evidence["untranslated"].tolist() == [1, 1, 1, 1, 0, 0]
+    assert made.made("passage")[:4] == [""] * 4
+    assert made.made("question")[:4] == [""] * 4
+    assert made.made("answers")[0] == [{"text": "Maria Alves", "start": -1}]
+    assert all(made.made("passage")[4:])
+    asked = {sentence for translator in translators.values() for each in translator.asked
+             for sentence in each}  # fmt: skip
+    assert not any("300 metres" in sentence for sentence in asked)
