@@ -66,7 +66,11 @@ def test_unreadable_records_are_quarantined_with_their_place_and_cause(
         ("empty.jsonl", b"", "is empty"),
         ("prose.txt", b"Once upon a time.\n", "unknown format"),
         ("all.jsonl", b"{broken\n{again\n", "nothing in"),
-        ("cut.json.gz", gzip.compress(b'{"version": "1.1", "data": [', mtime=0)[:20], "cut.json.gz"),
+        (
+            "cut.json.gz",
+            gzip.compress(b'{"version": "1.1", "data": [', mtime=0)[:20],
+            "cut.json.gz",
+        ),
     ],
 )
 def test_an_unusable_input_is_exit_2_and_leaves_the_folder_free(
