@@ -2,8 +2,8 @@
 
 For each size a run of made-up rows is written (short texts, one route, every score filled in), and
 given to the real commands, each in a process of its own. ``peak`` is the largest resident set of
-that process in MiB, mapped pages of the shards included. Rows are native rows; the run holds as
-many made ones. Ten million take about 9 GB, and filter writes as much again.
+that process in MiB (Linux alone tells), mapped pages of the shards included. Rows are native ones;
+the run holds as many made ones. Ten million take about 8 GB, and filter writes as much again.
 
     python benchmarks/limits.py --rows 100000 --rows 1000000 [--rows 10000000] [--at DIR] [--json]
 """
@@ -34,13 +34,16 @@ from bt_augment.shards.run_folder import QUARANTINE, RUN
 from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
 
 ROUTE = "en:pt"
+# Of the process's own memory: ru_maxrss also counts that of the process which started it.
 PEAK = (
-    "import resource, sys\n"
+    "import re, sys\n"
+    "from pathlib import Path\n"
     "from bt_augment.cli.main import main\n"
     "try: main()\n"
     "finally:\n"
-    "    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-    "    print(f'peak {peak:.0f}', file=sys.stderr)\n"
+    "    status = Path('/proc/self/status').read_text()\n"
+    "    peak = int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) // 1024\n"
+    "    print(f'peak {peak}', file=sys.stderr)\n"
 )
 COMMANDS = ("verify", "filter", "inspect", "export")
 
