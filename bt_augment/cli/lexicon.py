@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.errors import LexiconError
 
 
 @click.command("lexicon")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
     "--languages", required=True, metavar="SRC:TGT", help="Words of SRC, translated into TGT."
 )
@@ -39,7 +40,7 @@ from bt_augment.errors import LexiconError
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
 @common_options
 def command(
-    run: Path,
+    run: Path | str,
     languages: str,
     out: Path,
     min_count: int,
@@ -60,7 +61,7 @@ def command(
         raise LexiconError(f"--languages {languages!r}: write SRC:TGT, such as en:pt")
     if out.exists() and not overwrite:
         raise LexiconError(f"{out}: is there already; choose another --out, or --overwrite")
-    made = induce_lexicon(run, source, target, out, Induction(min_count, min_share))
+    made = induce_lexicon(at_hand(run), source, target, out, Induction(min_count, min_share))
     if as_json:
         print_json({"out": str(out), "sentences": made.sentences, "entries": len(made.entries)})
     elif not quiet:
