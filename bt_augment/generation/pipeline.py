@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 
 from bt_augment.generation.beginning import begin
@@ -13,6 +14,8 @@ from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shards import refuse_working_shards
 from bt_augment.generation.writing import finish_run, finished_summary, write_units
+
+logger = logging.getLogger(__name__)
 
 
 def generate(request: Generation, progress: Progress | None = None) -> Summary:
@@ -34,8 +37,11 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         if ingested is None:
             return finished_summary(folder)
         journal = folder.journal()
-        resumed = len(journal.units)
-        units = range(resumed, ingested.units)
+        damaged = folder.damaged_units(journal)
+        for unit in damaged:
+            logger.warning("unit %d: a shard was changed since it was written; made again", unit)
+        resumed = len(journal.units) - len(damaged)
+        units = [*damaged, *range(len(journal.units), ingested.units)]
         told.start("generate", ingested.rows)
         with (
             prepared.open_engine(request) as engine,

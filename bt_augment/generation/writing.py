@@ -41,12 +41,13 @@ def write_units(
     Args:
         folder: the run folder, claimed.
         journal: of the units done so far; each unit is entered in it.
-        scored_units: the rest, in order.
+        scored_units: those of them that are to be made again, and the rest, in order.
         recipe: says what is accepted.
         units: number of all units of the run.
         progress: told of each unit.
 
     Raises:
+        RunFolderError: a unit that was made again has other bytes.
         StorageError: the disk refused.
     """
     done = sum(entry.rows for entry in journal.units)
@@ -58,9 +59,12 @@ def write_units(
             judged = judge_unit(scored, scores, recipe.thresholds, recipe.output.native)
             entry = _commit(folder.path, unit, units, scored, judged)
             index.add(unit, scored.sketches, sources)
-            journal.append(entry)
+            if unit < len(journal.units):
+                journal.confirm(entry)
+            else:
+                journal.append(entry)
+                done += entry.rows
             release()
-            done += entry.rows
             progress.advance("generate", done)
 
 

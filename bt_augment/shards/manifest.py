@@ -157,6 +157,19 @@ class Journal:
             os.fsync(file.fileno())
         self.units.append(entry)
 
+    def confirm(self, entry: UnitEntry) -> None:
+        """Check that a unit which was made again is as it was entered.
+
+        Raises:
+            RunFolderError: it has other bytes.
+        """
+        if entry.files != self.units[entry.unit].files:
+            raise RunFolderError(
+                f"{self.path}: unit {entry.unit} was damaged, and made again it has other bytes: "
+                "the machine or a library is not the one it was made with. Start anew with "
+                "--overwrite"
+            )
+
 
 def total(units: Sequence[UnitEntry], *, quarantined: int, left_out: int) -> Totals:
     """Return the sums over ``units``."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from kills import end, journal_lines, kill_until_done, wait_for
 
+from bt_augment.errors import RunFolderError
+
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
 
@@ -240,6 +242,63 @@ def test_a_crash_around_any_step_of_a_unit_leaves_the_same_bytes(
     make_run(run, source, *settings)
     assert arrow_bytes(run) == arrow_bytes(calm_small_run)
     assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
+def _flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _stop_after_two_units(run, source, settings, make_run):
+    from bt_augment.shards.manifest import Journal
+
+    real = Journal.append
+
+    def crash(journal, entry):
+        real(journal, entry)
+        if entry.unit == 1:
+            raise _Crash
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "append", crash)
+        with pytest.raises(_Crash):
+            make_run(run, source, *settings)
+
+
+SMALL = ("output.unit_rows=2", "filters.question_answering.answer.enabled=false")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_flip_a_bit, lambda path: path.unlink(), lambda path: os.truncate(path, 100)],
+    ids=["flipped", "lost", "cut"],
+)
+@pytest.mark.parametrize("split", ["train", "rejected"])
+def test_a_shard_damaged_before_the_run_goes_on_is_made_again(
+    tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run, caplog, damage, split
+):
+    run, source = tmp_path / "run", write_rows(english[:6])
+    _stop_after_two_units(run, source, SMALL, make_run)
+    damage(run / split / "data-00000-of-00003.arrow")
+    summary = make_run(run, source, *SMALL)
+    assert summary.resumed == 1
+    assert "unit 0: a shard was changed since it was written; made again" in caplog.text
+    assert arrow_bytes(run) == arrow_bytes(calm_small_run)
+    assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
+def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(
+    tmp_path, english, write_rows, make_run
+):
+    run, source = tmp_path / "run", write_rows(english[:6])
+    _stop_after_two_units(run, source, SMALL, make_run)
+    journal = run / ".work" / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines[0]["files"]["train"]["sha256"] = "0" * 64
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(RunFolderError, match="unit 0 was damaged, and made again"):
+        make_run(run, source, *SMALL)
 
 
 @pytest.fixture(scope="module")

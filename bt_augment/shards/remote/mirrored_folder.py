@@ -162,6 +162,10 @@ class MirroredFolder(RunFolder):
         """Return the units done so far, of which the next ones are sent before they are entered."""
         return _SentJournal(self._journal_path, self._send)
 
+    def damaged_units(self, journal: Journal) -> list[int]:  # noqa: ARG002 - the contract
+        """Return none: shards that are sent are not kept here, and ``verify`` checks them there."""
+        return []
+
     def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:
         """Yield the units that are on the store and unknown to the cache; see :class:`RunFolder`.
 
