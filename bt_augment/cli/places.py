@@ -12,32 +12,6 @@ import click
 from bt_augment.shards.remote.urls import is_url, place
 
 
-class LocalFolder(click.Path):
-    """A folder of this machine; a URL is refused, where it would become a folder named ``s3:``."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, file_okay=False)
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:
-        """Return the path."""
-        if not is_url(value):
-            return super().convert(value, param, ctx)
-        where = place(value)
-        if isinstance(where, Path):
-            return super().convert(where, param, ctx)
-        return self.fail(
-            f"{where}: this command writes to a folder of this machine; only generate and filter "
-            "write to object storage",
-            param,
-            ctx,
-        )
-
-
 class FolderOrUrl(click.Path):
     """A folder of this machine as a path, or a place on an object store as a normalized URL."""
 
@@ -53,6 +27,27 @@ class FolderOrUrl(click.Path):
         """Return a path or a URL."""
         where = place(value) if is_url(value) else value
         return where if is_url(where) else super().convert(where, param, ctx)
+
+
+class LocalFolder(FolderOrUrl):
+    """A folder of this machine; a URL is refused, where it would become a folder named ``s3:``."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the path."""
+        where = super().convert(value, param, ctx)
+        if isinstance(where, Path):
+            return where
+        return self.fail(
+            f"{where}: this command writes to a folder of this machine; only generate and filter "
+            "write to object storage",
+            param,
+            ctx,
+        )
 
 
 def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool = False) -> Path:

@@ -5,8 +5,8 @@ from bt_augment.generation.engines.ray_cluster import RayCluster
 from bt_augment.generation.pipeline import generate
 from bt_augment.generation.refiltering import refilter
 from bt_augment.generation.request import Generation, Summary
+from bt_augment.generation.shard_claims import Shard
 from bt_augment.generation.sharding import ShardSummary, generate_shard
-from bt_augment.generation.shards import Shard
 
 __all__ = [
     "Generation",

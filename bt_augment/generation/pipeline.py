@@ -12,7 +12,7 @@ from bt_augment.generation.preparation import prepare
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
-from bt_augment.generation.shards import refuse_working_shards
+from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.writing import finish_run, finished_summary, write_units
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import sha256_of, storage_errors, temporary_name
+from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.links import own_file, refuse_links
-from bt_augment.shards.manifest import MANIFEST, Journal, ShardEntry, UnitEntry, write_json
+from bt_augment.shards.manifest import MANIFEST, Journal, UnitEntry, write_json
 from bt_augment.shards.run_fields import check_fields
-from bt_augment.shards.store import SPLITS
+from bt_augment.shards.store import SPLITS, file_problem
 
 RUN = "run.json"
 QUARANTINE = "quarantine.jsonl"
@@ -138,11 +138,12 @@ class RunFolder:
         Raises:
             StorageError: a shard cannot be read.
         """
-        return [
-            unit.unit
-            for unit in journal.units
-            if not all(_is_as_entered(self.path / e.path, e) for e in unit.files.values())
-        ]
+        with storage_errors(self.path):
+            return [
+                unit.unit
+                for unit in journal.units
+                if any(file_problem(self.path, entry) for entry in unit.files.values())
+            ]
 
     def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:  # noqa: ARG002 - the contract
         """Yield the units that another machine has made, each entered when the next is asked for.
@@ -190,13 +191,6 @@ class RunFolder:
     def _strangers(self) -> list[str]:
         with storage_errors(self.path):
             return sorted(p.name for p in self.path.iterdir() if p.name not in _BEFORE_RUN)
-
-
-def _is_as_entered(path: Path, entry: ShardEntry) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with storage_errors(path):
-        return path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256
 
 
 def read_run(folder: Path) -> dict[str, Any]:

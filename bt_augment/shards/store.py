@@ -100,6 +100,26 @@ def rows_of(folder: Path, entry: ShardEntry) -> pa.Table:
     return table
 
 
+def file_problem(folder: Path, entry: ShardEntry) -> str | None:
+    """Return in what the file of a shard is not as it was entered, or None; reads no rows.
+
+    Args:
+        folder: the run folder.
+        entry: what the manifest or the journal says of it.
+    """
+    path = folder / entry.path
+    if path.is_symlink() or path.parent.is_symlink():
+        return f"{entry.path}: leads out of the run folder"
+    if not path.is_file():
+        return f"{entry.path}: is missing"
+    size = path.stat().st_size
+    if size != entry.bytes:
+        return f"{entry.path}: has {size} bytes instead of {entry.bytes}; it was cut or changed"
+    if sha256_of(path) != entry.sha256:
+        return f"{entry.path}: its SHA-256 differs from the manifest's; it was changed"
+    return None
+
+
 def read_split(folder: Path, split: str, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
     """Yield the shards of a split in order, one in memory at a time."""
     for entry in entries:

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import RunFolderError
 from bt_augment.pairs.schema import NATIVE
-from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     Manifest,
@@ -26,7 +25,7 @@ from bt_augment.shards.manifest import (
 )
 from bt_augment.shards.row_check import row_problem
 from bt_augment.shards.run_folder import QUARANTINE, read_run
-from bt_augment.shards.store import SPLITS, TRAIN, index_files, read_shard
+from bt_augment.shards.store import SPLITS, TRAIN, file_problem, index_files, read_shard
 
 _LISTED = 5  # damaged shards named in one message
 
@@ -68,18 +67,10 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
         folder: the run folder.
         entry: what the manifest says of it.
     """
-    path = folder / entry.path
-    if path.is_symlink() or path.parent.is_symlink():
-        return f"{entry.path}: leads out of the run folder"
-    if not path.is_file():
-        return f"{entry.path}: is missing"
-    size = path.stat().st_size
-    if size != entry.bytes:
-        return f"{entry.path}: has {size} bytes instead of {entry.bytes}; it was cut or changed"
-    if sha256_of(path) != entry.sha256:
-        return f"{entry.path}: its SHA-256 differs from the manifest's; it was changed"
+    if problem := file_problem(folder, entry):
+        return problem
     try:
-        table = read_shard(path)
+        table = read_shard(folder / entry.path)
     except RunFolderError as error:
         return str(error)
     if table.num_rows != entry.rows:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
-from bt_augment.generation.shards import Shard
+from bt_augment.generation.shard_claims import Shard
 from bt_augment.generation.units import ScoredUnit
 
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
