@@ -6,10 +6,13 @@ as they come: the small model's own errors are among them, and count as lost. So
 told apart, ``labels/`` holds what bilingual readers accepted and rejected (:mod:`labelled`), half
 of it to tune on and half held out: the loss among the accepted is the filters' own.
 
-Each kind of damage is done to every pair that it can be done to. ``caught`` is the share rejected,
-of those damaged pairs whose undamaged form is accepted; ``lost`` is the share of undamaged pairs
-rejected. Duplicates and contamination are left out, as they
-do not depend on the pair. The header says which sets the defaults were tuned on.
+Each kind of damage is done to every pair that it can be done to, each with its own chance, so that
+two versions of the filters see the same damage. ``caught`` is the share rejected, of those damaged
+pairs whose undamaged form is accepted; ``lost`` is the share of undamaged pairs rejected. Names are
+judged by the other pairs of a unit too: of these a tenth at a time is damaged. A swapped name is
+one of another pair of the set, so that other pairs may show that it is a name. Duplicates and
+contamination are left out, as they do not depend on the pair. The header says which sets the
+defaults were tuned on.
 
     python benchmarks/filters.py [--data DIR] [--limit 300] [--seed 0] [--json]
 """
@@ -54,6 +57,8 @@ XQUAD_LANGUAGES = ("ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh")
 HUMAN, MACHINE = "human translations", "machine round trips"
 TUNED, READ, UNREAD = "tuned on", "read", "not read"
 HELD_OUT = "names_replaced held out"
+JUDGED_BY_OTHERS = frozenset({"entity swapped"})
+PARTS = 10
 HEADER = """\
 In-sample (thresholds and word lists were tuned on them): data/parallel, data/en, data/pt, XQuAD-R
 translations, SQuADShifts and NQ-open (not measured here) round trips. Of XQuAD-R's translations
@@ -122,16 +127,34 @@ def measure(good: GoodPairs, verdict: DefaultVerdict, seed: int) -> Result:
     names = names_of(pairs)
     kinds = {}
     for kind, damage in KINDS.items():
-        rng = random.Random(zlib.crc32(f"{seed} {name} {kind}".encode()))
-        context = Context(rng, pairs, names)
-        damaged = [(pair.native, damage(pair, context)) for pair in accepted]
-        done = [(native, row) for native, row in damaged if row is not None]
-        after = verdict.reasons([native for native, _ in done], [row for _, row in done])
-        kinds[kind] = (len(done), sum(map(bool, after)))
+        context = Context(random.Random(), pairs, names)
+        damaged = {}
+        for index, pair in enumerate(accepted):
+            context.rng.seed(zlib.crc32(f"{seed} {name} {kind} {pair.made['id']}".encode()))
+            if (row := damage(pair, context)) is not None:
+                damaged[index] = row
+        parts = PARTS if kind in JUDGED_BY_OTHERS else 1
+        caught = sum(
+            _caught(accepted, dict(list(damaged.items())[part::parts]), verdict, parts == 1)
+            for part in range(parts)
+        )
+        kinds[kind] = (len(damaged), caught)
     lost = Counter(reason for reasons in before for reason in reasons)
     reasons = dict(lost.most_common())
     return Result(
         name, good.source, good.use, len(pairs), len(pairs) - len(accepted), reasons, kinds
+    )
+
+
+def _caught(
+    accepted: Sequence[Pair], damaged: dict[int, Row], verdict: DefaultVerdict, alone: bool
+) -> int:
+    """Return how many damaged rows are rejected, alone or beside the undamaged accepted ones."""
+    indices = list(damaged) if alone else range(len(accepted))
+    rows = [damaged.get(index, accepted[index].made) for index in indices]
+    reasons = verdict.reasons([accepted[index].native for index in indices], rows)
+    return sum(
+        bool(codes) for index, codes in zip(indices, reasons, strict=True) if index in damaged
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Set
 from functools import lru_cache, partial
 
@@ -10,7 +11,7 @@ import numpy as np
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import score_distinct
 from bt_augment.filtering.copying import copied_share
-from bt_augment.filtering.sentence_alignment import relative_length, unmatched_sentences
+from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.segmentation import split_sentences
 
@@ -20,6 +21,13 @@ _TEXTS = ("question", "passage")
 
 # Written without marks at the end of a sentence: sentences cannot be counted.
 _NO_SENTENCE_MARKS = frozenset({"th", "lo", "km", "my", "bo", "dz"})
+_QUOTES = re.compile("[\"“”„«»‘’'`「」『』]")
+_FOOTNOTE = re.compile(r"(?<=\S):\d+(?:[-–:]\d+)*")  # of an encyclopedia: .:212–219
+_ORDINAL_POINT = re.compile(r"\b(\d{1,2}|[IVX]+)\.(?=\s)")
+_POINT_ORDINALS = frozenset(
+    {"bg", "cs", "da", "de", "et", "fi", "hr", "hu", "is", "lb", "lv", "mk", "nb", "no", "pl"}
+    | {"sk", "sl", "sr", "tr"}
+)
 
 
 class FidelityFilter(Filter):
@@ -157,16 +165,35 @@ def _unmatched(batch: CandidateBatch, text: str) -> ScoreArray:
             strict=True,
         )
     )
-    return score_distinct(pairs, lambda pair: _unmatched_sentences(*pair))
+    return score_distinct(pairs, lambda pair: unmatched_in(*pair))
 
 
-def _unmatched_sentences(source: str, source_lang: str, made: str, made_lang: str) -> float:
+def unmatched_in(source: str, source_lang: str, made: str, made_lang: str) -> float:
+    """Return how many sentences of two texts have no counterpart; NaN where none are marked."""
     if {source_lang.split("-")[0], made_lang.split("-")[0]} & _NO_SENTENCE_MARKS:
         return float("nan")
-    return float(unmatched_sentences(_lengths(source, source_lang), _lengths(made, made_lang)))
+    found = unmatched_sentences(_lengths(source, source_lang), _lengths(made, made_lang))
+    if found:
+        plain = [
+            _lengths(_plain(text, lang), lang)
+            for text, lang in ((source, source_lang), (made, made_lang))
+        ]
+        found = min(found, unmatched_sentences(*plain))
+    return float(found)
+
+
+def _plain(text: str, lang: str) -> str:
+    """Return a text without what parts or joins its sentences in one language and not in another.
+
+    Sentences in quotation marks are not split, layout and footnotes always split, and so does the
+    point of an ordinal number before a capital.
+    """
+    text = _FOOTNOTE.sub("", _QUOTES.sub("", text))
+    if lang.split("-")[0] in _POINT_ORDINALS:
+        text = _ORDINAL_POINT.sub(r"\1", text)
+    return " ".join(text.split())
 
 
 def _lengths(text: str, lang: str) -> list[float]:
-    relative = relative_length(lang)
     sentences = (sentence.strip() for sentence in split_sentences(text, lang))
-    return [len(s) / relative for s in sentences if any(map(str.isalnum, s))]
+    return [expected_length(s, lang) for s in sentences if any(map(str.isalnum, s))]

@@ -34,6 +34,8 @@ _KEPT = 0.5  # of the other texts that have a name, the share that keep it
 _SYLLABIC = frozenset({"vi"})  # each syllable is a word, so that a name of two is a foreign one
 _TWO_SYLLABLES = re.compile(r"[aeiouy]+[^aeiouy]+[aeiouy]")
 _KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
+_FOREIGN = 0.9  # of the other texts that a new name is made in, the share whose source has it too
+_MIN_FOREIGN = 4  # letters of such a name
 
 
 def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
@@ -42,8 +44,9 @@ def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
     A sentence counts if a name is missing, a new one stands there, and either is a name of the
     kind that translation keeps. Those are told from translated ones (Germany, Alemanha; World
     War, Guerra Mundial) by lists of words and by the other texts of the batch: a word that these
-    keep as it is is a name, one that they have without a capital is none. In a text that is not
-    in Latin letters, the Latin names count that the source does not have.
+    keep as it is is a name, whether it is the one that is missing or the one that is new, and a
+    word that they have without a capital is none. In a text that is not in Latin letters, the
+    Latin names count that the source does not have.
 
     Args:
         pairs: the texts of a batch; a text that comes again is no further evidence.
@@ -91,12 +94,17 @@ class _Evidence:
         self._share = _KEPT_AMONG_NOUNS if among_nouns else _KEPT
         self._texts: Counter[str] = Counter()
         self._keeping: Counter[str] = Counter()
+        self._made: Counter[str] = Counter()
+        self._made_as_kept: Counter[str] = Counter()
         self._common: set[str] = set()
         self._made_common: set[str] = set()
         for pair, sentences in texts.items():
             names = frozenset().union(*(before for before, _ in sentences))
             self._texts.update(names)
-            self._keeping.update(names & _capitalised(pair[2]))
+            known, kept = _capitalised(pair[0]), _capitalised(pair[2])
+            self._keeping.update(names & kept)
+            self._made.update(kept)
+            self._made_as_kept.update(kept & known)
             self._common |= small_words(pair[0])
             self._made_common |= small_words(pair[2])
 
@@ -118,9 +126,13 @@ class _Evidence:
         return not is_ordinary(name, self._source_lang) or (shown and keeping >= _SHOWN)
 
     def _is_new_name(self, name: str) -> bool:
-        if name in self._made_common or not has_words(self._made_lang):
+        if name in self._made_common:
             return False
-        return not is_ordinary(name, self._made_lang)
+        if has_words(self._made_lang) and not is_ordinary(name, self._made_lang):
+            return True
+        others = self._made[name] - 1  # the text itself has it, and its source does not
+        shown = others > 0 and self._made_as_kept[name] >= _FOREIGN * others
+        return len(name) >= _MIN_FOREIGN and shown
 
 
 def _names_of_sentences(pair: Pair) -> list[Names]:

@@ -46,7 +46,8 @@ _EN = NumberWords(
         start=1,
     )
     | {"thirtieth": 30, "once": 1, "twice": 2, "double": 2, "both": 2, "half": 2, "dozen": 12}
-    | {"couple": 2, "pair": 2, "twin": 2, "triple": 3, "quarter": 4, "decade": 10, "century": 100},
+    | {"couple": 2, "pair": 2, "twin": 2, "triple": 3, "quarter": 4, "decade": 10, "century": 100}
+    | {"thirds": 3, "quarters": 4, "fifths": 5, "hundred": 100, "hundreds": 100},
     connector="and",
     scales={"hundred": 100, "thousand": 1000},
 )

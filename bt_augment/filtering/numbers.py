@@ -15,6 +15,7 @@ from functools import lru_cache
 from bt_augment.filtering.number_words import NUMBER_WORDS, spelled_numbers
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+_ARABIC_COMMA = re.compile(r"(?<=\d)،(?=\d{3}(?!\d))")  # groups; elsewhere it parts two numbers
 _AFTER_LETTER = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹₀-₉]+")  # km², CO₂
 _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
 _LONE_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")  # a footnote mark, or an exponent
@@ -23,9 +24,20 @@ _SIGNS = str.maketrans({"٫": ".", "٬": ",", "’": "'", "\u00a0": "\u202f", "\
 # What stands for a digit or a sign of numbers and is not ASCII.
 _SPECIAL = re.compile(r"(?![0-9])\d|[⁰¹²³⁴-⁹₀-₉\u00bc-\u00be\u2150-\u215e\u2189٫٬’\u00a0\u2009]")
 
-_NUMBER = re.compile(r"\d+(?:[.,'\u202f]\d+)*")
-_NUMBER_SPACED = re.compile(r"(?<!\d)\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,'\u202f]\d+)*")
-_UNIT_POWER = re.compile(r"(?<=[a-zµ])[23](?!\d)")  # km2: a unit, not a number
+_MARKED = r"\d+(?:[.,'\u202f]\d+)*"
+_GROUPED = r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d|[.,]\d)"
+_NUMBER = re.compile(_MARKED)
+_NUMBER_SPACED = re.compile(rf"{_GROUPED}|{_MARKED}")
+_SPACED = re.compile(_GROUPED)
+# Where a comma only groups: in 1635-36,1655 it ends the number.
+_NUMBER_COMMA_GROUPS = re.compile(r"\d+(?:,\d{3}(?!\d)|[.'\u202f]\d+)*")
+_COMMA_GROUPS = frozenset({"en", "ja", "ko", "th", "wuu", "yue", "zh"})
+# km2: a unit, not a number
+_UNIT_POWER = re.compile(
+    r"(?<![^\W\d_])(?:[cdhkmµ]?m|[дкмс]?м|ft|in|mi|nmi|s|yd)(?P<power>[23])(?!\d)"
+)
+_RANGE = re.compile(r"\s?[^\W\d_]{1,4}\s?|\s?[-–—~]\s?")  # 30 to 50 thousand
+_DECADE = re.compile(r"(?<!\d)\d{3}0(?=['’]?s\b)")
 # Languages that write 12 345.
 _SPACE_GROUPS = frozenset(
     {"bg", "cs", "da", "es", "et", "fi", "fr", "hu", "lt", "lv", "nb", "no", "pl", "pt", "ru"}
@@ -41,7 +53,7 @@ _MULTIPLIER = re.compile(
     r"\s?(?:hundred|thousand|million|billion|trillion|mil|milh|bilh|trilh|mill|miljo|milj|mio|mrd"
     r"|миллион|миллиард|тысяч|млн|млрд|тыс|триллион|εκατομμ|δισεκατομμ|χιλι|مليون|مليار|ملايين|ألف|آلاف"
     r"|लाख|करोड़|मिलियन|बिलियन|हजार|हज़ार|अरब|ล้าน|พันล้าน|หมื่น|แสน|พัน|triệu|tỷ|tỉ|nghìn|ngàn"
-    r"|milyon|milyar|bin|trilyon|万|亿|千|百|萬|億|m\b|bn\b|k\b)",
+    r"|mln|milyon|milyar|bin|trilyon|万|亿|千|百|萬|億|m\b|bn\b|k\b)",
     re.IGNORECASE,
 )
 
@@ -55,6 +67,8 @@ class Numbers:
         written: those of ``values`` that are written in digits.
         hints: values that a version may have or lack: ``one``, ordinals, Roman numerals.
         scaled: those of ``values`` followed by a multiplier word (``3 million``, ``300万``).
+        decades: those of ``values`` that English writes with an s (``1970s``).
+        joined: values that the parts would be together: 162 584, where commas mark thousands.
         complete: whether the language's number words were read too.
         dated: whether the language writes months (and decades) as numbers: 8月, tháng 8.
     """
@@ -63,6 +77,8 @@ class Numbers:
     written: Counter[str]
     hints: Counter[str]
     scaled: frozenset[str]
+    decades: frozenset[str]
+    joined: dict[str, tuple[str, ...]]
     complete: bool
     dated: bool
 
@@ -112,18 +128,24 @@ def read_numbers(text: str, lang: str) -> Numbers:
         text = text.translate(_digit_table()).translate(_SIGNS)
         text = _AFTER_LETTER.sub(lambda m: m.group().translate(_SUPERSCRIPTS), text)
         text = _LONE_SUPERSCRIPT.sub(" ", text)
+    if "،" in text:
+        text = _ARABIC_COMMA.sub(",", text)
     values: Counter[str] = Counter()
     scaled: set[str] = set()
-    pattern = _NUMBER_SPACED if base in _SPACE_GROUPS else _NUMBER
-    spans = []
-    for match in pattern.finditer(text):
-        if _UNIT_POWER.match(text, match.start()):
+    powers = {match.start("power") for match in _UNIT_POWER.finditer(text)}
+    spans: list[tuple[int, int]] = []
+    previous = ""
+    for match in _number_pattern(base).finditer(text):
+        if match.start() in powers:
             continue
         value = _canonical(match.group().replace(" ", "\u202f"))
         values[value] += 1
-        spans.append(match.span())
         if _MULTIPLIER.match(text, match.end()):
             scaled.add(value)
+            if spans and _RANGE.fullmatch(text, spans[-1][1], match.start()):
+                scaled.add(previous)
+        spans.append(match.span())
+        previous = value
     hints = Counter([str(_roman_value(numeral)) for numeral in _ROMAN.findall(text)])
     written = values.copy()
     words = NUMBER_WORDS.get(base)
@@ -138,8 +160,26 @@ def read_numbers(text: str, lang: str) -> Numbers:
         scaled.update(str(value) for value in spelled if value < 1000)
         hints.update(map(str, hinted))
     return Numbers(
-        values, written, hints, frozenset(scaled), words is not None, base in _NUMBERED_MONTHS
+        values,
+        written,
+        hints,
+        frozenset(scaled),
+        frozenset(_DECADE.findall(text)) if base == "en" else frozenset(),
+        _joined(text) if base not in _SPACE_GROUPS else {},
+        words is not None,
+        base in _NUMBERED_MONTHS,
     )
+
+
+def _number_pattern(lang: str) -> re.Pattern[str]:
+    if lang in _SPACE_GROUPS:
+        return _NUMBER_SPACED
+    return _NUMBER_COMMA_GROUPS if lang in _COMMA_GROUPS else _NUMBER
+
+
+def _joined(text: str) -> dict[str, tuple[str, ...]]:
+    groups = (match.group().split(" ") for match in _SPACED.finditer(text))
+    return {_canonical("".join(parts)): tuple(map(_canonical, parts)) for parts in groups}
 
 
 def _blank_scales(text: str, spans: list[tuple[int, int]]) -> str:
@@ -162,7 +202,9 @@ def _may_be_spelled(value: str) -> bool:
 
 def _may_be_date_part(value: str) -> bool:
     """Whether the value may stand for a month's name, a century or a decade."""
-    return value.isdigit() and (int(value) <= 21 or value in {"30", "40", "50", "60", "70", "80"})
+    return value.isdigit() and (
+        int(value) <= 21 or value in {"30", "40", "50", "60", "70", "80", "90"}
+    )
 
 
 def _same_otherwise(a: str, b: str, scaled: bool) -> bool:
@@ -189,16 +231,20 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
         return 0, 0
     missing -= made.hints
     invented -= source.hints
-    # A value may be said once more or once less than in the source ("it" for "the 1881 line").
-    for value in list(missing):
-        if value in made.values:
-            missing[value] -= 1
+    _match_joined(source, made, missing, invented)
+    _match_joined(made, source, invented, missing)
     for a in list((+missing).elements()):
         for b in list((+invented).elements()):
             if _same_otherwise(a, b, a in source.scaled or b in made.scaled):
                 missing[a] -= 1
                 invented[b] -= 1
                 break
+    said = {_significand(value) for value in source.hints}
+    for b in made.scaled & invented.keys():  # a million, 100万
+        invented[b] -= _significand(b) in said
+    # A value may be said once more or once less than in the source ("it" for "the 1881 line").
+    for value in missing:
+        missing[value] -= value in made.values
     missing, invented = +missing, +invented
     if not missing:  # nothing was replaced: "Route 101 of the U.S. Route 101" only says it again
         invented = Counter({v: n - (v in source.values) for v, n in invented.items()})
@@ -213,8 +259,20 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
     return max(lost, replaced), max(new, replaced)
 
 
+def _match_joined(
+    source: Numbers, made: Numbers, missing: Counter[str], invented: Counter[str]
+) -> None:
+    """Take away what is one number with spaces in ``source`` and without them in ``made``."""
+    for value, parts in source.joined.items():
+        if all(missing[part] > 0 for part in parts):
+            for other in [b for b, n in invented.items() if n > 0]:
+                if other == value or _same_otherwise(value, other, other in made.scaled):
+                    missing.subtract(parts)
+                    invented[other] -= 1
+                    break
+
+
 def _may_lack(value: str, there: Numbers, here: Numbers) -> bool:
     """Whether a faithful version may write ``value``, found only ``there``, in words ``here``."""
-    return (not here.complete and _may_be_spelled(value)) or (
-        there.dated and _may_be_date_part(value)
-    )
+    may_be_words = _may_be_spelled(value) or value in there.decades
+    return (not here.complete and may_be_words) or (there.dated and _may_be_date_part(value))

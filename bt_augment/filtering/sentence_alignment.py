@@ -19,6 +19,8 @@ RELATIVE_LENGTH = {
     "ru": 1.07, "th": 0.94, "tr": 1.0, "vi": 1.02, "zh": 0.32,
 }  # fmt: skip
 
+_DENSE = frozenset({"ja", "ko", "zh"})
+
 _VARIANCE = 6.8  # of the length difference per character (Gale and Church, section 3)
 _CUT = 0.4  # a sentence that keeps less than this share of its length counts as dropped
 _SMALL = 25.0  # characters; shorter differences are never a cut
@@ -39,16 +41,30 @@ _BEADS = {
 }
 
 
-def relative_length(lang: str) -> float:
-    """Return the characters of ``lang`` (a BCP-47 tag) expected per English character."""
-    return RELATIVE_LENGTH.get(lang.split("-")[0], 1.0)
+def expected_length(text: str, lang: str) -> float:
+    """Return the characters that an English text of the same content would have, about.
+
+    Args:
+        text: of a language with BCP-47 tag ``lang``.
+        lang: in Chinese, Japanese and Korean, Latin letters and digits count as English ones.
+    """
+    base = lang.split("-")[0]
+    relative = RELATIVE_LENGTH.get(base, 1.0)
+    if base not in _DENSE:
+        return len(text) / relative
+    dense = sum(map(_is_dense, text))
+    return (len(text) - dense) + dense / relative
+
+
+def _is_dense(char: str) -> bool:
+    return char >= "\u2e80"
 
 
 def unmatched_sentences(source: Sequence[float], made: Sequence[float]) -> int:
     """Return how many sentences were dropped, added or cut to a stump.
 
     Args:
-        source: lengths of the source's sentences, in characters over :func:`relative_length`.
+        source: lengths of the source's sentences, by :func:`expected_length`.
         made: the same of the made text.
     """
     if len(source) == len(made) and all(map(_plausible, source, made)):

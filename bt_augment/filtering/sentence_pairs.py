@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import accumulate
 
-from bt_augment.filtering.sentence_alignment import align, relative_length
+from bt_augment.filtering.sentence_alignment import align, expected_length
 from bt_augment.translation.segmentation import split_sentences
 
 
@@ -26,8 +26,8 @@ def sentence_pairs(
     if len(before) == len(after):
         return tuple(zip(before, after, strict=True))
     beads = align(
-        [len(s) / relative_length(source_lang) for s in before],
-        [len(s) / relative_length(made_lang) for s in after],
+        [expected_length(s, source_lang) for s in before],
+        [expected_length(s, made_lang) for s in after],
     )
     if beads is None:
         return ((source, made),)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.copying import copied_share
-from bt_augment.filtering.fidelity import FidelityFilter, chrf
-from bt_augment.filtering.sentence_alignment import unmatched_sentences
+from bt_augment.filtering.fidelity import FidelityFilter, chrf, unmatched_in
+from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
 
@@ -148,6 +148,24 @@ def test_a_sentence_cut_to_a_stump_is_found() -> None:
         "Gideon Sundback.",
     )
     assert "fidelity.sentences.high" in verdict(batch(passage=passage))
+
+
+def test_quotation_marks_layout_and_ordinals_part_no_sentences() -> None:
+    source = 'He wrote: "It is so. It was so." Nobody believed him at that time.\nIt was late.'
+    made = "Şöyle yazdı: Bu böyledir. Böyleydi. O zaman kimse ona inanmadı. Vakit çok geçti."
+    assert unmatched_in(source, "en", made, "tr") == 0
+    source = "It was built in the second half of the 20th century. Many people came to see it."
+    made = "Yapımı 20. Yüzyılın ikinci yarısında tamamlandı. Birçok insan onu görmeye geldi."
+    assert unmatched_in(source, "en", made, "tr") == 0
+    dropped = "Yapımı 20. Yüzyılın ikinci yarısında tamamlandı."
+    assert unmatched_in(source, "en", dropped, "tr") >= 1
+
+
+def test_latin_names_in_a_chinese_sentence_count_as_latin_letters() -> None:
+    name = "Bureau of Labor Statistics"
+    assert expected_length(name, "zh") == len(name)
+    assert expected_length("美国劳工统计局", "zh") == pytest.approx(7 / 0.32)
+    assert expected_length(name, "de") == pytest.approx(len(name) / 1.13)
 
 
 def test_two_sentences_made_one_are_not_a_loss() -> None:

@@ -78,6 +78,26 @@ def test_other_texts_of_the_batch_show_that_an_ordinary_word_is_a_name() -> None
     assert names_replaced([*kept, other])[other] == 1
 
 
+def test_other_texts_of_the_batch_show_that_a_new_word_is_a_name() -> None:
+    # Given texts that have "Plowshares" and "Kuznets" in both languages
+    shown = [
+        (f"In {y} Kuznets wrote it.", "en", f"En {y} lo escribió Kuznets.", "es") for y in (1, 2)
+    ]
+    # When one made text has the name, and its source an ordinary word in its place
+    other = ("It was led by the Plowshares then.", "en", "La dirigía entonces Kuznets.", "es")
+    # Then no list of words tells that Kuznets is a name, but the other texts do
+    assert names_replaced([other])[other] == 0
+    assert names_replaced([*shown, other])[other] == 1
+
+
+def test_a_word_that_translation_makes_of_others_is_no_foreign_name() -> None:
+    made = [
+        ("He left for Germany in May.", "en", "Salió hacia Alemania en mayo.", "es"),
+        ("She left for Germany in June.", "en", "Ella salió hacia Alemania en junio.", "es"),
+    ]
+    assert not any(names_replaced(made).values())
+
+
 def test_a_text_is_no_evidence_for_itself_however_often_it_comes() -> None:
     other = ("They lost the Bowl at home.", "en", "Perdieron el Pacto en casa.", "es")
     assert names_replaced([other] * 5) == {other: 0.0}

@@ -47,6 +47,19 @@ def changed(source: str, source_lang: str, made: str, made_lang: str) -> tuple[i
         ("It grew by 6 percent.", "en", "Cresceu 6 por cento.", "pt"),
         ("The Five Keys sang it.", "en", "The Five Keys a cantaram.", "pt"),
         ("It joins U.S. Route 101 to it.", "en", "A Rota 101 da U.S. Route 101.", "pt"),
+        ("It has 22,338,618 digits.", "en", "لديه 22،338،618 رقم", "ar"),
+        ("popular since the 1990s", "en", "自 20 世纪 90 年代以来", "zh"),
+        ("popular in the 1970s", "en", "شعبية في السبعينات", "ar"),
+        ("music of 1970, and the 1970s", "en", "música de 1970 y de los años 70", "es"),
+        ("in 1635–36, 1655 and 1664", "en", "在1635-36,1655和1664年", "zh"),
+        ("Who joined internet2?", "en", "من انضم إلى إنترنت2؟", "ar"),
+        ("It has 12 km2.", "en", "Это 12 км2.", "ru"),
+        ("It lost 30 to 50 thousand people.", "en", "Argel perdió de 30 000 a 50 000.", "es"),
+        ("It lost 30 to 50 thousand people.", "en", "它失去了 3到5万 的居民", "zh"),
+        ("worth 162 584 mln EUR", "en", "162.584 milyon Avro", "tr"),
+        ("of 158,349 households, most", "en", "всего 158 349, в большинстве", "ru"),
+        ("a hundred times", "en", "gấp 100 lần", "vi"),
+        ("with one million signatures", "en", "有100万签名", "zh"),
     ],
 )
 def test_the_same_numbers_written_otherwise(
@@ -66,6 +79,8 @@ def test_the_same_numbers_written_otherwise(
         ("Founded in 1602.", "成立于1603年", "zh"),
         ("a group of 12 men", "一组13人", "zh"),
         ("a city of 3 million", "a city of 4 million", "en"),
+        ("popular in the 1970s", "شعبية في 1980", "ar"),
+        ("It lost 30 to 50 thousand.", "Argel perdió de 30 000 a 60 000.", "es"),
     ],
 )
 def test_a_changed_number_is_missing_and_invented(source: str, made: str, lang: str) -> None:
