@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from bt_augment.filtering.base import CandidateBatch, Filter
 from bt_augment.filtering.registry import all_scores, build_filters, score_batch
-from bt_augment.filtering.sentence_alignment import relative_length, unmatched_sentences
+from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
 from bt_augment.pairs.schema import NATIVE, batch_from_rows, made_schema, native_schema
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
 from bt_augment.shards.run_folder import read_run
@@ -218,7 +218,7 @@ def unmatched_snippet(row: Row, source: Row) -> Snippet:
         before = _sentences(source[text], tags[0])
         after = _sentences(row[text], tags[-1])
         lengths = [
-            [len(s) / relative_length(tag) for s in sentences]
+            [expected_length(s, tag) for s in sentences]
             for sentences, tag in ((before, tags[0]), (after, tags[-1]))
         ]
         if not unmatched_sentences(*lengths):

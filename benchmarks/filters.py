@@ -63,8 +63,9 @@ HEADER = """\
 In-sample (thresholds and word lists were tuned on them): data/parallel, data/en, data/pt, XQuAD-R
 translations, SQuADShifts and NQ-open (not measured here) round trips. Of XQuAD-R's translations
 `question_answering.names_replaced` was tuned on the articles of even number; the odd ones are held
-out for it, but their figures were in view when two of its settings were chosen. FaQuAD was read
-for systematic mistakes, and 11 labels of it were tuned on. XQuAD-R round trips were never read;
+out for it, but their figures were in view when its settings were chosen, and what was lost of
+either half was read when numbers and sentences were mended. FaQuAD was read for
+systematic mistakes, and 11 labels of it were tuned on. XQuAD-R round trips were never read;
 their total loss was in view when the ceiling of `language.nonwords` was chosen.
 """
 
