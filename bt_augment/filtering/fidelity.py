@@ -23,11 +23,6 @@ _TEXTS = ("question", "passage")
 _NO_SENTENCE_MARKS = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 _QUOTES = re.compile("[\"“”„«»‘’'`「」『』]")
 _FOOTNOTE = re.compile(r"(?<=\S):\d+(?:[-–:]\d+)*")  # of an encyclopedia: .:212–219
-_ORDINAL_POINT = re.compile(r"\b(\d{1,2}|[IVX]+)\.(?=\s)")
-_POINT_ORDINALS = frozenset(
-    {"bg", "cs", "da", "de", "et", "fi", "hr", "hu", "is", "lb", "lv", "mk", "nb", "no", "pl"}
-    | {"sk", "sl", "sr", "tr"}
-)
 
 
 class FidelityFilter(Filter):
@@ -174,24 +169,17 @@ def unmatched_in(source: str, source_lang: str, made: str, made_lang: str) -> fl
         return float("nan")
     found = unmatched_sentences(_lengths(source, source_lang), _lengths(made, made_lang))
     if found:
-        plain = [
-            _lengths(_plain(text, lang), lang)
-            for text, lang in ((source, source_lang), (made, made_lang))
-        ]
+        plain = _lengths(_plain(source), source_lang), _lengths(_plain(made), made_lang)
         found = min(found, unmatched_sentences(*plain))
     return float(found)
 
 
-def _plain(text: str, lang: str) -> str:
+def _plain(text: str) -> str:
     """Return a text without what parts or joins its sentences in one language and not in another.
 
-    Sentences in quotation marks are not split, layout and footnotes always split, and so does the
-    point of an ordinal number before a capital.
+    Sentences in quotation marks are not split; layout and footnotes always split.
     """
-    text = _FOOTNOTE.sub("", _QUOTES.sub("", text))
-    if lang.split("-")[0] in _POINT_ORDINALS:
-        text = _ORDINAL_POINT.sub(r"\1", text)
-    return " ".join(text.split())
+    return " ".join(_FOOTNOTE.sub("", _QUOTES.sub("", text)).split())
 
 
 def _lengths(text: str, lang: str) -> list[float]:

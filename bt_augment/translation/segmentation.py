@@ -19,6 +19,13 @@ _EDGES = re.compile(r"^(\s*)(.*?)(\s*)$", re.DOTALL)
 _CLAUSE_MARKS = re.compile(r"(?<=[;:,，、；：،؛–—…])\s*")
 _SPACES = re.compile(r"\s+")
 
+# Languages whose ordinal numbers are written with a point: 20. yüzyıl, 18. Jahrhundert.
+_POINT_ORDINALS = frozenset(
+    {"bg", "cs", "da", "de", "et", "fi", "hr", "hu", "is", "lb", "lv", "mk", "nb", "no", "pl"}
+    | {"sk", "sl", "sr", "tr"}
+)
+_ENDS_IN_ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVX]+)\.\s*$")
+
 # Languages written without spaces between words.
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 
@@ -26,10 +33,14 @@ UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 def split_sentences(text: str, tag: str) -> list[str]:
     """Return ``text`` cut into sentences and line breaks; joined, they are ``text`` again.
 
+    Where ordinal numbers have a point, the splitter takes it for the end of a sentence; a number of
+    one or two digits, or a Roman one, then ends none.
+
     Args:
         text: any Unicode text.
         tag: BCP-47 tag of its language.
     """
+    lang = tag.split("-")[0]
     pieces: list[str] = []
     for line in _LAYOUT.split(text):
         if not line:
@@ -37,10 +48,22 @@ def split_sentences(text: str, tag: str) -> list[str]:
         if _LAYOUT.fullmatch(line) or not line.strip():
             pieces.append(line)
             continue
-        sentences = [s for s in sentencex.segment(tag.split("-")[0], line) if s]
+        sentences = [s for s in sentencex.segment(lang, line) if s]
+        if lang in _POINT_ORDINALS:
+            sentences = _joined_at_ordinals(sentences)
         # The splitter promises to keep every character; a line it does not is kept whole.
         pieces.extend(sentences if "".join(sentences) == line else [line])
     return pieces
+
+
+def _joined_at_ordinals(sentences: Sequence[str]) -> list[str]:
+    joined: list[str] = []
+    for sentence in sentences:
+        if joined and _ENDS_IN_ORDINAL.search(joined[-1]):
+            joined[-1] += sentence
+        else:
+            joined.append(sentence)
+    return joined
 
 
 def count_sentences(text: str, tag: str) -> int:
