@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bt_augment.filtering.base import CandidateBatch, Filter
+from bt_augment.filtering.fidelity import unmatched_in
 from bt_augment.filtering.registry import all_scores, build_filters, score_batch
 from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
 from bt_augment.pairs.schema import NATIVE, batch_from_rows, made_schema, native_schema
@@ -215,14 +216,14 @@ def unmatched_snippet(row: Row, source: Row) -> Snippet:
     """Return the neighbourhood of the first sentence without a counterpart."""
     tags = _tags(row)
     for text in TEXTS:
+        if not unmatched_in(source[text], tags[0], row[text], tags[-1]):
+            continue
         before = _sentences(source[text], tags[0])
         after = _sentences(row[text], tags[-1])
         lengths = [
             [expected_length(s, tag) for s in sentences]
             for sentences, tag in ((before, tags[0]), (after, tags[-1]))
         ]
-        if not unmatched_sentences(*lengths):
-            continue
         for end in range(1, max(len(before), len(after)) + 1):
             if unmatched_sentences(lengths[0][:end], lengths[1][:end]):
                 near = slice(max(end - 2, 0), end + 1)

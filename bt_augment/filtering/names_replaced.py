@@ -130,9 +130,10 @@ class _Evidence:
             return False
         if has_words(self._made_lang) and not is_ordinary(name, self._made_lang):
             return True
+        if len(name) < _MIN_FOREIGN:
+            return False
         others = self._made[name] - 1  # the text itself has it, and its source does not
-        shown = others > 0 and self._made_as_kept[name] >= _FOREIGN * others
-        return len(name) >= _MIN_FOREIGN and shown
+        return others > 0 and self._made_as_kept[name] >= _FOREIGN * others
 
 
 def _names_of_sentences(pair: Pair) -> list[Names]:

@@ -37,6 +37,7 @@ _UNIT_POWER = re.compile(
     r"(?<![^\W\d_])(?:[cdhkmµ]?m|[дкмс]?м|ft|in|mi|nmi|s|yd)(?P<power>[23])(?!\d)"
 )
 _RANGE = re.compile(r"\s?[^\W\d_]{1,4}\s?|\s?[-–—~]\s?")  # 30 to 50 thousand
+_ONE_SCALED = re.compile(r"\b(?:a|one|um)\s(?:(?:m|b|tr)ill?i?[oh])", re.IGNORECASE)
 _DECADE = re.compile(r"(?<!\d)\d{3}0(?=['’]?s\b)")
 # Languages that write 12 345.
 _SPACE_GROUPS = frozenset(
@@ -68,6 +69,7 @@ class Numbers:
         hints: values that a version may have or lack: ``one``, ordinals, Roman numerals.
         scaled: those of ``values`` followed by a multiplier word (``3 million``, ``300万``).
         decades: those of ``values`` that English writes with an s (``1970s``).
+        one_scaled: whether a multiplier word follows a word for one: ``a million``.
         joined: values that the parts would be together: 162 584, where commas mark thousands.
         complete: whether the language's number words were read too.
         dated: whether the language writes months (and decades) as numbers: 8月, tháng 8.
@@ -78,6 +80,7 @@ class Numbers:
     hints: Counter[str]
     scaled: frozenset[str]
     decades: frozenset[str]
+    one_scaled: bool
     joined: dict[str, tuple[str, ...]]
     complete: bool
     dated: bool
@@ -165,6 +168,7 @@ def read_numbers(text: str, lang: str) -> Numbers:
         hints,
         frozenset(scaled),
         frozenset(_DECADE.findall(text)) if base == "en" else frozenset(),
+        _ONE_SCALED.search(text) is not None,
         _joined(text) if base not in _SPACE_GROUPS else {},
         words is not None,
         base in _NUMBERED_MONTHS,
@@ -231,6 +235,9 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
         return 0, 0
     missing -= made.hints
     invented -= source.hints
+    # A value may be said once more or once less than in the source ("it" for "the 1881 line").
+    again = [value for value in missing if value in made.values]
+    missing.subtract(again)
     _match_joined(source, made, missing, invented)
     _match_joined(made, source, invented, missing)
     for a in list((+missing).elements()):
@@ -239,12 +246,11 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
                 missing[a] -= 1
                 invented[b] -= 1
                 break
-    said = {_significand(value) for value in source.hints}
-    for b in made.scaled & invented.keys():  # a million, 100万
-        invented[b] -= _significand(b) in said
-    # A value may be said once more or once less than in the source ("it" for "the 1881 line").
-    for value in missing:
-        missing[value] -= value in made.values
+    for b in invented:
+        if any(_same_otherwise(a, b, scaled=False) for a in again) or (
+            b in made.scaled and _significand(b) == "1" and source.one_scaled
+        ):
+            invented[b] -= 1
     missing, invented = +missing, +invented
     if not missing:  # nothing was replaced: "Route 101 of the U.S. Route 101" only says it again
         invented = Counter({v: n - (v in source.values) for v, n in invented.items()})

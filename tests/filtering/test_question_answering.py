@@ -80,6 +80,7 @@ def test_the_same_numbers_written_otherwise(
         ("a group of 12 men", "一组13人", "zh"),
         ("a city of 3 million", "a city of 4 million", "en"),
         ("popular in the 1970s", "شعبية في 1980", "ar"),
+        ("One of them earned 3 million.", "Um deles ganhou 10 milhões.", "pt"),
         ("It lost 30 to 50 thousand.", "Argel perdió de 30 000 a 60 000.", "es"),
     ],
 )
