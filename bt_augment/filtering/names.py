@@ -53,13 +53,16 @@ def _comparable(source: str, source_lang: str, made: str, made_lang: str) -> boo
     return not nouns and is_latin(source) and is_latin(made)
 
 
-def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
+def names_exchanged(
+    source: str, pivot: str, made: str, lang: str, shown: Collection[str] = ()
+) -> int:
     """Return how many names of a round trip came back as other names.
 
     A name of ``source`` that has no like word in ``made`` is exchanged if its sentence has a new
     name instead, and the pivot tells the two apart from reworded common words (Act, Law): it has
     the old name, or the new one as it is, or a word like both (Siam, Sião, Sion), or nothing that
-    the new one could come from.
+    the new one could come from. Or other round trips have shown that the new one comes of itself
+    alone (``shown``: :func:`bt_augment.filtering.shown_names.shown_names`).
     """
     known, kept = words_of(source), words_of(made)
     pairs = sentence_pairs(source, lang, made, lang)
@@ -72,7 +75,9 @@ def names_exchanged(source: str, pivot: str, made: str, lang: str) -> int:
         missing, new = _without_abbreviations(missing, new, before, after)
         if missing and new:
             between = _words_between(pivot, len(pairs), index)
-            exchanged += min(len(missing), len(new), _traced(missing, new, between, known))
+            traced = _traced(missing, new, between, known)
+            foreign = sum(name in shown for name in new)
+            exchanged += min(len(missing), len(new), max(traced, foreign))
     return exchanged
 
 

@@ -22,6 +22,7 @@ from bt_augment.filtering.capitals import (
 )
 from bt_augment.filtering.ordinary_words import has_words, is_ordinary, places
 from bt_augment.filtering.sentence_pairs import sentence_pairs
+from bt_augment.filtering.shown_names import shown_names
 
 Pair = tuple[str, str, str, str]  # source, its language, made, its language
 Names = tuple[frozenset[str], frozenset[str]]  # of a sentence, and of the one made of it
@@ -34,8 +35,7 @@ _KEPT = 0.5  # of the other texts that have a name, the share that keep it
 _SYLLABIC = frozenset({"vi"})  # each syllable is a word, so that a name of two is a foreign one
 _TWO_SYLLABLES = re.compile(r"[aeiouy]+[^aeiouy]+[aeiouy]")
 _KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
-_FOREIGN = 0.9  # of the other texts that a new name is made in, the share whose source has it too
-_MIN_FOREIGN = 4  # letters of such a name
+_OTHERS = 1  # texts that have a new name in both languages, before it is taken for another name
 
 
 def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
@@ -94,19 +94,16 @@ class _Evidence:
         self._share = _KEPT_AMONG_NOUNS if among_nouns else _KEPT
         self._texts: Counter[str] = Counter()
         self._keeping: Counter[str] = Counter()
-        self._made: Counter[str] = Counter()
-        self._made_as_kept: Counter[str] = Counter()
         self._common: set[str] = set()
         self._made_common: set[str] = set()
         for pair, sentences in texts.items():
             names = frozenset().union(*(before for before, _ in sentences))
             self._texts.update(names)
-            known, kept = _capitalised(pair[0]), _capitalised(pair[2])
-            self._keeping.update(names & kept)
-            self._made.update(kept)
-            self._made_as_kept.update(kept & known)
+            self._keeping.update(names & _capitalised(pair[2]))
             self._common |= small_words(pair[0])
             self._made_common |= small_words(pair[2])
+        capitalised = ((_capitalised(made), _capitalised(source)) for source, _, made, _ in texts)
+        self._shown = shown_names(capitalised, _OTHERS)
 
     def shows_other_name(self, unlike: Names) -> bool:
         """Whether a name is missing, and another stands in its place."""
@@ -128,12 +125,8 @@ class _Evidence:
     def _is_new_name(self, name: str) -> bool:
         if name in self._made_common:
             return False
-        if has_words(self._made_lang) and not is_ordinary(name, self._made_lang):
-            return True
-        if len(name) < _MIN_FOREIGN:
-            return False
-        others = self._made[name] - 1  # the text itself has it, and its source does not
-        return others > 0 and self._made_as_kept[name] >= _FOREIGN * others
+        listed = has_words(self._made_lang) and not is_ordinary(name, self._made_lang)
+        return listed or name in self._shown
 
 
 def _names_of_sentences(pair: Pair) -> list[Names]:

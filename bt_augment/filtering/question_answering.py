@@ -12,12 +12,14 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
+from bt_augment.filtering.capitals import capitalised_words, words_of
 from bt_augment.filtering.columns import distinct, score_distinct
 from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
 from bt_augment.filtering.names_replaced import names_replaced
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
+from bt_augment.filtering.shown_names import shown_names
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.segmentation import split_sentences
 
@@ -25,6 +27,7 @@ _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
 _TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
 _BETWEEN_LANGUAGES = frozenset({TRANSLATION, PIVOT})
 _TEXTS = ("question", "passage")
+_OTHER_ROUND_TRIPS = 2  # that have a new name of a round trip only where their source has it
 
 _REORDERED = 0.9  # the likeness of an answer whose words are all there, in another order
 _SCATTERED = 0.5  # that of one whose words are nowhere; between the two it grows with their share
@@ -276,11 +279,20 @@ def _share(kept: ScoreArray, total: ScoreArray) -> ScoreArray:
 
 def _names_exchanged(batch: CandidateBatch) -> ScoreArray:
     is_round_trip = np.array([method == ROUND_TRIP for method in batch.made("method")])
-    by_pivot = np.add(*(_exchanged_in_round_trip(batch, text) for text in _TEXTS))
+    texts = dict.fromkeys(
+        pair
+        for text in _TEXTS
+        for pair in compress(zip(batch.source(text), batch.made(text), strict=True), is_round_trip)
+    )
+    words = ((capitalised_words(made), words_of(source)) for source, made in texts)
+    shown = shown_names(words, _OTHER_ROUND_TRIPS)
+    by_pivot = np.add(*(_exchanged_in_round_trip(batch, text, shown) for text in _TEXTS))
     return np.where(is_round_trip, by_pivot, _disagreeing(batch)).astype(np.float32)
 
 
-def _exchanged_in_round_trip(batch: CandidateBatch, text: str) -> ScoreArray:
+def _exchanged_in_round_trip(
+    batch: CandidateBatch, text: str, shown: Collection[str]
+) -> ScoreArray:
     versions = list(
         zip(
             batch.source(text),
@@ -293,7 +305,7 @@ def _exchanged_in_round_trip(batch: CandidateBatch, text: str) -> ScoreArray:
     )
     return score_distinct(
         versions,
-        lambda v: float(names_exchanged(*v[:4])) if v[4] == ROUND_TRIP else float("nan"),
+        lambda v: float(names_exchanged(*v[:4], shown)) if v[4] == ROUND_TRIP else float("nan"),
     )
 
 
