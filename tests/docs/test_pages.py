@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import logging
 import os
 import re
 import shlex
@@ -248,7 +249,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_command(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[0] == "bt-augment"
-    app(words[1:], prog_name="bt-augment", standalone_mode=False)
+    level = logging.getLogger().level
+    try:
+        app(words[1:], prog_name="bt-augment", standalone_mode=False)
+    finally:
+        logging.getLogger().setLevel(level)  # --quiet is for one command
 
 
 @pytest.mark.parametrize(

@@ -132,10 +132,10 @@ def end(process):
 def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
     tmp_path, calm, command, make_run, arrow_bytes, cluster, on_ray
 ):
-    # Given a run by two actors, long enough to be killed in, with its first unit written
+    # Given a run of many units by two actors, with its first unit written
     run, local = tmp_path / "run", tmp_path / "local"
     source, _ = calm
-    arguments = ["generate", source, "--route", "en:pt:en", "--unit-rows", 6, "--out", run]
+    arguments = ["generate", source, "--route", "en:pt:en", "--unit-rows", 2, "--out", run]
     process = command.start(*arguments, *on_ray)
     try:
         wait_for(process, lambda: journal_lines(run))
@@ -152,7 +152,7 @@ def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
     assert process.returncode == 0, err
     assert "its actor died and it is made again" in err
     assert "Traceback" not in err
-    make_run(local, source, "output.unit_rows=6", routes=("en:pt:en",))
+    make_run(local, source, "output.unit_rows=2", routes=("en:pt:en",))
     assert arrow_bytes(run) == arrow_bytes(local)
     assert command("verify", run).code == 0
     wait_gone(cluster)
