@@ -39,6 +39,13 @@ Damage = Callable[[Pair, Context], Row | None]  # None: this pair has nothing to
 
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,4}(?![\w.,]*\d)")
 _NAME = re.compile(r"(?<=[a-zà-ÿ,] )[A-ZÀ-Ý][a-zà-ÿ]{3,}(?: [A-ZÀ-Ý][a-zà-ÿ]{3,})*")
+# Of people, places and organisations, written for this; some are ordinary words too.
+STRANGERS = (
+    *("Kowalczyk", "Beatriz Tavares", "Nagoya", "Fitzgerald", "Mbeki", "Lindqvist", "Salvador"),
+    *("Margaret Hale", "Toronto", "Okafor", "Brandenburg Society", "Rosario", "Baker", "Hudson"),
+    *("Ulan Bator", "Ferreira", "Anderson", "Perth", "Green Harbour Company", "Yamamoto", "Minsk"),
+    *("Dubois", "Carter", "Nairobi", "Western Railway", "Petrov", "Quito", "Olga Novak", "Lagos"),
+)
 _NEGATIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (
         (r"\b(do|does|did) not ", ""),
@@ -107,6 +114,15 @@ def negation_dropped(pair: Pair, context: Context) -> Row | None:
 
 def entity_swapped(pair: Pair, context: Context) -> Row | None:
     """Put a name of another pair in the place of one that native and made text both have."""
+    return _swapped(pair, context, context.names)
+
+
+def entity_swapped_for_a_stranger(pair: Pair, context: Context) -> Row | None:
+    """Put a name that is in no pair of the set in the place of one that both texts have."""
+    return _swapped(pair, context, [name for name in STRANGERS if name not in context.names])
+
+
+def _swapped(pair: Pair, context: Context, names: Sequence[str]) -> Row | None:
     native = pair.native["question"] + " " + pair.native["passage"]
     places = [
         (text, m.group())
@@ -114,7 +130,7 @@ def entity_swapped(pair: Pair, context: Context) -> Row | None:
         for m in _NAME.finditer(pair.made[text])
         if m.group() in pair.native[text]
     ]
-    others = [name for name in context.names if name.split()[0] not in native]
+    others = [name for name in names if name.split()[0] not in native]
     if not places or not others:
         return None
     text, name = context.rng.choice(places)
@@ -216,6 +232,7 @@ KINDS: dict[str, Damage] = {
     "answer's sentence removed": answer_sentence_removed,
     "negation dropped": negation_dropped,
     "entity swapped": entity_swapped,
+    "entity swapped for a stranger": entity_swapped_for_a_stranger,
     "question to statement": question_to_statement,
 }
 

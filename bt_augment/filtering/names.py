@@ -14,6 +14,7 @@ from bt_augment.filtering.capitals import (
     names_in,
     words_of,
 )
+from bt_augment.filtering.ordinary_words import has_words, is_ordinary
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.translation.segmentation import split_sentences
 
@@ -58,20 +59,29 @@ def names_exchanged(
 ) -> int:
     """Return how many names of a round trip came back as other names.
 
-    A name of ``source`` that has no like word in ``made`` is exchanged if its sentence has a new
-    name instead, and the pivot tells the two apart from reworded common words (Act, Law): it has
-    the old name, or the new one as it is, or a word like both (Siam, Sião, Sion), or nothing that
-    the new one could come from. Or other round trips have shown that the new one comes of itself
-    alone (``shown``: :func:`bt_augment.filtering.shown_names.shown_names`).
+    A name of ``made`` that neither ``source`` nor the pivot has a like word for is of no origin,
+    and stands for another, unless it is an ordinary word of the language. Other round trips may
+    show that it is none, as it comes of itself alone there (``shown``:
+    :func:`bt_augment.filtering.shown_names.shown_names`).
+
+    Else a name of ``source`` that has no like word in ``made`` is exchanged if its sentence has a
+    new name instead, and the pivot tells the two apart from reworded common words (Act, Law): it
+    has the old name, or the new one as it is, or a word like both (Siam, Sião, Sion), or nothing
+    that the new one could come from; or ``shown`` has the new one.
     """
-    known, kept = words_of(source), words_of(made)
+    known, kept, through = words_of(source), words_of(made), words_of(pivot)
     pairs = sentence_pairs(source, lang, made, lang)
     exchanged = 0
     for index, (before, after) in enumerate(pairs):
-        missing = [n for n in names_in(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
-        if not missing:
-            continue
         new = [n for n in names_in(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
+        invented = sum(
+            _is_foreign(name, lang, shown) and _nearest(name, through)[1] < _PIVOT_LIKENESS
+            for name in new
+        )
+        if invented:
+            exchanged += invented
+            continue
+        missing = [n for n in names_in(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
         missing, new = _without_abbreviations(missing, new, before, after)
         if missing and new:
             between = _words_between(pivot, len(pairs), index)
@@ -79,6 +89,14 @@ def names_exchanged(
             foreign = sum(name in shown for name in new)
             exchanged += min(len(missing), len(new), max(traced, foreign))
     return exchanged
+
+
+def _is_foreign(name: str, lang: str, shown: Collection[str]) -> bool:
+    if name in shown:
+        return True
+    language = lang.split("-")[0]
+    listed = has_words(language) and not is_ordinary(name, language)
+    return listed and len(name) > MIN_LETTERS
 
 
 def names_disagreeing(

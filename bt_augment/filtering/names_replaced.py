@@ -70,7 +70,7 @@ def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
         else:
             found[pair] = float(_names_invented(source, made))
     for texts in between_latin.values():
-        names = {pair: _names_of_sentences(pair) for pair in texts}
+        names = _with_names_after_openers({pair: _names_of_sentences(pair) for pair in texts})
         evidence = _Evidence(names)
         for pair in texts:
             unlike = _unlike(pair, names[pair])
@@ -133,6 +133,24 @@ def _names_of_sentences(pair: Pair) -> list[Names]:
     return [(_names(before), _names(after)) for before, after in sentence_pairs(*pair)]
 
 
+def _with_names_after_openers(texts: Mapping[Pair, Sequence[Names]]) -> dict[Pair, list[Names]]:
+    """Add the names that a source's sentence begins with, which its capitals alone do not tell.
+
+    In the middle of other sentences of the batch they have a capital, and in none do they lack it.
+    """
+    names = {name for sentences in texts.values() for before, _ in sentences for name in before}
+    names -= {word for pair in texts for word in small_words(pair[0])}
+    return {
+        pair: [
+            (names_before | (_names_and_openings(before) & names), names_after)
+            for (before, _), (names_before, names_after) in zip(
+                sentence_pairs(*pair), sentences, strict=True
+            )
+        ]
+        for pair, sentences in texts.items()
+    }
+
+
 def _unlike(pair: Pair, sentences: Sequence[Names]) -> list[Names]:
     """Return the names of each sentence that the other text has nothing like."""
     source, source_lang, made, made_lang = pair
@@ -171,6 +189,10 @@ def _is_like(name: str, words: Collection[str]) -> bool:
 def _names(sentence: str) -> frozenset[str]:
     """Return the names of a sentence but acronyms, which languages spell each in its own way."""
     return frozenset(_plain(name) for name in names_in(sentence) - acronyms(sentence))
+
+
+def _names_and_openings(sentence: str) -> frozenset[str]:
+    return frozenset(map(_plain, capitalised_words(sentence) - acronyms(sentence)))
 
 
 @lru_cache(maxsize=256)

@@ -90,8 +90,8 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.names_exchanged",
             "names",
-            "Names of a round trip's question and passage that came back as other names; of a "
-            "translation, those that only one of the two keeps.",
+            "Names of a round trip's question and passage that came back as other names, or that "
+            "nothing was translated to; of a translation, those that only one of the two keeps.",
             max=0.0,
             methods=_TRANSLATED,
             reject_null=False,

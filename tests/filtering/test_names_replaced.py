@@ -90,6 +90,18 @@ def test_other_texts_of_the_batch_show_that_a_new_word_is_a_name() -> None:
     assert names_replaced([*shown, other])[other] == 1
 
 
+def test_a_name_at_the_start_of_a_sentence_is_told_by_the_other_texts() -> None:
+    # Given a text whose sentence begins with a name, and one that has it in mid-sentence
+    other = ("Plovdiv lies on a river.", "en", "Junto a un río está Kowalczyk.", "es")
+    middle = ("We saw Plovdiv at night.", "en", "Vimos Plovdiv de noche.", "es")
+    assert names_replaced([other])[other] == 0
+    assert names_replaced([middle, other])[other] == 1
+
+    # When a text has the word without a capital, its capital tells nothing there
+    small = ("A plovdiv is a kind of boat.", "en", "Un plovdiv es un barco.", "es")
+    assert names_replaced([middle, small, other])[other] == 0
+
+
 def test_a_word_that_translation_makes_of_others_is_no_foreign_name() -> None:
     made = [
         ("He left for Germany in May.", "en", "Salió hacia Alemania en mayo.", "es"),

@@ -196,12 +196,29 @@ def test_a_name_garbled_on_the_way_is_found() -> None:
     assert names_exchanged(*untranslated, "en") == 1
 
 
+def test_a_name_of_no_origin_stands_for_another_even_where_the_old_one_is_said_again() -> None:
+    # Given a made text where Ribault is still named, and once another in his place
+    source = "The fort that Ribault built was new. Later Ribault left the fort."
+    pivot = "O forte que Ribault construiu era novo. Mais tarde, Ribault deixou o forte."
+    made = "The fort that Kowalczyk built was new. Later Ribault left the fort."
+    assert names_exchanged(source, pivot, source, "en") == 0
+    assert names_exchanged(source, pivot, made, "en") == 1
+
+    # An ordinary word is one only where other round trips show it, and one that the pivot explains
+    # is none
+    ordinary = made.replace("Kowalczyk", "Manhattan")
+    assert names_exchanged(source, pivot, ordinary, "en") == 0
+    assert names_exchanged(source, pivot, ordinary, "en", {"manhattan"}) == 1
+    assert names_exchanged(source, pivot.replace("Ribault", "Kowalczyk", 1), made, "en") == 0
+
+
 @pytest.mark.parametrize(
     ("source", "pivot", "made", "lang"),
     [
         ("Here lived Božidar Đại.", "Aqui viveu Bozidar Dai.", "Here lived Bozidar Dai.", "en"),
         ("In the United States", "Nos Estados Unidos", "In the U.S.", "en"),
         ("At the Port Huron Statement", "Na Declaração", "At the Port Huron Declaration", "en"),
+        ("From the East", "Do leste", "From the Eastern side", "en"),
         ("O Conselho de Ensino", "The Education Council", "O Conselho de Educação", "pt"),
     ],
 )

@@ -31,7 +31,7 @@ def test_nine_of_ten_others_suffice() -> None:
 def test_a_name_shown_by_others_is_an_exchange_where_the_pivot_tells_nothing() -> None:
     # Given a pivot that has neither name, but a word a little like the new one
     source, made = "It was led by Tesla in Paris.", "It was led by Kuznets in Paris."
-    pivot = "Foi dirigido por kusnezista em Paris."
+    pivot = "Foi dirigido por kuzneta em Paris."
     assert names_exchanged(source, pivot, made, "en") == 0
     assert names_exchanged(source, pivot, made, "en", frozenset({"kuznets"})) == 1
     assert names_exchanged(source, pivot, source, "en", frozenset({"kuznets"})) == 0
