@@ -35,6 +35,7 @@ _KEPT = 0.5  # of the other texts that have a name, the share that keep it
 _SYLLABIC = frozenset({"vi"})  # each syllable is a word, so that a name of two is a foreign one
 _TWO_SYLLABLES = re.compile(r"[aeiouy]+[^aeiouy]+[aeiouy]")
 _KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
+_TRANSLATING = 2  # other texts that have a name and never keep it, before it is no kept name
 _OTHERS = 1  # texts that have a new name in both languages, before it is taken for another name
 
 
@@ -115,6 +116,8 @@ class _Evidence:
     def _is_kept_name(self, name: str) -> bool:
         others = self._texts[name] - 1
         keeping = self._keeping[name]
+        if others >= _TRANSLATING and not keeping:
+            return False  # it has a form of its own in the language (Genghis, Dschingis)
         shown = others > 0 and keeping >= self._share * others
         if name in self._common:
             return shown and keeping >= _SHOWN

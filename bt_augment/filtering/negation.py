@@ -34,7 +34,8 @@ NEGATIONS = {
         # "No. 6" is a number
         re.compile(
             r"(?<!\w)(?:(?<!\bor )not(?! only| just| solely| merely| simply)|cannot|never"
-            r"|(?<!\bor )no(?!\.? ?\d| doubt| (?:more|less|later|fewer|sooner) than)|without|none"
+            r"|(?<!\bor )(?<!\bor [\"“'])no"
+            r"(?!\.? ?\d| doubt| (?:more|less|later|fewer|sooner) than)|without|none"
             r"|nobody|nothing|nowhere)(?!\w)|n['’]t(?!\w)",
             re.IGNORECASE,
         ),
@@ -78,6 +79,7 @@ NEGATIONS = {
     "de": _Negation(
         _words(
             r"(?<!\boder )nicht(?! nur| mehr als| weniger als)|kein\w*|nie|niemals"
+            r"|(?<!\boder )(?<!\boder [\"„»])nein"
             r"|ohne(?! weiteres)|nichts|niemand\w*|nirgend\w*"
         ),
         _words(r"weder"),

@@ -168,6 +168,13 @@ def test_latin_names_in_a_chinese_sentence_count_as_latin_letters() -> None:
     assert expected_length(name, "de") == pytest.approx(len(name) / 1.13)
 
 
+def test_a_text_that_shrinks_evenly_is_terse_and_one_that_does_not_has_lost_a_sentence() -> None:
+    source = [100.0, 200.0, 150.0]
+    assert unmatched_sentences(source, [75.0, 150.0, 112.0]) == 0
+    # Of the last two the second is gone, and the first was split in two
+    assert unmatched_sentences(source, [100.0, 110.0, 80.0]) == 1
+
+
 def test_two_sentences_made_one_are_not_a_loss() -> None:
     passage = BACK_PASSAGE.replace("clasp. It sold", "clasp, and it sold")
     assert score("fidelity.sentences", batch(passage=passage)) == 0.0

@@ -90,6 +90,18 @@ def test_other_texts_of_the_batch_show_that_a_new_word_is_a_name() -> None:
     assert names_replaced([*shown, other])[other] == 1
 
 
+def test_a_name_that_all_others_translate_is_not_missed() -> None:
+    # Given a name without likeness to its form in the other language, in three texts
+    texts = [
+        (f"In {year} the Zhurchen came.", "en", f"En {year} llegaron los Yurches.", "es")
+        for year in (1234, 1235)
+    ]
+    other = ("Then the Zhurchen left the land.", "en", "Luego los Manchúes dejaron la tierra.", "es")
+    # When it is judged alone, another name stands in its place; the others show that none does
+    assert names_replaced([other])[other] == 1
+    assert names_replaced([*texts, other])[other] == 0
+
+
 def test_a_name_at_the_start_of_a_sentence_is_told_by_the_other_texts() -> None:
     # Given a text whose sentence begins with a name, and one that has it in mid-sentence
     other = ("Plovdiv lies on a river.", "en", "Junto a un río está Kowalczyk.", "es")

@@ -137,6 +137,9 @@ def test_any_text_has_the_numbers_of_itself(text: str, lang: str) -> None:
         ("They may not be tried.", "en", "They cannot be tried.", "en", 0),
         ("He was not unkind.", "en", "Ele era indelicado.", "pt", 1),
         ("Er kam nicht. Das Kloster war geschlossen.", "de", "He came. It was closed.", "en", 1),
+        ('It says "yes" or "no".', "en", "Sie sagt „ja“ oder „nein“.", "de", 0),
+        ('He said "No, not any more."', "en", "Er sagte: „Nein, nicht mehr.“", "de", 0),
+        ('He said "No, he is there."', "en", "Er sagte: „Ja, er ist da.“", "de", 1),
     ],
 )
 def test_negations(source: str, source_lang: str, made: str, made_lang: str, expected: int) -> None:
