@@ -96,7 +96,7 @@ def test_a_name_that_all_others_translate_is_not_missed() -> None:
         (f"In {year} the Zhurchen came.", "en", f"En {year} llegaron los Yurches.", "es")
         for year in (1234, 1235)
     ]
-    other = ("Then the Zhurchen left the land.", "en", "Luego los Manchúes dejaron la tierra.", "es")
+    other = ("Then the Zhurchen left the land.", "en", "Luego los Manchúes la dejaron.", "es")
     # When it is judged alone, another name stands in its place; the others show that none does
     assert names_replaced([other])[other] == 1
     assert names_replaced([*texts, other])[other] == 0
