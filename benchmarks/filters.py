@@ -64,9 +64,9 @@ In-sample (thresholds and word lists were tuned on them): data/parallel, data/en
 translations, SQuADShifts and NQ-open (not measured here) round trips. Of XQuAD-R's translations
 `question_answering.names_replaced` was tuned on the articles of even number; the odd ones are held
 out for it, but their figures were in view when its settings were chosen, and what was lost of
-either half was read when numbers and sentences were mended. FaQuAD was read for
-systematic mistakes, and 11 labels of it were tuned on. Of the round trips of SQuADShifts, FaQuAD
-and XQuAD-R the swapped names that were missed at seed 0 were read when
+either half was read when numbers, sentences and names that all others translate were mended. FaQuAD
+was read for systematic mistakes, and 11 labels of it were tuned on. Of the round trips of
+SQuADShifts, FaQuAD and XQuAD-R the swapped names that were missed at seed 0 were read when
 `question_answering.names_exchanged` learned of names without an origin. Nothing else of XQuAD-R's
 was read, but their total loss was in view when the ceiling of `language.nonwords` was chosen.
 """

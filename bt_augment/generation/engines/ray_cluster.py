@@ -186,11 +186,17 @@ def _connect(address: str | None) -> None:
 def _knock(address: str) -> None:
     """Try a HOST:PORT: Ray itself takes many minutes to give up on one that does not answer.
 
+    What stands for ``auto`` may be left over from a cluster that is gone.
+
     Raises:
-        OSError: nobody answers.
+        OSError: nobody answers, or there is nothing that ``auto`` stands for.
     """
     import ray
 
+    if address == "auto":
+        from ray._private.services import canonicalize_bootstrap_address  # as ray.init takes it
+
+        address = canonicalize_bootstrap_address("auto") or ""
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal()):
         return

@@ -297,11 +297,14 @@ def test_a_lost_node_costs_only_its_units(
     assert arrow_bytes(run) == arrow_bytes(finished)
 
 
-def test_a_cluster_that_does_not_answer_is_a_users_error(tmp_path, calm, command):
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "auto"])
+def test_a_cluster_that_does_not_answer_is_a_users_error(tmp_path, calm, command, address):
     done = command(
         "generate", calm[0], "--route", "en:pt", "--out", tmp_path / "run",
-        "--engine", "ray", "--address", "127.0.0.1:9",
+        "--engine", "ray", "--address", address,
+        prefix=("env", "RAY_ADDRESS=127.0.0.1:9"),  # what auto stands for
     )  # fmt: skip
     assert done.code == 2
-    assert "--address 127.0.0.1:9" in done.err
+    assert f"--address {address}" in done.err
+    assert "refused" in done.err
     assert "Traceback" not in done.err
