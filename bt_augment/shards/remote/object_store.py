@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -83,13 +84,16 @@ class ObjectStore:
     def create(self, name: str, data: bytes) -> bool:
         """Put an object that is not there yet; return False where it is.
 
-        Exclusive where the store has conditional puts; elsewhere the last of two wins.
+        Exclusive where the store has conditional puts; elsewhere, where some ignore the condition
+        and say nothing, the last of two at the same instant wins.
 
         Raises:
             StorageError: the store refused.
         """
 
         def put() -> bool:
+            if self._files.exists(self._path(name)):
+                return False
             try:
                 self._files.pipe_file(self._path(name), data, mode="create")
             except Exception as error:
@@ -97,8 +101,6 @@ class ObjectStore:
                     return False
                 if not not_implemented(error):
                     raise
-                if self._files.exists(self._path(name)):
-                    return False
                 self._files.pipe_file(self._path(name), data)
             return True
 
@@ -226,6 +228,8 @@ def _filesystem(scheme: str) -> Any:
     import fsspec
 
     package, extra = _PACKAGES[scheme]
+    # Else gcsfs asks what kind a bucket is at each request, and warns where it is not told.
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     try:
         # Listings are asked for because they may have changed; they must not come from a cache.
         files = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
