@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from bt_augment.filtering.duplicates import Sketches
+from bt_augment.filtering.registry import score_names
 from bt_augment.filtering.sketches import SIGNATURE_SIZE
 from bt_augment.generation.units import ScoredUnit
 from bt_augment.pairs.schema import made_schema
@@ -31,6 +33,30 @@ _LANGUAGE_PAIR = "sketch:language_pair"
 _QUESTION = "sketch:question"
 _PASSAGE_INDEX = "sketch:passage_index"
 _PASSAGE = "sketch:passage"
+
+
+_NEVER_NULL = (
+    "id", "source_id", "group_id", "question", "passage", "question_lang", "passage_lang",
+    "method", "route", "models",
+)  # fmt: skip
+_LISTS = ("route", "models")
+
+
+# What Arrow and JSON raise of bytes that are not theirs.
+_UNREADABLE = (
+    ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, MemoryError,
+    OverflowError, pa.ArrowException, StopIteration,
+)  # fmt: skip
+
+
+class _Counts(BaseModel):
+    """What the header says beside where the streams are."""
+
+    model_config = ConfigDict(strict=True)
+
+    not_applicable: dict[str, NonNegativeInt]
+    tokens: NonNegativeInt
+    seconds: float = Field(ge=0, allow_inf_nan=False)
 
 
 class DamagedUnitError(ValueError):
@@ -78,7 +104,7 @@ def decode(data: bytes) -> ScoredUnit:
         raise DamagedUnitError("was cut or changed after it was written")
     try:
         return _decoded(body)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except _UNREADABLE as error:
         # A digest proves that nothing changed by accident, not who wrote it.
         raise DamagedUnitError(f"is not what a shard writes ({error})") from error
 
@@ -103,16 +129,49 @@ def _decoded(body: bytes) -> ScoredUnit:
         passage_keys=kept[_KEY],
         passages=kept[_PASSAGE],
     )
+    counted = _Counts.model_validate(header)
+    _check_rows(own, native_scores)
+    _check_rows(rows, extra)
+    _check_sketches(sketches, rows.num_rows)
     return ScoredUnit(
         natives=own,
         native_scores=native_scores,
         made=rows,
         scores=extra,
         sketches=sketches,
-        not_applicable=header["not_applicable"],
-        tokens=header["tokens"],
-        seconds=header["seconds"],
+        not_applicable=counted.not_applicable,
+        tokens=counted.tokens,
+        seconds=counted.seconds,
     )
+
+
+def _check_rows(rows: pa.RecordBatch, scores: Mapping[str, npt.NDArray[Any]]) -> None:
+    missing = [name for name in _NEVER_NULL if rows.column(name).null_count]
+    missing += [name for name in _LISTS if rows.column(name).flatten().null_count]
+    if missing:
+        raise DamagedUnitError(f"has rows without {missing[0]}")
+    known = set(score_names())
+    for name, values in scores.items():
+        if name not in known or values.dtype != np.float32 or values.shape != (rows.num_rows,):
+            raise DamagedUnitError(f"has no score by the name of {name!r} for its rows")
+
+
+def _check_sketches(sketches: Sketches, rows: int) -> None:
+    index, passages = sketches.passage_index, len(sketches.passages)
+    whole = (
+        sketches.keys.shape == sketches.language_pairs.shape == index.shape == (rows,)
+        and sketches.passage_keys.shape == (passages,)
+        and sketches.questions.shape == (rows, SIGNATURE_SIZE)
+        and sketches.passages.shape == (passages, SIGNATURE_SIZE)
+        and bool(((index >= 0) & (index < passages)).all())
+    )
+    kinds = (
+        *(a.dtype == np.int64 for a in (sketches.keys, sketches.language_pairs)),
+        sketches.passage_keys.dtype == np.int64,
+        *(a.dtype == np.uint16 for a in (sketches.questions, sketches.passages)),
+    )
+    if not whole or not all(kinds):
+        raise DamagedUnitError("has sketches that are not those of its rows")
 
 
 def _stream(rows: pa.RecordBatch | None, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

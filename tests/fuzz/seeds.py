@@ -53,6 +53,7 @@ def seeds() -> dict[str, list[bytes]]:
         "model_names": [b"bundled:mini\nen:pt=opus-mt", b"a/b@main\npt:en=./folder"],
         "lexicon": [b"who quem\nriver\trio\n\nlong  longo\n"],
         "journal": [_lines([_run_parts()[1]])],
+        "scored_unit": [_scored_unit()],
         "run_folder": [_joined(*_run_parts()[0])],
         "results": [_results()],
         "lareqa": [_joined(json.dumps(_squad(breaks=True)).encode())],
@@ -154,6 +155,39 @@ def _zstd(data: bytes) -> bytes:
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(data)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def _scored_unit() -> bytes:
+    """Return a unit of two native rows and one that was made, as a shard's job stores it."""
+    import numpy as np
+
+    from bt_augment.filtering.sketches import sketch
+    from bt_augment.generation.scored_units import encode
+    from bt_augment.generation.units import ScoredUnit, native_rows
+    from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
+
+    native = {
+        "group_id": "g", "question": "Who wrote it?", "passage": "Ana wrote it. In 1901.",
+        "question_lang": "en", "passage_lang": "en", "answers": [{"text": "Ana", "start": 0}],
+    }  # fmt: skip
+    made = {
+        **native, "id": "a/en:pt/0", "source_id": "a", "passage": "Ana o escreveu. Em 1901.",
+        "passage_lang": "pt", "method": "translation", "route": ["en", "pt"], "models": ["m@0"],
+    }  # fmt: skip
+    natives = batch_from_rows([{**native, "id": i} for i in "ab"], native_schema())
+    rows = batch_from_rows([made], made_schema())
+    return encode(
+        ScoredUnit(
+            natives=native_rows(natives),
+            native_scores={},
+            made=rows,
+            scores={"fidelity.copy": np.zeros(1, dtype=np.float32)},
+            sketches=sketch(rows),
+            not_applicable={"en:pt": 1},
+            tokens=9,
+            seconds=0.5,
+        )
+    )
 
 
 def _run_parts() -> tuple[list[bytes], dict[str, Any]]:

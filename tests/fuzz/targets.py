@@ -16,6 +16,7 @@ from bt_augment.errors import BtAugmentError
 
 Target = Callable[[bytes, Path], None]
 
+_DIGEST_BYTES = 32  # at the end of a scored unit
 NEXT = b"\n<<<next file>>>\n"
 
 
@@ -172,6 +173,31 @@ def journal(data: bytes, folder: Path) -> None:
     Journal(path)
 
 
+def scored_unit(data: bytes, folder: Path) -> None:
+    """A scored unit that another job left, its digest made to fit; judged and written."""
+    from bt_augment.filtering.duplicates import DuplicateIndex
+    from bt_augment.generation.scored_store import ScoredStore
+    from bt_augment.generation.units import judge_unit
+    from bt_augment.recipe import load_recipe
+    from bt_augment.shards.manifest import SCORED
+    from bt_augment.shards.store import shard_path, write_shard
+
+    run = folder / "run"
+    path = run / SCORED / "00000"
+    path.parent.mkdir(parents=True)
+    body = data[:-_DIGEST_BYTES]
+    path.write_bytes(body + hashlib.sha256(body).digest())
+    unit = ScoredStore(run).get(0)
+    sources = unit.made.column("source_id").to_pylist()
+    with DuplicateIndex(folder / "duplicates.sqlite") as index:
+        scores = {**unit.scores, **index.score(0, unit.sketches, sources)}
+        index.add(0, unit.sketches, sources)
+    recipe = load_recipe(None, {"routes": ["en:pt"]})
+    judged = judge_unit(unit, scores, recipe.thresholds, recipe.output.native)
+    write_shard(run, shard_path("train", 0, 1), judged.train)
+    json.dumps([unit.not_applicable, unit.tokens, unit.seconds], allow_nan=False)
+
+
 RUN_FILES = (
     "manifest.json", "run.json", "train/data-00000-of-00001.arrow",
     "rejected/data-00000-of-00001.arrow", "quarantine.jsonl", "dataset_dict.json",
@@ -291,6 +317,7 @@ TARGETS: dict[str, Target] = {
     "model_names": model_names,
     "lexicon": lexicon,
     "journal": journal,
+    "scored_unit": scored_unit,
     "run_folder": run_folder,
     "results": results,
     "lareqa": _benchmark("xquad-r", "en.json", "de.json"),

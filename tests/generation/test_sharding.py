@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import time
+from dataclasses import replace
 
 import filelock
 import numpy as np
@@ -253,8 +254,6 @@ def test_a_scored_unit_comes_back_from_bytes_as_it_was(scored):
 
 
 def test_a_unit_of_no_made_rows_comes_back_too(scored):
-    from dataclasses import replace
-
     from bt_augment.filtering.duplicates import sketch
 
     none = replace(
@@ -277,6 +276,33 @@ def test_bytes_that_were_changed_are_refused_wherever(scored):
     for length in (0, 7, 31, 100, len(data) - 1):
         with pytest.raises(DamagedUnitError):
             decode(data[:length])
+
+
+def without_methods(scored):
+    place = scored.made.schema.get_field_index("method")
+    none = pa.nulls(scored.made.num_rows, pa.string())
+    return replace(scored, made=scored.made.set_column(place, "method", none))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (without_methods, "rows without method"),
+        (lambda s: replace(s, scores={"no.score": s.scores["fidelity.copy"]}), "no.score"),
+        (lambda s: replace(s, scores={"fidelity.copy": s.sketches.keys}), "fidelity.copy"),
+        (lambda s: replace(s, sketches=replace(
+            s.sketches, passage_index=s.sketches.passage_index + 99)), "sketches"),
+        (lambda s: replace(s, sketches=replace(
+            s.sketches, keys=s.sketches.keys.astype(np.float64))), "sketches"),
+        (lambda s: replace(s, tokens=-1), "tokens"),
+        (lambda s: replace(s, seconds=float("nan")), "seconds"),
+        (lambda s: replace(s, not_applicable={"en:pt": "many"}), "not_applicable"),
+    ],
+    ids=["method", "name", "kind", "index", "keys", "tokens", "seconds", "counts"],
+)  # fmt: skip
+def test_a_made_up_unit_with_a_right_digest_is_refused(scored, change, told):
+    with pytest.raises(DamagedUnitError, match=told):
+        decode(encode(change(scored)))
 
 
 @pytest.mark.parametrize(
