@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from clocks import jumping_clock, libfaketime
 from disks import enlarge, small_disk, unprivileged
 from jobs import contents
 from kills import journal_lines, killed_after
@@ -129,6 +130,19 @@ JUMPING = (
 def test_a_clock_that_jumps_by_years_changes_nothing(jobs, patient, tmp_path, name):
     job, out = jobs[name], tmp_path / "out"
     done = patient(*job.to(out), program=JUMPING)
+    _untroubled(job, out, done)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_clock_that_jumps_beneath_all_libraries_changes_nothing(
+    jobs, patient, draw, tmp_path, name
+):
+    library = libfaketime()
+    if library is None:
+        pytest.skip("needs Debian's package libfaketime")
+    job, out = jobs[name], tmp_path / "out"
+    with jumping_clock(library, tmp_path, draw) as prefix:
+        done = patient(*job.to(out), prefix=prefix)
     _untroubled(job, out, done)
 
 
