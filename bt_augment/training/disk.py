@@ -43,6 +43,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
             if not _REFUSED.search(said):
                 raise
             raise StorageError(
-                f"{folder}: the disk is full, or the folder has disappeared ({said[:200]}). Mend "
-                "that and run the same command with --resume: whole checkpoints are kept"
+                f"{folder}: the disk is full, or the folder is read-only or has disappeared "
+                f"({said[:200]}). Mend that and run the same command with --resume: whole "
+                "checkpoints are kept"
             ) from error
