@@ -14,8 +14,8 @@ from bt_augment.filtering.capitals import (
     names_in,
     words_of,
 )
-from bt_augment.filtering.ordinary_words import has_words, is_ordinary
 from bt_augment.filtering.sentence_pairs import sentence_pairs
+from bt_augment.filtering.shown_names import is_foreign
 from bt_augment.translation.segmentation import split_sentences
 
 # Names keep their letters in a round trip, up to spelling; in a translation some take the
@@ -75,7 +75,9 @@ def names_exchanged(
     for index, (before, after) in enumerate(pairs):
         new = [n for n in names_in(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
         invented = sum(
-            _is_foreign(name, lang, shown) and _nearest(name, through)[1] < _PIVOT_LIKENESS
+            len(name) > MIN_LETTERS
+            and is_foreign(name, lang, shown)
+            and _nearest(name, through)[1] < _PIVOT_LIKENESS
             for name in new
         )
         if invented:
@@ -89,14 +91,6 @@ def names_exchanged(
             foreign = sum(name in shown for name in new)
             exchanged += min(len(missing), len(new), max(traced, foreign))
     return exchanged
-
-
-def _is_foreign(name: str, lang: str, shown: Collection[str]) -> bool:
-    if name in shown:
-        return True
-    language = lang.split("-")[0]
-    listed = has_words(language) and not is_ordinary(name, language)
-    return listed and len(name) > MIN_LETTERS
 
 
 def names_disagreeing(

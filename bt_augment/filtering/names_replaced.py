@@ -22,7 +22,7 @@ from bt_augment.filtering.capitals import (
 )
 from bt_augment.filtering.ordinary_words import has_words, is_ordinary, places
 from bt_augment.filtering.sentence_pairs import sentence_pairs
-from bt_augment.filtering.shown_names import shown_names
+from bt_augment.filtering.shown_names import is_foreign, shown_names
 
 Pair = tuple[str, str, str, str]  # source, its language, made, its language
 Names = tuple[frozenset[str], frozenset[str]]  # of a sentence, and of the one made of it
@@ -71,7 +71,7 @@ def names_replaced(pairs: Iterable[Pair]) -> dict[Pair, float]:
         else:
             found[pair] = float(_names_invented(source, made))
     for texts in between_latin.values():
-        names = _with_names_after_openers({pair: _names_of_sentences(pair) for pair in texts})
+        names = _names_of_sentences(texts)
         evidence = _Evidence(names)
         for pair in texts:
             unlike = _unlike(pair, names[pair])
@@ -128,30 +128,30 @@ class _Evidence:
     def _is_new_name(self, name: str) -> bool:
         if name in self._made_common:
             return False
-        listed = has_words(self._made_lang) and not is_ordinary(name, self._made_lang)
-        return listed or name in self._shown
+        return is_foreign(name, self._made_lang, self._shown)
 
 
-def _names_of_sentences(pair: Pair) -> list[Names]:
-    return [(_names(before), _names(after)) for before, after in sentence_pairs(*pair)]
+def _names_of_sentences(texts: Iterable[Pair]) -> dict[Pair, list[Names]]:
+    """Return the names of each text's sentences, and of those made of them.
 
-
-def _with_names_after_openers(texts: Mapping[Pair, Sequence[Names]]) -> dict[Pair, list[Names]]:
-    """Add the names that a source's sentence begins with, which its capitals alone do not tell.
-
-    In the middle of other sentences of the batch they have a capital, and in none do they lack it.
+    A source's name may open its sentence too: the other sentences of the batch tell, which have it
+    in the middle with a capital, and none without.
     """
-    names = {name for sentences in texts.values() for before, _ in sentences for name in before}
-    names -= {word for pair in texts for word in small_words(pair[0])}
+    sides = {pair: [_names_of_sides(*both) for both in sentence_pairs(*pair)] for pair in texts}
+    names = {name for sentences in sides.values() for _, inner, _ in sentences for name in inner}
+    names -= {word for pair in sides for word in small_words(pair[0])}
     return {
-        pair: [
-            (names_before | (_names_and_openings(before) & names), names_after)
-            for (before, _), (names_before, names_after) in zip(
-                sentence_pairs(*pair), sentences, strict=True
-            )
-        ]
-        for pair, sentences in texts.items()
+        pair: [(inner | (words & names), after) for words, inner, after in sentences]
+        for pair, sentences in sides.items()
     }
+
+
+def _names_of_sides(
+    before: str, after: str
+) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the capitalised words of a sentence, its names, and those of the one made of it."""
+    words = frozenset(map(_plain, capitalised_words(before) - acronyms(before)))
+    return words, _names(before), _names(after)
 
 
 def _unlike(pair: Pair, sentences: Sequence[Names]) -> list[Names]:
@@ -192,10 +192,6 @@ def _is_like(name: str, words: Collection[str]) -> bool:
 def _names(sentence: str) -> frozenset[str]:
     """Return the names of a sentence but acronyms, which languages spell each in its own way."""
     return frozenset(_plain(name) for name in names_in(sentence) - acronyms(sentence))
-
-
-def _names_and_openings(sentence: str) -> frozenset[str]:
-    return frozenset(map(_plain, capitalised_words(sentence) - acronyms(sentence)))
 
 
 @lru_cache(maxsize=256)

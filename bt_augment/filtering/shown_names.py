@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from bt_augment.filtering.ordinary_words import has_words, is_ordinary
+
 _BOTH = 0.9  # of the texts that a name is made in, the share whose source has it too
 _MIN_LETTERS = 4
 
@@ -31,3 +33,15 @@ def shown_names(
         for word, count in made.items()
         if len(word) >= _MIN_LETTERS and count - 1 >= others and both[word] >= _BOTH * (count - 1)
     )
+
+
+def is_foreign(name: str, lang: str, shown: Collection[str]) -> bool:
+    """Whether a new name is one that translation keeps, and so stands for another.
+
+    Args:
+        name: folded (:func:`bt_augment.filtering.capitals.fold`).
+        lang: BCP-47 tag of the made text; without a list of words, ``shown`` alone tells.
+        shown: from :func:`shown_names`.
+    """
+    language = lang.split("-")[0]
+    return name in shown or (has_words(language) and not is_ordinary(name, language))

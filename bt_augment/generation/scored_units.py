@@ -21,6 +21,7 @@ from bt_augment.filtering.registry import score_names
 from bt_augment.filtering.sketches import SIGNATURE_SIZE
 from bt_augment.generation.units import ScoredUnit
 from bt_augment.pairs.schema import made_schema
+from bt_augment.shards.row_check import row_problem
 
 _MAGIC = b"BTASCORE"
 _FORMAT = 1
@@ -33,14 +34,6 @@ _LANGUAGE_PAIR = "sketch:language_pair"
 _QUESTION = "sketch:question"
 _PASSAGE_INDEX = "sketch:passage_index"
 _PASSAGE = "sketch:passage"
-
-
-_NEVER_NULL = (
-    "id", "source_id", "group_id", "question", "passage", "question_lang", "passage_lang",
-    "method", "route", "models",
-)  # fmt: skip
-_LISTS = ("route", "models")
-
 
 # What Arrow and JSON raise of bytes that are not theirs.
 _UNREADABLE = (
@@ -118,8 +111,6 @@ def _decoded(body: bytes) -> ScoredUnit:
     natives, made, passages = _batches(body, start + length, header["streams"])
     rows, extra = _parted(made)
     own, native_scores = _parted(natives)
-    if rows.schema != made_schema() or own.schema != made_schema():
-        raise DamagedUnitError("has other columns than the rows of a unit")
     _, kept = _parted(passages)
     sketches = Sketches(
         keys=extra.pop(_KEY),
@@ -146,10 +137,9 @@ def _decoded(body: bytes) -> ScoredUnit:
 
 
 def _check_rows(rows: pa.RecordBatch, scores: Mapping[str, npt.NDArray[Any]]) -> None:
-    missing = [name for name in _NEVER_NULL if rows.column(name).null_count]
-    missing += [name for name in _LISTS if rows.column(name).flatten().null_count]
-    if missing:
-        raise DamagedUnitError(f"has rows without {missing[0]}")
+    problem = row_problem(pa.Table.from_batches([rows]), made_schema())
+    if problem:
+        raise DamagedUnitError(problem)
     known = set(score_names())
     for name, values in scores.items():
         if name not in known or values.dtype != np.float32 or values.shape != (rows.num_rows,):
@@ -165,12 +155,11 @@ def _check_sketches(sketches: Sketches, rows: int) -> None:
         and sketches.passages.shape == (passages, SIGNATURE_SIZE)
         and bool(((index >= 0) & (index < passages)).all())
     )
-    kinds = (
-        *(a.dtype == np.int64 for a in (sketches.keys, sketches.language_pairs)),
-        sketches.passage_keys.dtype == np.int64,
-        *(a.dtype == np.uint16 for a in (sketches.questions, sketches.passages)),
-    )
-    if not whole or not all(kinds):
+    keys = (sketches.keys, sketches.language_pairs, sketches.passage_keys)
+    kinds = {array.dtype for array in keys} == {np.dtype(np.int64)} and {
+        sketches.questions.dtype, sketches.passages.dtype
+    } == {np.dtype(np.uint16)}  # fmt: skip
+    if not whole or not kinds:
         raise DamagedUnitError("has sketches that are not those of its rows")
 
 

@@ -11,7 +11,7 @@ _SCORES = "scores"  # their names differ from version to version
 _MAY_BE_NULL = frozenset({"title", "answers", "pivot_question", "pivot_passage", "models", _SCORES})
 
 
-def row_problem(table: pa.Table) -> str | None:
+def row_problem(table: pa.Table, schema: pa.Schema | None = None) -> str | None:
     """Return in what rows differ from those that ``generate`` writes, or None.
 
     Arrow takes offsets and lengths of a file on trust until it is told to validate them: a made-up
@@ -19,16 +19,16 @@ def row_problem(table: pa.Table) -> str | None:
 
     Args:
         table: the rows of one shard, all columns.
+        schema: of the rows of a run; made rows that are not judged have fewer columns.
     """
     try:
         table.validate(full=True)
-        return _difference(table)
+        return _difference(table, schema or row_schema(()))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         return f"is no valid Arrow data ({' '.join(str(error).split())})"
 
 
-def _difference(table: pa.Table) -> str | None:
-    schema = row_schema(())
+def _difference(table: pa.Table, schema: pa.Schema) -> str | None:
     if table.schema.names != schema.names:
         return "has other columns than the rows of a run"
     for field in schema:

@@ -228,8 +228,9 @@ def _filesystem(scheme: str) -> Any:
     import fsspec
 
     package, extra = _PACKAGES[scheme]
-    # Else gcsfs asks what kind a bucket is at each request, and warns where it is not told.
-    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    if scheme == "gs":
+        # Else gcsfs asks what kind a bucket is at each request, and warns where it is not told.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     try:
         # Listings are asked for because they may have changed; they must not come from a cache.
         files = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)

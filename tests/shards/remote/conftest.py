@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 CANARY = "canary-Zt7secretQ9"
 BUCKET = "bucket"

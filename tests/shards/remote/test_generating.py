@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from same_runs import assert_same, books, files_of
 
 from bt_augment.errors import InputError, RunFolderError, StorageError
 from bt_augment.generation import Generation, generate, refilter
@@ -19,31 +20,6 @@ from bt_augment.shards.remote.object_store import ObjectStore
 URL = "s3://bucket/made/run"
 ROUTES = ("en:pt", "en:pt:en")
 SETTINGS = "output.unit_rows=8"
-
-
-def files_of(run):
-    """Return the files of a finished run by name, without its lock."""
-    return {
-        str(p.relative_to(run)): p.read_bytes()
-        for p in run.rglob("*")
-        if p.is_file() and p.name != ".lock"
-    }
-
-
-def books(data):
-    """Return a manifest without what differs from call to call."""
-    manifest = json.loads(data)
-    for part in (manifest["totals"], *manifest["units"]):
-        del part["seconds"]
-    return manifest
-
-
-def assert_same(objects, run):
-    """Compare a run on the store with one in a folder: all bytes but the seconds in the books."""
-    files = files_of(run)
-    assert sorted(objects) == sorted(files)
-    assert books(objects.pop("manifest.json")) == books(files.pop("manifest.json"))
-    assert objects == files
 
 
 def test_from_a_bucket_to_a_bucket(
