@@ -159,15 +159,20 @@ class Search:
     def _score_blocks(self, language: str, part: slice) -> Iterator[tuple[int, Scores]]:
         """Yield the first query and the scores of each block of queries, shape (block, pool).
 
-        Candidates of one text are scored once: a product rounds a column by its place.
+        A product rounds a score by the shapes of its factors. In double precision that is below
+        what a score keeps, so that equal scores are equal whatever else is asked for.
         """
         rows = np.concatenate([self._embeddings.candidates[name] for name in self.languages])[part]
         unique, inverse = np.unique(rows, return_inverse=True)
         vectors = np.asarray(self._embeddings.store.vectors()[unique])
-        queries = self._embeddings.query_vectors(language)
+        queries = self._embeddings.query_vectors(language).astype(np.float64)
         size = max(1, _BLOCK_SCORES // max(1, len(rows)))
         for start in range(0, len(queries), size):
-            scores = queries[start : start + size] @ vectors.T
+            block = queries[start : start + size]
+            scores = np.empty((len(block), len(vectors)), np.float32)
+            for first in range(0, len(vectors), _BLOCK_VECTORS):
+                columns = slice(first, first + _BLOCK_VECTORS)
+                scores[:, columns] = block @ vectors[columns].T.astype(np.float64)
             # By take: the rows of [:, inverse] are strewn over memory, and ranks wait for it.
             yield start, np.take(scores, inverse, axis=1)
 

@@ -62,6 +62,23 @@ def brute_force(collection, embeddings, vectors, language, pool, query):
     return [name for _, name in sorted(scored, reverse=True)]
 
 
+def test_equal_scores_tie_whatever_else_is_asked_for():
+    # Every candidate has the same components in another order: single precision adds them unevenly.
+    collection, embeddings, vectors = problem(1, sizes=(40, 30, 20), distinct=30)
+    random = np.random.default_rng(2)
+    one = random.normal(size=24).astype(np.float32)
+    shuffled = np.stack([random.permutation(one) for _ in range(len(vectors))])
+    shuffled[30:] = 1.0  # the queries
+    embeddings.store.vectors = lambda: shuffled
+    search = Search(collection, embeddings)
+    for pools in (dict.fromkeys((*LANGUAGES, POOL), 4), {"en": 4}, {"pt": 4, "zh": 4}):
+        for pool, part in search.run("en", pools).items():
+            names = LANGUAGES if pool == POOL else (pool,)
+            ids = [n for tag in names for n in collection.candidates[tag].ids().to_pylist()]
+            every = [n for c in collection.candidates.values() for n in c.ids().to_pylist()]
+            assert [every[i] for i in part.top.candidates[0]] == sorted(ids, reverse=True)[:4]
+
+
 @pytest.mark.parametrize("depth", [None, 21, 4])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
