@@ -22,7 +22,8 @@ _TEXTS = ("question", "passage")
 # Written without marks at the end of a sentence: sentences cannot be counted.
 _NO_SENTENCE_MARKS = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 _QUOTES = re.compile("[\"“”„«»‘’'`「」『』]")
-_FOOTNOTE = re.compile(r"(?<=\S):\d+(?:[-–:]\d+)*")  # of an encyclopedia: .:212–219
+# Of an encyclopedia: .:212–219, [citation needed]
+_FOOTNOTE = re.compile(r"(?<=\S):\d+(?:[-–:]\d+)*|\[[^\[\]]{1,20}\]")
 
 
 class FidelityFilter(Filter):

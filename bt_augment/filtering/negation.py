@@ -47,7 +47,8 @@ NEGATIONS = {
             r"|in(?:abil|capab)\w+|in\w+[ai]ble"
             r"|ir(?:relev|respect)\w+|exclu\w+|den(?:y|ied|ies)|\w+less(?:ness|ly)?|free"
             r"|not (?:only|just|solely|merely|simply)|stop\w*|yet to|ever|only"
-            r"|prohibit\w*|forb\w+|dis\w+ed|other than|anything but|out of|opposite|left"
+            r"|prohibit\w*|forb\w+|ban(?:s|ned)?|dis\w+ed|dis(?:lik|agre|approv)\w+|insuffic\w+"
+            r"|other than|anything but|out of|opposite|left"
         ),
     ),
     "pt": _Negation(
@@ -85,7 +86,7 @@ NEGATIONS = {
         _words(r"weder"),
         _words(
             r"weniger|mangel\w*|fehl\w*|außer|erst|statt|anstatt|vermeid\w*|verhinder\w*|\w*weiger\w*"
-            r"|kaum|selten|un(?!d|ter|s|i[vot]|gef)\w{4,}|\w{3,}los(?:e[nmrs]?|igkeit)?"
+            r"|kaum|selten|un(?!d|ter|s|i[vot]|gef|abh)\w{4,}|\w{3,}los(?:e[nmrs]?|igkeit)?"
             r"|\w+frei(?:e[nmrs]?)?|oder (?:nicht|nein)|ab\w*lehn\w*|verbot\w*|verbiet\w*"
         ),
     ),

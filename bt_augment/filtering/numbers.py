@@ -32,6 +32,7 @@ _SPACED = re.compile(_GROUPED)
 # Where a comma only groups: in 1635-36,1655 it ends the number.
 _NUMBER_COMMA_GROUPS = re.compile(r"\d+(?:,\d{3}(?!\d)|[.'\u202f]\d+)*")
 _COMMA_GROUPS = frozenset({"en", "ja", "ko", "th", "wuu", "yue", "zh"})
+_LISTED = re.compile(r"(?<![\d.,])\d+,\d+(?![\d.,])")  # {0,1}: to others a decimal comma
 # km2: a unit, not a number
 _UNIT_POWER = re.compile(
     r"(?<![^\W\d_])(?:[cdhkmµ]?m|[дкмс]?м|ft|in|mi|nmi|s|yd)(?P<power>[23])(?!\d)"
@@ -70,7 +71,7 @@ class Numbers:
         scaled: those of ``values`` followed by a multiplier word (``3 million``, ``300万``).
         decades: those of ``values`` that English writes with an s (``1970s``).
         one_scaled: whether a multiplier word follows a word for one: ``a million``.
-        joined: values that the parts would be together: 162 584, where commas mark thousands.
+        joined: values that the parts would be together: 162 584 or 0,1 where commas mark thousands.
         complete: whether the language's number words were read too.
         dated: whether the language writes months (and decades) as numbers: 8月, tháng 8.
     """
@@ -169,7 +170,7 @@ def read_numbers(text: str, lang: str) -> Numbers:
         frozenset(scaled),
         frozenset(_DECADE.findall(text)) if base == "en" else frozenset(),
         _ONE_SCALED.search(text) is not None,
-        _joined(text) if base not in _SPACE_GROUPS else {},
+        _joined(text, base),
         words is not None,
         base in _NUMBERED_MONTHS,
     )
@@ -181,9 +182,13 @@ def _number_pattern(lang: str) -> re.Pattern[str]:
     return _NUMBER_COMMA_GROUPS if lang in _COMMA_GROUPS else _NUMBER
 
 
-def _joined(text: str) -> dict[str, tuple[str, ...]]:
-    groups = (match.group().split(" ") for match in _SPACED.finditer(text))
-    return {_canonical("".join(parts)): tuple(map(_canonical, parts)) for parts in groups}
+def _joined(text: str, lang: str) -> dict[str, tuple[str, ...]]:
+    groups = {}
+    if lang not in _SPACE_GROUPS:
+        groups = {m.group().replace(" ", ""): m.group().split(" ") for m in _SPACED.finditer(text)}
+    if lang in _COMMA_GROUPS:
+        groups |= {m.group(): m.group().split(",") for m in _LISTED.finditer(text)}
+    return {_canonical(one): tuple(map(_canonical, parts)) for one, parts in groups.items()}
 
 
 def _blank_scales(text: str, spans: list[tuple[int, int]]) -> str:
@@ -216,8 +221,8 @@ def _same_otherwise(a: str, b: str, scaled: bool) -> bool:
     if scaled and _significand(a) == _significand(b):
         return True  # 3 million = 3,000,000
     short, long = sorted((a, b), key=len)
-    if len(short) == 2 and len(long) == 4 and long.startswith(("1", "20")):
-        return long.endswith(short)  # 1997-98
+    if len(short) <= 2 and len(long) == 4 and long.startswith(("1", "20")):
+        return long.endswith(short.zfill(2))  # 1997-98, 2001-02
     # The Buddhist calendar of Thai texts is 543 years ahead.
     return (
         len(short) == len(long) == 4

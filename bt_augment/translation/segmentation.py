@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import sentencex
 
@@ -25,6 +26,13 @@ _POINT_ORDINALS = frozenset(
     | {"sk", "sl", "sr", "tr"}
 )
 _ENDS_IN_ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVX]+)\.\s*$")
+# One capital letter is an initial (J. Smith), but for those of kings and centuries.
+_ENDS_IN_INITIAL = re.compile(r"(?:^|[\s(])(?![IVX])(?P<letter>[^\W\d_])\.\s*$")
+_INITIALS_KNOWN = frozenset({"en"})  # the splitter tells J. Smith from vitamin C there
+
+_BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（"}
+_BRACKET = re.compile(r"[()\[\]{}（）]")
+_NO_BRACKET = ","
 
 # Languages written without spaces between words.
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
@@ -33,8 +41,9 @@ UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 def split_sentences(text: str, tag: str) -> list[str]:
     """Return ``text`` cut into sentences and line breaks; joined, they are ``text`` again.
 
-    Where ordinal numbers have a point, the splitter takes it for the end of a sentence; a number of
-    one or two digits, or a Roman one, then ends none.
+    The splitter is helped where it errs. A number of one or two digits, or a Roman one, ends no
+    sentence where ordinal numbers have a point; an initial ends none; a bracket that is never
+    closed does not hold the rest of the text together.
 
     Args:
         text: any Unicode text.
@@ -48,22 +57,46 @@ def split_sentences(text: str, tag: str) -> list[str]:
         if _LAYOUT.fullmatch(line) or not line.strip():
             pieces.append(line)
             continue
-        sentences = [s for s in sentencex.segment(lang, line) if s]
-        if lang in _POINT_ORDINALS:
-            sentences = _joined_at_ordinals(sentences)
-        # The splitter promises to keep every character; a line it does not is kept whole.
-        pieces.extend(sentences if "".join(sentences) == line else [line])
+        plain = _without_lone_brackets(line)
+        sentences = [s for s in sentencex.segment(lang, plain) if s]
+        if "".join(sentences) != plain:  # it promises to keep every character
+            pieces.append(line)
+            continue
+        ends = accumulate(map(len, sentences), initial=0)
+        pieces.extend(_joined([line[a:b] for a, b in pairwise(ends)], lang))
     return pieces
 
 
-def _joined_at_ordinals(sentences: Sequence[str]) -> list[str]:
+def _without_lone_brackets(line: str) -> str:
+    """Return a line of the same length without the brackets that nothing opens or closes."""
+    lone: list[tuple[int, str]] = []
+    for match in _BRACKET.finditer(line):
+        bracket = match.group()
+        if lone and lone[-1][1] == _BRACKETS.get(bracket):
+            lone.pop()
+        else:
+            lone.append((match.start(), bracket))
+    for place, _ in lone:
+        line = line[:place] + _NO_BRACKET + line[place + 1 :]
+    return line
+
+
+def _joined(sentences: Sequence[str], lang: str) -> list[str]:
+    """Return sentences joined where an ordinal number or an initial was taken for their end."""
     joined: list[str] = []
     for sentence in sentences:
-        if joined and _ENDS_IN_ORDINAL.search(joined[-1]):
+        if joined and _goes_on(joined[-1], lang):
             joined[-1] += sentence
         else:
             joined.append(sentence)
     return joined
+
+
+def _goes_on(sentence: str, lang: str) -> bool:
+    if lang in _POINT_ORDINALS and _ENDS_IN_ORDINAL.search(sentence):
+        return True
+    initial = None if lang in _INITIALS_KNOWN else _ENDS_IN_INITIAL.search(sentence)
+    return initial is not None and not initial["letter"].islower()
 
 
 def count_sentences(text: str, tag: str) -> int:

@@ -180,6 +180,20 @@ def test_two_sentences_made_one_are_not_a_loss() -> None:
     assert score("fidelity.sentences", batch(passage=passage)) == 0.0
 
 
+def test_a_sentence_split_in_two_is_not_added() -> None:
+    source = "The commander, the pilot and the navigator of the ship took part in it. It was late."
+    made = "An ihr nahmen der Kommandant und der Pilot teil. Auch der Navigator. Es war spät."
+    assert unmatched_in(source, "en", made, "de") == 0
+    added = made + " Danach fuhren sie noch am selben Abend mit dem Zug zurück in die Hauptstadt."
+    assert unmatched_in(source, "en", added, "de") == 1
+
+
+def test_an_editorial_note_is_no_sentence() -> None:
+    source = "Sand covers a quarter of it.[citation needed] The rest of it is gravel and bare rock."
+    made = "La arena cubre una cuarta parte. El resto es grava y roca desnuda."
+    assert unmatched_in(source, "en", made, "es") == 0
+
+
 def test_a_question_grown_by_a_sentence_is_found() -> None:
     longer = BACK_QUESTION + " The first zippers were sold in large shops in many cities."
     assert "fidelity.sentences.high" in verdict(batch(question=longer))
