@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 from damage import Pair, Row
-from pairs_at_hand import ROOT, read_faquad, read_shifts, read_squad, round_trips
+from pairs_at_hand import ROOT, machine_pairs, read_faquad, read_shifts, read_squad
 
 from bt_augment.pairs.schema import ROUND_TRIP
 from bt_augment.translation.route import Route
@@ -104,7 +104,7 @@ def _texts_made_again(data: Path | None) -> Iterator[_Label]:
     lines = [line for line in _lines("more_labels.jsonl") if natives.get(line["set"])]
     for name, route in dict.fromkeys((line["set"], line["route"]) for line in lines):
         labels = {x["id"]: x for x in lines if (x["set"], x["route"]) == (name, route)}
-        pairs = round_trips({key: natives[name][key] for key in labels}, Route.parse(route))
+        pairs = machine_pairs({key: natives[name][key] for key in labels}, Route.parse(route))
         changed = 0
         for pair in pairs:
             label = labels[pair.native["id"]]

@@ -59,8 +59,8 @@ def translated(native: dict[str, Row], made: dict[str, Row]) -> list[Pair]:
     return pairs
 
 
-def round_trips(native: dict[str, Row], route: Route) -> list[Pair]:
-    """Return round trips by the bundled model as pairs."""
+def machine_pairs(native: dict[str, Row], route: Route) -> list[Pair]:
+    """Return what the bundled model makes along a route, as pairs."""
     catalog = ModelCatalog(cache_folder(os.environ))
     translators = {
         hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops

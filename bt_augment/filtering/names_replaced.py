@@ -11,7 +11,6 @@ from rapidfuzz import fuzz, process
 
 from bt_augment.filtering.capitals import (
     MIN_LETTERS,
-    NOUNS_CAPITALISED,
     acronyms,
     capitalised_words,
     fold,
@@ -30,11 +29,11 @@ Names = tuple[frozenset[str], frozenset[str]]  # of a sentence, and of the one m
 _LATIN_NAME = re.compile(r"[A-ZÀ-Þ][A-Za-zÀ-ɏ'’]{2,}")
 _LIKENESS = 70.0  # of a name to a word of the other text (Bavaria, Baviera)
 _BEGINNING = 4  # letters at least, and all but two, that two forms of a name begin with
-_SHOWN = 2  # texts that keep an ordinary word as a name (Bowl), before it is taken for one
-_KEPT = 0.5  # of the other texts that have a name, the share that keep it
+_KEPT = 0.8  # of the other texts that have a name, the share that keep it
+_SHOWN = 3  # other texts, at least, that keep a word as a name (Park), if some have it as a word
+_KEPT_WORD = 0.9  # of such a word, the share
 _SYLLABIC = frozenset({"vi"})  # each syllable is a word, so that a name of two is a foreign one
 _TWO_SYLLABLES = re.compile(r"[aeiouy]+[^aeiouy]+[aeiouy]")
-_KEPT_AMONG_NOUNS = 0.75  # where all nouns have capitals, and one always stands in the name's place
 _TRANSLATING = 2  # other texts that have a name and never keep it, before it is no kept name
 _OTHERS = 1  # texts that have a new name in both languages, before it is taken for another name
 
@@ -91,8 +90,6 @@ class _Evidence:
     def __init__(self, texts: Mapping[Pair, Sequence[Names]]) -> None:
         _, source_lang, _, made_lang = next(iter(texts))
         self._source_lang, self._made_lang = (tag.split("-")[0] for tag in (source_lang, made_lang))
-        among_nouns = self._made_lang in NOUNS_CAPITALISED
-        self._share = _KEPT_AMONG_NOUNS if among_nouns else _KEPT
         self._texts: Counter[str] = Counter()
         self._keeping: Counter[str] = Counter()
         self._common: set[str] = set()
@@ -118,12 +115,12 @@ class _Evidence:
         keeping = self._keeping[name]
         if others >= _TRANSLATING and not keeping:
             return False  # it has a form of its own in the language (Genghis, Dschingis)
-        shown = others > 0 and keeping >= self._share * others
-        if name in self._common:
-            return shown and keeping >= _SHOWN
-        if not has_words(self._source_lang):
-            return shown
-        return not is_ordinary(name, self._source_lang) or (shown and keeping >= _SHOWN)
+        is_common = name in self._common
+        is_listed = has_words(self._source_lang)
+        if is_listed and not is_common and not is_ordinary(name, self._source_lang):
+            return True
+        least, share = (_SHOWN, _KEPT_WORD) if is_common else (1, _KEPT)
+        return keeping >= max(least, share * others)
 
     def _is_new_name(self, name: str) -> bool:
         if name in self._made_common:
