@@ -78,6 +78,20 @@ def test_other_texts_of_the_batch_show_that_an_ordinary_word_is_a_name() -> None
     assert names_replaced([*kept, other])[other] == 1
 
 
+def test_a_word_that_is_written_small_too_is_a_name_only_where_nearly_all_keep_it() -> None:
+    other = ("They met in the Park at noon.", "en", "Se vieron en el Jardín al mediodía.", "es")
+    kept = [
+        (f"They won the Park of {year} then.", "en", f"Ganaron el Park de {year} entonces.", "es")
+        for year in (1994, 1995, 1996)
+    ]
+    small = ("It is a park.", "en", "Es un parque.", "es")
+    translated = ("We saw the Park at night.", "en", "Vimos el Bosque de noche.", "es")
+    assert names_replaced([kept[0], other])[other] == 1  # always with a capital
+    assert names_replaced([*kept[:2], small, other])[other] == 0
+    assert names_replaced([*kept, small, other])[other] == 1
+    assert names_replaced([*kept, small, translated, other])[other] == 0
+
+
 def test_other_texts_of_the_batch_show_that_a_new_word_is_a_name() -> None:
     # Given texts that have "Plowshares" and "Kuznets" in both languages
     shown = [
