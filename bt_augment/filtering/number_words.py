@@ -87,17 +87,19 @@ _PT = NumberWords(
 )
 NUMBER_WORDS = {"en": _EN, "pt": _PT}
 
-_TOKEN = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"([^\W\d_]+)")
 
 
 def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]]:
     """Return the values spelled out by cardinal words, and those only hinted at."""
     values: list[int] = []
     hints: list[int] = []
-    if words.valued.isdisjoint(_TOKEN.findall(text.casefold())):  # most sentences
+    parts = _WORD.split(text.casefold())  # what stands between words, and words, in turn
+    tokens = parts[1::2]
+    if words.valued.isdisjoint(tokens):  # most sentences
         return values, hints
     total = current = -1  # -1: no number open
-    end = -1
+    previous = -1  # index of the last word of the open number
     last = 0
 
     def close() -> None:
@@ -107,10 +109,10 @@ def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]
             (values if value > 1 else hints).append(value)
         total = current = -1
 
-    for match in _TOKEN.finditer(text):
-        word = match.group().casefold()
-        gap = text[end : match.start()] if end >= 0 else ""
-        if gap.strip(" -") and (total >= 0 or current >= 0):
+    for index, word in enumerate(tokens):
+        if word not in words.valued and word != words.connector:
+            continue
+        if index > previous + 1 or parts[2 * index].strip(" -"):
             close()
         if word in words.cardinals:
             value = words.cardinals[word]
@@ -118,20 +120,18 @@ def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]
             if current >= 0 and not (last > value and (last >= 100 or (last >= 20 and value < 10))):
                 close()
             current = max(current, 0) + value
-            last, end = value, match.end()
+            last = value
         elif word in words.scales and (current > 0 or words.scales[word] == 1000):
             scale = words.scales[word]
             if scale == 1000:
                 total, current = max(total, 0) + (current if current > 0 else 1) * scale, -1
             else:
                 current *= scale
-            last, end = scale, match.end()
-        elif word == words.connector and (total >= 0 or current >= 0):
-            end = match.end()
-        else:
+            last = scale
+        elif word != words.connector:
             close()
-            end = -1
             if word in words.hints:
                 hints.append(words.hints[word])
+        previous = index
     close()
     return values, hints

@@ -26,6 +26,7 @@ _SPECIAL = re.compile(r"(?![0-9])\d|[⁰¹²³⁴-⁹₀-₉\u00bc-\u00be\u2150-
 
 _MARKED = r"\d+(?:[.,'\u202f]\d+)*"
 _GROUPED = r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d|[.,]\d)"
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(_MARKED)
 _NUMBER_SPACED = re.compile(rf"{_GROUPED}|{_MARKED}")
 _SPACED = re.compile(_GROUPED)
@@ -48,8 +49,8 @@ _SPACE_GROUPS = frozenset(
 _NUMBERED_MONTHS = frozenset({"zh", "ja", "ko", "vi", "yue", "wuu"})
 _PERCENT = re.compile(r"\bpor\s+cento\b|\bpor\s+cien(?:to)?\b", re.IGNORECASE)  # no hundred
 # Titles keep their English words in other languages: The Five Keys, Volume Two.
-_ENGLISH_TITLE = re.compile(r"\b(?:Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve)\b")
-_ROMAN = re.compile(r"\b[IVXLCDM]+\b")
+_ENGLISH_TITLE = re.compile(r"(?:Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve)\b")
+_ROMAN = re.compile(r"[IVXLCDM](?<!\w.)[IVXLCDM]*\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _MULTIPLIER = re.compile(
     r"\s?(?:hundred|thousand|million|billion|trillion|mil|milh|bilh|trilh|mill|miljo|milj|mio|mrd"
@@ -136,10 +137,11 @@ def read_numbers(text: str, lang: str) -> Numbers:
         text = _ARABIC_COMMA.sub(",", text)
     values: Counter[str] = Counter()
     scaled: set[str] = set()
-    powers = {match.start("power") for match in _UNIT_POWER.finditer(text)}
     spans: list[tuple[int, int]] = []
     previous = ""
-    for match in _number_pattern(base).finditer(text):
+    has_digits = _DIGIT.search(text) is not None
+    powers = {match.start("power") for match in _UNIT_POWER.finditer(text)} if has_digits else ()
+    for match in _number_pattern(base).finditer(text) if has_digits else ():
         if match.start() in powers:
             continue
         value = _canonical(match.group().replace(" ", "\u202f"))
@@ -150,7 +152,9 @@ def read_numbers(text: str, lang: str) -> Numbers:
                 scaled.add(previous)
         spans.append(match.span())
         previous = value
-    hints = Counter([str(_roman_value(numeral)) for numeral in _ROMAN.findall(text)])
+    hints: Counter[str] = Counter()
+    if romans := _ROMAN.findall(text):
+        hints.update(str(_roman_value(numeral)) for numeral in romans)
     written = values.copy()
     words = NUMBER_WORDS.get(base)
     if base != "en" and (titles := _ENGLISH_TITLE.findall(text)):
@@ -160,17 +164,19 @@ def read_numbers(text: str, lang: str) -> Numbers:
         # "3 mil" and "2 hundred" belong to the digits before them
         plain = _PERCENT.sub(" % ", _blank_scales(text, spans))
         spelled, hinted = spelled_numbers(plain, words)
-        values.update(map(str, spelled))
-        scaled.update(str(value) for value in spelled if value < 1000)
-        hints.update(map(str, hinted))
+        if spelled:
+            values.update(map(str, spelled))
+            scaled.update(str(value) for value in spelled if value < 1000)
+        if hinted:
+            hints.update(map(str, hinted))
     return Numbers(
         values,
         written,
         hints,
         frozenset(scaled),
-        frozenset(_DECADE.findall(text)) if base == "en" else frozenset(),
-        _ONE_SCALED.search(text) is not None,
-        _joined(text, base),
+        frozenset(_DECADE.findall(text)) if has_digits and base == "en" else frozenset(),
+        ("il" in text or "IL" in text) and _ONE_SCALED.search(text) is not None,
+        _joined(text, base) if has_digits else {},
         words is not None,
         base in _NUMBERED_MONTHS,
     )
@@ -234,10 +240,10 @@ def _same_otherwise(a: str, b: str, scaled: bool) -> bool:
 
 def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
     """Return how many values of ``source`` are missing in ``made``, and how many are invented."""
+    if dict.__eq__(source.values, made.values):
+        return 0, 0
     missing = source.values - made.values
     invented = made.values - source.values
-    if not missing and not invented:
-        return 0, 0
     missing -= made.hints
     invented -= source.hints
     # A value may be said once more or once less than in the source ("it" for "the 1881 line").
