@@ -3,9 +3,9 @@
 Good pairs are human translations (``data/parallel``; XQuAD-R with ``--data``), and round trips
 (``data/en``, ``data/pt``; SQuADShifts, FaQuAD and XQuAD-R with ``--data``) and translations
 (SQuADShifts and FaQuAD) by the bundled model, taken as they come: the small model's own errors are
-among them, and count as lost. So that these can be
-told apart, ``labels/`` holds what bilingual readers accepted and rejected (:mod:`labelled`), half
-of it to tune on and half held out: the loss among the accepted is the filters' own.
+among them, and count as lost. So that these can be told apart, ``labels/`` holds what bilingual
+readers accepted and rejected (:mod:`labelled`), half of it to tune on and half held out: the loss
+among the accepted is the filters' own.
 
 Each kind of damage is done to every pair that it can be done to, each with its own chance, so that
 two versions of the filters see the same damage. ``caught`` is the share rejected, of those damaged

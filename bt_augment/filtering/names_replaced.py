@@ -116,8 +116,8 @@ class _Evidence:
         if others >= _TRANSLATING and not keeping:
             return False  # it has a form of its own in the language (Genghis, Dschingis)
         is_common = name in self._common
-        is_listed = has_words(self._source_lang)
-        if is_listed and not is_common and not is_ordinary(name, self._source_lang):
+        lang = self._source_lang
+        if has_words(lang) and not is_common and not is_ordinary(name, lang):
             return True
         least, share = (_SHOWN, _KEPT_WORD) if is_common else (1, _KEPT)
         return keeping >= max(least, share * others)

@@ -50,6 +50,7 @@ _NUMBERED_MONTHS = frozenset({"zh", "ja", "ko", "vi", "yue", "wuu"})
 _PERCENT = re.compile(r"\bpor\s+cento\b|\bpor\s+cien(?:to)?\b", re.IGNORECASE)  # no hundred
 # Titles keep their English words in other languages: The Five Keys, Volume Two.
 _ENGLISH_TITLE = re.compile(r"(?:Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve)\b")
+# The lookbehind stands after the first letter: a search that begins with one is slow.
 _ROMAN = re.compile(r"[IVXLCDM](?<!\w.)[IVXLCDM]*\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _MULTIPLIER = re.compile(

@@ -76,20 +76,22 @@ def _without_lone_brackets(line: str) -> str:
             lone.pop()
         else:
             lone.append((match.start(), bracket))
+    if not lone:
+        return line
+    characters = list(line)
     for place, _ in lone:
-        line = line[:place] + _NO_BRACKET + line[place + 1 :]
-    return line
+        characters[place] = _NO_BRACKET
+    return "".join(characters)
 
 
 def _joined(sentences: Sequence[str], lang: str) -> list[str]:
     """Return sentences joined where an ordinal number or an initial was taken for their end."""
-    joined: list[str] = []
-    for sentence in sentences:
-        if joined and _goes_on(joined[-1], lang):
-            joined[-1] += sentence
-        else:
-            joined.append(sentence)
-    return joined
+    starts = [
+        index
+        for index in range(len(sentences))
+        if index == 0 or not _goes_on(sentences[index - 1], lang)
+    ]
+    return ["".join(sentences[a:b]) for a, b in pairwise([*starts, len(sentences)])]
 
 
 def _goes_on(sentence: str, lang: str) -> bool:
