@@ -18,6 +18,7 @@ from bt_augment.translation.translator import Decoding, Translator
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLED = "bundled:mini"
+DOUBT = "question_doubt"  # what the engine says of a made row
 
 
 def read_squad(path: Path, lang: str) -> dict[str, Row]:
@@ -65,16 +66,40 @@ def machine_pairs(native: dict[str, Row], route: Route) -> list[Pair]:
     translators = {
         hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops
     }
-    engine = BackTranslator([route], translators, Decoding())
+    engine = BackTranslator([route], translators, Decoding(with_logprob=True))
     made = engine.apply(batch_from_rows(native.values(), native_schema()), 0).batch
-    rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), strict=True)
-    return [Pair(source, row) for source, row in rows]
+    rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), made.evidence[DOUBT], strict=True)
+    return [Pair(source, row | {DOUBT: doubt}) for source, row, doubt in rows]
 
 
 def read_shifts(data: Path) -> dict[str, Row]:
     """Return SQuADShifts new-wiki, or nothing where it is not at hand."""
     file = data / "squadshifts-new-wiki" / "new_wiki_v1.0.json.gz"
     return read_squad(file, "en") if file.is_file() else {}
+
+
+def read_nq(data: Path) -> dict[str, Row]:
+    """Return NQ-open with its first passage, where that has an answer, by line."""
+    file = data / "nq-open-oracle" / "nq-open-oracle.jsonl.gz"
+    lines = gzip.decompress(file.read_bytes()).splitlines() if file.is_file() else []
+    rows = {}
+    for number, line in enumerate(lines):
+        record = json.loads(line)
+        passage = record["ctxs"][0]["text"]
+        starts = {answer: passage.find(answer) for answer in record["answers"]}
+        answers = [{"text": text, "start": start} for text, start in starts.items() if start >= 0]
+        if answers:
+            key = f"nq-{number}"
+            rows[key] = {
+                "id": key,
+                "group_id": f"{number}/0",
+                "question": record["question"],
+                "passage": passage,
+                "question_lang": "en",
+                "passage_lang": "en",
+                "answers": answers,
+            }
+    return rows
 
 
 def read_faquad(data: Path) -> dict[str, Row]:

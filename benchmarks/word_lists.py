@@ -1,12 +1,16 @@
 """Make ``bt_augment/filtering/words/``: words that may have a capital and are no kept names.
 
     python benchmarks/word_lists.py --english WORDS [--english WORDS]
+    python benchmarks/word_lists.py --known pt    # needs wordfreq (pip install wordfreq==3.1.1)
 
-Three sources, folded and merged: whole words without a capital of the bundled model's vocabulary
-(both languages share one, so that each list has some words of the other); capitalised words of it
-that the bundled model gives another form, in both of two sentences; and, for English, a word list
-(SCOWL, as Debian's ``wamerican-large`` and ``wbritish-large`` install it in ``/usr/share/dict``)
-and names by the author that many languages have a form of their own for.
+``en.txt`` and ``pt.txt`` have three sources, folded and merged: whole words without a capital of
+the bundled model's vocabulary (both languages share one, so that each list has some words of the
+other); capitalised words of it that the bundled model gives another form, in both of two sentences;
+and, for English, a word list (SCOWL, as Debian's ``wamerican-large`` and ``wbritish-large`` install
+it in ``/usr/share/dict``) and names by the author that many languages have a form of their own for.
+
+``pt-known.txt`` holds all words of wordfreq's large Portuguese list (Speer 2022), names and foreign
+words among them, so that a word which it lacks is hardly one.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ SENTENCES = {
     ("pt", "en"): ("Eles falaram sobre {} ontem.", "O livro é sobre {} e sua história."),
 }
 WORD = re.compile(r"▁([^\W\d_]{3,})")
+WHOLE = re.compile(r"[a-z]+(?:['.-][a-z]+)*")
 NOTE = {
     "en": "# Words of SCOWL (Copyright 2000-2011 Kevin Atkinson; see LICENSE beside this file), of "
     "the bundled model's vocabulary, and names that translation changes. Made by "
@@ -69,10 +74,38 @@ CHANGED_NAMES = """
 """.split()  # noqa: SIM905 - a table reads better than 300 quoted strings
 
 
+KNOWN_NOTE = (
+    "# Words of wordfreq's large list (Robyn Speer; CC BY-SA 4.0, see LICENSE beside this file), "
+    "folded. Made by benchmarks/word_lists.py."
+)
+
+
 @click.command(help=__doc__)
-@click.option("--english", type=click.Path(path_type=Path), multiple=True, required=True)
-def main(english: tuple[Path, ...]) -> None:
+@click.option("--english", type=click.Path(path_type=Path), multiple=True)
+@click.option("--known", metavar="LANG", multiple=True)
+def main(english: tuple[Path, ...], known: tuple[str, ...]) -> None:
     """Write the lists."""
+    if english:
+        write_ordinary(english)
+    for lang in known:
+        write_known(lang)
+
+
+def write_known(lang: str) -> None:
+    """Write all words of a language that wordfreq knows."""
+    import wordfreq
+
+    common = wordfreq.get_frequency_list(lang, "large")
+    words = {fold(word) for level in common for word in level if len(word) >= 4}
+    words = {word for word in words if WHOLE.fullmatch(word)}
+    words -= plurals(words)
+    file = WORDS / f"{lang}-known.txt"
+    file.write_text("\n".join([KNOWN_NOTE, *sorted(words), ""]), encoding="utf-8")
+    click.echo(f"{file}: {len(words)} words")
+
+
+def write_ordinary(english: tuple[Path, ...]) -> None:
+    """Write the lists of words that are no kept names."""
     whole = vocabulary()
     catalog = ModelCatalog(cache_folder(os.environ))
     for (source, target), sentences in SENTENCES.items():

@@ -23,6 +23,9 @@ from bt_augment.translation.models import ModelSelection
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding
 
+# Scores that the engine's log-probabilities are asked for.
+_FROM_LOGPROB = ("fidelity.question_doubt", "fidelity.logprob", "fidelity.dual_cross_entropy")
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -235,9 +238,8 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
             name: FilterSetting(s.threshold, s.enabled and not _needs_benchmark(name), s.options)
             for name, s in settings.items()
         }
-    # Two scores read the engine's log-probabilities, which cost time where nobody asks for them.
     logprob = sections.translation.decoding.with_logprob or any(
-        settings[name].enabled for name in ("fidelity.logprob", "fidelity.dual_cross_entropy")
+        settings[name].enabled for name in _FROM_LOGPROB
     )
     decoding = {**_plain(sections.translation.decoding), "with_logprob": logprob}
     return Recipe(

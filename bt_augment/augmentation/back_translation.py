@@ -100,6 +100,7 @@ class _MadeRow:
     values: dict[str, Any]
     logprob: float
     dual: float
+    doubt: float
     truncated: float
     untranslated: bool = False
 
@@ -113,6 +114,7 @@ class _Text:
     windows: list[tuple[int, int]]
     logprob: float
     dual: float
+    doubt: float
     truncated: int
 
 
@@ -239,6 +241,7 @@ class _Unit:
                 },
                 logprob=min(question.logprob, passage.logprob),
                 dual=max(question.dual, passage.dual),
+                doubt=question.doubt,
                 truncated=question.truncated + passage.truncated,
             )
 
@@ -250,7 +253,7 @@ class _Unit:
             values = {
                 **self._labels(route, native, k), "question": "", "passage": "", "answers": answers
             }  # fmt: skip
-            yield _MadeRow(values, unknown, unknown, unknown, untranslated=True)
+            yield _MadeRow(values, unknown, unknown, unknown, unknown, untranslated=True)
 
     def _labels(self, route: Route, native: NativeRow, k: int) -> dict[str, Any]:
         """Return the columns of a made row that do not depend on what the models say."""
@@ -282,9 +285,25 @@ class _Unit:
                 windows=layout.windows(final, spaced=spaced),
                 logprob=min(_mean_logprobs(chains), default=0.0),
                 dual=self._dual_cross_entropy(route, layout.sentences, chains),
+                doubt=self._doubt(route, chains) if k == 0 else float("nan"),
                 truncated=sum(h.truncated for chain in chains for h in chain),
             )
         return self._texts[key]
+
+    def _doubt(self, route: Route, chains: Sequence[Chain]) -> float:
+        """Return how many times as unsure as usual the models were of a text, the worst hop.
+
+        NaN where a model does not say what is usual, and for sampled text, which never is.
+        """
+        if self._decoding.method == "sampling":
+            return float("nan")
+        usual = [self._translators[hop].model.usual_logprob for hop in route.hops]
+        doubts = [
+            float("nan") if known is None else mean / known
+            for known, hop in zip(usual, zip(*chains, strict=True), strict=False)
+            if (mean := _weighted_mean([h.logprob for h in hop], hop)) is not None
+        ]
+        return float(np.max(doubts, initial=0.0))  # unknown stays unknown
 
     @staticmethod
     def _fill(layout: Layout, source: str, target: str, sentences: list[str]) -> str:
@@ -343,6 +362,7 @@ def _evidence(rows: Sequence[_MadeRow], with_logprob: bool, *, dual: bool) -> di
     }
     if with_logprob:
         evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
+        evidence["question_doubt"] = np.array([row.doubt for row in rows], dtype=np.float32)
     if dual:
         evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
     return evidence

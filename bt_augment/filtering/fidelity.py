@@ -65,6 +65,16 @@ class FidelityFilter(Filter):
             reject_null=False,
         ),
         Score(
+            "fidelity.question_doubt",
+            "ratio",
+            "How unsure the engine was of the question: mean token log-probability, as many times "
+            "what is usual for the model, the worst hop. Null, and passed, for a model whose "
+            "folder does not say what is usual, for sampled text and for further candidates.",
+            max=2.7,
+            methods=_TRANSLATED,
+            reject_null=False,
+        ),
+        Score(
             "fidelity.logprob",
             "nats per token",
             "Lowest mean token log-probability over hops and texts, from the engine.",
@@ -90,6 +100,7 @@ class FidelityFilter(Filter):
             "fidelity.passage_chrf": partial(_chrf, batch, "passage"),
             "fidelity.copy": lambda: np.maximum(*(_copied(batch, text) for text in _TEXTS)),
             "fidelity.sentences": lambda: np.add(*(_unmatched(batch, text) for text in _TEXTS)),
+            "fidelity.question_doubt": partial(_evidence, batch, "question_doubt"),
             "fidelity.logprob": partial(_evidence, batch, "logprob"),
             "fidelity.dual_cross_entropy": partial(_evidence, batch, "dual_cross_entropy"),
         }

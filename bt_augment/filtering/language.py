@@ -74,8 +74,9 @@ class LanguageFilter(Filter):
             "language.nonwords",
             "words",
             "Words of the made texts and the pivot's question, names left out, that neither "
-            "their language nor the source has; those of a question count three times. Null, "
-            "and passed, where there is no whole word list; there is one for English.",
+            "their language nor the source has; those of a question, and of a round trip's "
+            "answers, count three times. Null, and passed, where there is no whole word list; "
+            "there is one for English and one for Portuguese.",
             max=2.0,
             methods=_ONE_LANGUAGE,
             reject_null=False,

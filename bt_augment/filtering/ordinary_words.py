@@ -21,6 +21,8 @@ _ENDINGS = {
 }
 _MIN_WITH_ENDING = 6  # letters
 _MIN_STEM = 3  # letters
+# Languages with a list of nearly all words, and its file.
+_KNOWN = {"en": "en", "pt": "pt-known"}
 # How a form's ending becomes that of the form in the list.
 _INFLECTIONS = {
     "en": (("s", ""), ("es", ""), ("ies", "y")),
@@ -50,7 +52,10 @@ def is_ordinary(word: str, lang: str) -> bool:
 
 def is_listed(word: str, lang: str) -> bool:
     """Whether the list of a language has a folded word, or the stem of an inflected one."""
-    words = _words(lang)
+    return _is_among(word, _words(lang), lang)
+
+
+def _is_among(word: str, words: frozenset[str], lang: str) -> bool:
     if word in words:
         return True
     stems = (
@@ -59,6 +64,16 @@ def is_listed(word: str, lang: str) -> bool:
         if word.endswith(ending) and len(word) - len(ending) >= _MIN_STEM
     )
     return any(stem in words for stem in stems)
+
+
+def has_known_words(lang: str) -> bool:
+    """Whether there is a list of nearly all words of a language (without region)."""
+    return lang in _KNOWN
+
+
+def is_known_word(word: str, lang: str) -> bool:
+    """Whether the list of nearly all words of a language has a folded word, or its stem."""
+    return _is_among(word, _words(_KNOWN[lang]), lang)
 
 
 @lru_cache(maxsize=8192)
@@ -72,8 +87,8 @@ def places(word: str, lang: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8)
-def _words(lang: str) -> frozenset[str]:
-    """Return the list of a language, which ``benchmarks/word_lists.py`` makes."""
-    file = resources.files("bt_augment.filtering") / "words" / f"{lang}.txt"
+def _words(name: str) -> frozenset[str]:
+    """Return a list, which ``benchmarks/word_lists.py`` makes."""
+    file = resources.files("bt_augment.filtering") / "words" / f"{name}.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))

@@ -19,6 +19,7 @@ from bt_augment.filtering.names_replaced import names_replaced
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
+from bt_augment.filtering.question_words import question_words_lost
 from bt_augment.filtering.shown_names import shown_names
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.segmentation import split_sentences
@@ -52,7 +53,7 @@ class QuestionAnsweringFilter(Filter):
             "similarity, 0 to 1",
             "Likeness of the best re-located answer to the native one. Not located: 0.9 where a "
             "sentence has all its words or their initials, 0.74 where it has 60 % of them, else 0.",
-            min=0.75,
+            min=0.77,
             methods=_ROUND_TRIP_ONLY,
             reject_null=False,
         ),
@@ -77,6 +78,16 @@ class QuestionAnsweringFilter(Filter):
             "1: still a question; 0.5: one for another kind of thing (who for where); 0: none.",
             min=1.0,
             methods=_TRANSLATED,
+        ),
+        Score(
+            "question_answering.question_words",
+            "words",
+            "Words (four letters or more) of the native question that came back in no form; 0 "
+            "where as many new ones came: it was reworded. Null, and passed, for languages "
+            "written without spaces.",
+            max=0.0,
+            methods=_ROUND_TRIP_ONLY,
+            reject_null=False,
         ),
         Score(
             "question_answering.names",
@@ -125,6 +136,7 @@ class QuestionAnsweringFilter(Filter):
             "numbers": lambda: np.minimum(*numbers.shares),
             "numbers_invented": lambda: np.add(*numbers.invented),
             "question_form": partial(_per_pair, batch, "question", lambda p: question_form(*p)),
+            "question_words": partial(_question_words, batch),
             "names": partial(_names_share, batch),
             "names_exchanged": partial(_names_exchanged, batch),
             "names_replaced": partial(_names_replaced, batch),
@@ -221,6 +233,21 @@ def _answer_words(text: str) -> list[str]:
     """Return numbers, and words of three letters or more."""
     words = _WORDS.findall(text.casefold())
     return [word for word in words if len(word) > 2 or any(map(str.isdigit, word))]
+
+
+def _question_words(batch: CandidateBatch) -> ScoreArray:
+    rows = zip(
+        batch.made("method"),
+        batch.source("question"),
+        batch.made("question"),
+        batch.made("question_lang"),
+        strict=True,
+    )
+    lost = [
+        question_words_lost(*texts) if method == ROUND_TRIP else float("nan")
+        for method, *texts in rows
+    ]
+    return np.array(lost, dtype=np.float32)
 
 
 class _Numbers:

@@ -160,6 +160,7 @@ def _identity(
                 "revision": model.revision,
                 "fingerprint": model.fingerprint,
                 "max_input_tokens": model.max_input_tokens,
+                "usual_logprob": model.usual_logprob,
             }
             for (source, target), model in models.items()
         },

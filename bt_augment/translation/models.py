@@ -46,6 +46,8 @@ class ResolvedModel:
         tokenizer: text to tokens and back, for this pair.
         max_input_tokens: longest input, marks included, in tokens.
         revision: commit hash on the hub, or fingerprint of a local folder.
+        usual_logprob: mean token log-probability of its greedy translations of common questions,
+            in nats (median over questions); None where its folder does not say.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ResolvedModel:
     tokenizer: TranslationTokenizer
     max_input_tokens: int
     revision: str
+    usual_logprob: float | None = None
 
     @property
     def label(self) -> str:
@@ -192,6 +195,7 @@ class ModelCatalog:
         _check_pair(name, metadata, source_tag, target_tag)
         digest = fingerprint(folder, self.cache_dir)
         limit = metadata.get("max_input_tokens")
+        usual = metadata.get("usual_logprob")
         return ResolvedModel(
             name=name,
             folder=folder,
@@ -200,6 +204,7 @@ class ModelCatalog:
             tokenizer=load_tokenizer(folder, family, source_tag, target_tag),
             max_input_tokens=limit if isinstance(limit, int) else family.max_input_tokens,
             revision=str(metadata.get("revision") or digest),
+            usual_logprob=usual if isinstance(usual, int | float) and usual < 0 else None,
         )
 
     def convert(self, name: str, *, quantization: str | None = None, device: str = "cpu") -> Path:

@@ -1,5 +1,9 @@
 """Routes applied to pairs by the bundled model, for real."""
 
+import copy
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from bt_augment.augmentation.back_translation import BackTranslator
@@ -14,6 +18,7 @@ PAIRS = [
     ("q2", "When was the tower built?", PASSAGE, "en", [("1887", 23), ("lost", -1)]),
     ("q3", "Quem projetou a torre?", "Maria projetou a torre.", "pt", []),
 ]
+USUAL = {("en", "pt"): -0.108, ("pt", "en"): -0.14}  # as the bundled folders say
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,12 @@ class Spy(Translator):
     def translate(self, sentences, decoding, *, salt=0):
         self.asked.append(list(sentences))
         return super().translate(sentences, decoding, salt=salt)
+
+
+def copy_of(translator, **changes):
+    changed = copy.copy(translator)
+    changed.model = replace(translator.model, **changes)
+    return changed
 
 
 def natives():
@@ -145,6 +156,42 @@ def test_evidence_tells_of_truncation_and_probability(translators):
     assert min(made.batch.evidence["truncated"]) > 0
     assert all(-20 < value < 0 for value in made.batch.evidence["logprob"])
     assert "logprob" not in apply(translators, "en:pt").batch.evidence
+
+
+def test_doubt_is_how_much_less_sure_than_usual_the_worst_hop_was(translators):
+    # Given the questions' log-probabilities at each hop, alone
+    questions = [question for _, question, _, lang, _ in PAIRS if lang == "en"]
+    logprobs = Decoding(with_logprob=True)
+    there = [h[0] for h in translators["en", "pt"].translate(questions, logprobs)]
+    back = [h[0] for h in translators["pt", "en"].translate([h.text for h in there], logprobs)]
+    expected = [
+        max(a.logprob / USUAL["en", "pt"], b.logprob / USUAL["pt", "en"])
+        for a, b in zip(there, back, strict=True)
+    ]
+
+    made = apply(translators, "en:pt:en", with_logprob=True)
+
+    # Then they differ by what batches change alone
+    assert made.batch.evidence["question_doubt"] == pytest.approx(expected, rel=0.05)
+
+
+def test_doubt_is_unknown_of_samples_and_of_further_candidates(translators):
+    sampled = apply(translators, "en:pt", method="sampling", with_logprob=True)
+    two = apply(translators, "en:pt", candidates=2, with_logprob=True)
+
+    assert np.isnan(sampled.batch.evidence["question_doubt"]).all()
+    assert np.isnan(two.batch.evidence["question_doubt"]).tolist() == [False, True] * 2
+
+
+def test_doubt_is_unknown_where_the_model_does_not_say_what_is_usual(translators):
+    silent = {
+        hop: copy_of(translator, usual_logprob=None if hop == ("pt", "en") else -0.1)
+        for hop, translator in translators.items()
+    }
+
+    assert np.isnan(
+        apply(silent, "en:pt:en", with_logprob=True).batch.evidence["question_doubt"]
+    ).all()
 
 
 def test_text_without_letters_passes_unchanged(translators):

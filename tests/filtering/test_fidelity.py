@@ -226,14 +226,25 @@ def test_engine_scores_come_from_the_evidence_or_are_null() -> None:
 
 
 def test_repeated_passages_score_as_single_ones() -> None:
-    one = batch()
+    one = batch({"question_doubt": np.ones(1, dtype=np.float32)})
     many = CandidateBatch(
         one.rows.take([0, 0, 0]),
         one.sources.take([0, 0, 0]),
-        {},
+        {"question_doubt": np.ones(3, dtype=np.float32)},
     )
     wanted = {s.name for s in FidelityFilter.scores if s.enabled}
     single, triple = FidelityFilter().score(one, wanted), FidelityFilter().score(many, wanted)
     for name in wanted:
         assert triple[name].tolist() == single[name].tolist() * 3
         assert triple[name].dtype == np.float32
+
+
+def test_a_question_the_engine_was_unsure_of_is_rejected_and_an_unknown_one_is_not() -> None:
+    name = "fidelity.question_doubt"
+    threshold = next(
+        Threshold.default(score) for score in FidelityFilter.scores if score.name == name
+    )
+    for doubt, reasons in ((1.0, []), (3.0, [f"{name}.high"]), (np.nan, [])):
+        row = batch({"question_doubt": np.array([doubt], dtype=np.float32)})
+        scored = FidelityFilter().score(row, {name})
+        assert judge(scored, ["round_trip"], [threshold]) == [reasons]

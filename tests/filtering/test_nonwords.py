@@ -42,7 +42,20 @@ def test_words_that_neither_english_nor_the_source_has(
     assert nonwords(made, "en", source) == found
 
 
-def scores(route: list[str], question: str, passage: str, **pivot: str) -> float:
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [  # as the bundled model wrote Portuguese
+        ("um contrato matrimonhável de vínica", {"matrimonhavel"}),  # Vinica is a town
+        ("o virus da varírea e o dirigído", {"varirea"}),  # dirigido with a wrong accent
+        ("a análise dos morfismes e de um morfisme", {"morfisme"}),  # two forms of one word
+        ("fazê-lo lentamente, dizer-lhes e reescrever", set()),
+    ],
+)
+def test_words_that_portuguese_has_not(made: str, found: set[str]) -> None:
+    assert nonwords(made, "pt", "They made it in a slow way.") == found
+
+
+def scores(route: list[str], question: str, passage: str, **columns: Any) -> float:
     native: dict[str, Any] = {
         "id": "a",
         "group_id": "a",
@@ -60,7 +73,7 @@ def scores(route: list[str], question: str, passage: str, **pivot: str) -> float
         "passage_lang": route[-1],
         "method": "round_trip" if route[0] == route[-1] else "translation",
         "route": route,
-        **pivot,
+        **columns,
     }
     batch = CandidateBatch(
         batch_from_rows([made], made_schema()), batch_from_rows([native], native_schema())
@@ -79,8 +92,19 @@ def test_of_a_pivot_whose_words_are_known_the_question_counts() -> None:
     assert scores(["pt", "en", "pt"], "O que esfria?", "A geladeira esfria.", **pivot) == 3
 
 
+def test_a_word_of_the_answer_has_to_be_that_of_the_source() -> None:
+    def answered(*texts: str, start: int = 0) -> float:
+        made = {"answers": [{"text": text, "start": start} for text in texts]}
+        return scores(["en", "pt", "en"], "What is cold?", "A refrigerator is cold.", **made)
+
+    assert answered("a refrigeratol") == 3  # like refrigerator, and still another
+    assert answered("a refrigerator") == 0
+    assert answered("a refrigeratol", "a fridge") == 0  # one good answer is enough
+    assert answered("a refrigeratol", start=-1) == 0  # the native answer, not located
+
+
 def test_null_where_no_language_has_a_list() -> None:
-    assert np.isnan(scores(["en", "pt"], "O que esfria?", "A geladeira esfria."))
+    assert np.isnan(scores(["en", "de"], "Was kühlt es?", "Der Kühlschrank kühlt."))
 
 
 @given(st.text(max_size=80))

@@ -291,6 +291,7 @@ def test_a_faithful_row_has_the_best_of_every_score() -> None:
         "numbers": 1.0,
         "numbers_invented": 0.0,
         "question_form": 1.0,
+        "question_words": 0.0,
         "names": 1.0,
         "names_exchanged": 0.0,
         "negation": 0.0,
@@ -302,6 +303,13 @@ def test_numbers_are_the_worse_of_question_and_passage() -> None:
     # 1500 is in both, 3 and 4 in one each: Dice 2 · 1 / (2 + 2)
     assert damaged["numbers"] == 0.5
     assert damaged["numbers_invented"] == 1.0
+
+
+def test_words_of_a_question_are_counted_in_round_trips_alone() -> None:
+    asked = {"question": "Who led the thirteen wooden ships to Brazil in 1500?"}
+    assert scores(asked, question="Who went to Brazil in 1500?")["question_words"] == 3.0
+    translated = scores(asked, question="Who went to Brazil in 1500?", method="translation")
+    assert np.isnan(translated["question_words"])
 
 
 def test_the_best_located_answer_counts() -> None:
@@ -353,7 +361,8 @@ def test_without_a_located_native_answer_there_is_nothing_to_keep() -> None:
 
 
 def test_scores_that_may_not_apply_do_not_reject_when_null() -> None:
-    may_be_null = {"answer", "names", "names_exchanged", "names_replaced", "negation"}
+    may_be_null = {"answer", "question_words", "negation"}
+    may_be_null |= {"names", "names_exchanged", "names_replaced"}
     lenient = {s.name.split(".")[1] for s in QuestionAnsweringFilter.scores if not s.reject_null}
     assert lenient == may_be_null
 

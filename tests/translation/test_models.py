@@ -45,6 +45,18 @@ def test_the_bundled_model_knows_english_and_brazilian_portuguese(
     assert model.label == f"bundled:mini@{model.fingerprint}"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(-0.2, -0.2), (0.2, None), (-1, -1.0), (0, None), ("no", None), (None, None)],
+)
+def test_a_folder_may_say_how_sure_its_model_usually_is(
+    catalog: ModelCatalog, model_copy: Path, written: object, read: float | None
+) -> None:
+    metadata = model_copy / "bt_augment.json"
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"usual_logprob": written}))
+    assert catalog.resolve(str(model_copy), "en", "pt").usual_logprob == read
+
+
 @pytest.mark.parametrize(("source", "target"), [("en", "de"), ("en", "pt-PT"), ("pt", "es")])
 def test_the_bundled_model_says_what_it_has(
     catalog: ModelCatalog, source: str, target: str
