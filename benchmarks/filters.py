@@ -34,7 +34,6 @@ import numpy as np
 from damage import KINDS, Context, Pair, Row, names_of
 from labelled import ALL, GRADED, Labelled, measure_labelled
 from pairs_at_hand import (
-    DOUBT,
     ROOT,
     machine_pairs,
     read_faquad,
@@ -123,10 +122,7 @@ class DefaultVerdict:
         batch = CandidateBatch(
             batch_from_rows(made, made_schema()),
             batch_from_rows(natives, native_schema()),
-            {
-                "truncated": np.zeros(len(made), dtype=np.float32),
-                DOUBT: np.array([row.get(DOUBT, np.nan) for row in made], dtype=np.float32),
-            },
+            {"truncated": np.zeros(len(made), dtype=np.float32)},
         )
         scores = score_batch(self._filters, batch, self._wanted)
         return judge(scores, [row["method"] for row in made], self._thresholds)

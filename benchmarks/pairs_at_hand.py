@@ -18,7 +18,7 @@ from bt_augment.translation.translator import Decoding, Translator
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLED = "bundled:mini"
-DOUBT = "question_doubt"  # what the engine says of a made row
+READ_BATCH_TOKENS = 1024  # of the texts that were read: they depend a little on their batch
 
 
 def read_squad(path: Path, lang: str) -> dict[str, Row]:
@@ -66,10 +66,10 @@ def machine_pairs(native: dict[str, Row], route: Route) -> list[Pair]:
     translators = {
         hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops
     }
-    engine = BackTranslator([route], translators, Decoding(with_logprob=True))
+    engine = BackTranslator([route], translators, Decoding(batch_tokens=READ_BATCH_TOKENS))
     made = engine.apply(batch_from_rows(native.values(), native_schema()), 0).batch
-    rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), made.evidence[DOUBT], strict=True)
-    return [Pair(source, row | {DOUBT: doubt}) for source, row, doubt in rows]
+    rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), strict=True)
+    return [Pair(source, row) for source, row in rows]
 
 
 def read_shifts(data: Path) -> dict[str, Row]:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
     "torch", "transformers", "ctranslate2", "pyarrow", "datasets", "numpy", "pydantic", "yaml",
-    "sentence_transformers", "sacrebleu", "huggingface_hub",
+    "sentence_transformers", "fastchrf", "huggingface_hub",
 )  # fmt: skip
 
 

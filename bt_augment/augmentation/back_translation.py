@@ -207,6 +207,8 @@ class _Unit:
 
         Junczys-Dowmunt 2018, Dual Conditional Cross-Entropy Filtering, equation 1.
         """
+        if not self._backwards:
+            return 0.0
         highest = 0.0
         before: Sequence[str] = sentences
         for (source, target), hop in zip(route.hops, zip(*chains, strict=True), strict=False):
@@ -321,14 +323,17 @@ class _Unit:
         """
         layout = self._layout(native["passage"], route.tags[0])
         windows = layout.windows(layout.sentences)
+        known: dict[tuple[str, int], dict[str, Any]] = {}  # several people often gave the same
         for answer in native["answers"] or []:
             text, start = answer["text"], answer["start"]
-            if route.method != ROUND_TRIP or start == NOT_LOCATED:
-                yield {"text": text, "start": locate(text, passage.text, None)}
-                continue
-            window = _window(start, start + len(text), windows, passage.windows)
-            found, at, _ = relocate(text, passage.text, window)
-            yield {"text": found if at != NOT_LOCATED else text, "start": at}
+            if (text, start) not in known:
+                if route.method != ROUND_TRIP or start == NOT_LOCATED:
+                    found, at = text, locate(text, passage.text, None)
+                else:
+                    window = _window(start, start + len(text), windows, passage.windows)
+                    found, at, _ = relocate(text, passage.text, window)
+                known[text, start] = {"text": found if at != NOT_LOCATED else text, "start": at}
+            yield known[text, start]
 
 
 def _window(

@@ -59,7 +59,12 @@ def wanted_probability(text: str, tag: str) -> float:
     if not is_known(tag):
         return float("nan")
     wanted = _labels(tag)
-    probabilities = _detect(text)
+    if len(wanted) == 1:  # the best two tell all, if the wanted one is the best by far
+        probabilities = _detect(text, 2)
+        probability = _against_best(probabilities, wanted, probabilities)
+        if probability >= _SURE:
+            return probability
+    probabilities = _detect(text, TOP_LABELS)
     probability = _against_best(probabilities, wanted, probabilities)
     if probability >= _SURE:
         return probability
@@ -110,8 +115,8 @@ def _may_write(label: str, scripts: frozenset[str], text: str) -> bool:
     return theirs is None or not theirs.isdisjoint(scripts)
 
 
-def _detect(text: str) -> dict[str, float]:
-    found = _detector().detect(text.replace("\n", " "), model="lite", k=TOP_LABELS)
+def _detect(text: str, labels: int) -> dict[str, float]:
+    found = _detector().detect(text.replace("\n", " "), model="lite", k=labels)
     return {str(item["lang"]): float(item["score"]) for item in found}
 
 

@@ -9,7 +9,7 @@ from bt_augment.filtering.sentence_alignment import align, expected_length
 from bt_augment.translation.segmentation import split_sentences
 
 
-@lru_cache(maxsize=1024)  # several scores of a row ask for the same pairs
+@lru_cache(maxsize=4096)  # several scores ask for the pairs of a unit, one after the other
 def sentence_pairs(
     source: str, source_lang: str, made: str, made_lang: str
 ) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from bt_augment.translation.devices import available_cores, resolve_device
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
 from bt_augment.translation.translator import Decoding, Translator
 
-_PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "sacrebleu")
+_PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "fastchrf")
 _EXTRAS = {
     "convert": ("torch", "transformers"),
     "embedding": ("sentence-transformers",),

@@ -27,7 +27,7 @@ from bt_augment.translation.model_reference import ModelReference
 from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
 from bt_augment.translation.route import Route
 
-_VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "sacrebleu")
+_VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "fastchrf")
 _BATCH_TOKENS = "batch_tokens"
 
 

@@ -134,8 +134,11 @@ def _word_runs(
     margin = 80  # characters on each side: two long words
     left, right = max(low, start - margin), min(high, end + margin)
     words = [m.span() for m in _words().finditer(passage, left, right)]
-    # A word that the margin or the window cuts is not whole.
-    words = [(a, b) for a, b in words if _is_edge(passage, a) and _is_edge(passage, b)]
+    # A word that the margin or the window cuts is not whole; only the outer two can be.
+    if words and not _is_edge(passage, words[-1][1]):
+        words.pop()
+    if words and not _is_edge(passage, words[0][0]):
+        words.pop(0)
     starts = sorted((a for a, _ in words), key=lambda a: abs(a - start))[:_RUN_ENDS]
     ends = sorted((b for _, b in words), key=lambda b: abs(b - end))[:_RUN_ENDS]
     return ((a, b) for a in sorted(starts) for b in sorted(ends) if a < b)

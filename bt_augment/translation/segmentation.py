@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import sentencex
@@ -34,6 +35,8 @@ _BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（"}
 _BRACKET = re.compile(r"[()\[\]{}（）]")
 _NO_BRACKET = ","
 
+_REMEMBERED = 10_000  # characters; more would keep megabytes
+
 # Languages written without spaces between words.
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 
@@ -50,6 +53,15 @@ def split_sentences(text: str, tag: str) -> list[str]:
         tag: BCP-47 tag of its language.
     """
     lang = tag.split("-")[0]
+    return list(_split(text, lang) if len(text) > _REMEMBERED else _split_again(text, lang))
+
+
+@lru_cache(maxsize=4096)  # translation and several filters ask for the texts of a unit
+def _split_again(text: str, lang: str) -> tuple[str, ...]:
+    return tuple(_split(text, lang))
+
+
+def _split(text: str, lang: str) -> list[str]:
     pieces: list[str] = []
     for line in _LAYOUT.split(text):
         if not line:

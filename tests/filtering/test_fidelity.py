@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from sacrebleu.metrics.chrf import CHRF
 
 from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.copying import copied_share
@@ -96,6 +97,18 @@ def test_chrf_by_hand() -> None:
     # "abc" against "abd", of the orders that the texts have (1, 2, 3), precision and recall are
     # both 2/3, 1/2 and 0; so is F at any beta, averaged.
     assert chrf("abc", "abd") == pytest.approx(100 * (2 / 3 + 1 / 2 + 0) / 3, abs=0.01)
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+@example("", "")
+@example("a", "")
+@example("a\x1cb c", "ab\u3000c")
+@example("the cat sat", "the cat sat on the mat")
+def test_chrf_is_that_of_sacrebleu(reference: str, hypothesis: str) -> None:
+    # White space is left out by both; what is white to one and not to the other is not.
+    expected = CHRF().sentence_score("".join(hypothesis.split()), ["".join(reference.split())])
+    if reference != hypothesis:
+        assert chrf(reference, hypothesis) == pytest.approx(expected.score, abs=1e-9)
 
 
 def test_chrf_is_that_of_the_worse_text() -> None:

@@ -81,7 +81,7 @@ def test_common_words_of_a_real_run_get_their_translation(induced):
     lexicon = Lexicon.read(str(out))
     assert (lexicon.source, lexicon.target) == ("en", "pt")
     assert sum(map(len, lexicon.entries.values())) == len(made.entries)
-    expected = {"what": "que", "and": "e", "of": "de", "water": "água", "years": "anos"}
+    expected = {"and": "e", "of": "de", "water": "água", "years": "anos"}
     for word, translation in expected.items():
         assert translation in lexicon.entries[word], word
 

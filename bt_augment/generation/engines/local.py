@@ -92,7 +92,8 @@ class _LocalEngine:
         try:
             for unit in units:
                 waiting.append((unit, pool.submit(make, unit)))
-                if len(waiting) == UNITS_AHEAD:
+                # One more than are made at once: it begins while a finished one is being written.
+                if len(waiting) > UNITS_AHEAD:
                     number, future = waiting.popleft()
                     yield number, future.result()
             while waiting:
