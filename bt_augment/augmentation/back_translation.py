@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bt_augment.augmentation.made import Made
-from bt_augment.augmentation.question_style import lend
+from bt_augment.augmentation.question_style import Loan, lend
 from bt_augment.pairs.answers import locate, relocate
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
 from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema
@@ -146,7 +146,7 @@ class _Unit:
         texts: dict[str, None] = {}
         for i in indices:
             texts[self._rows[i]["passage"]] = None
-            texts[lend(self._rows[i]["question"], tag).text] = None
+            texts[self._loan(i, tag).text] = None
         sentences = list(
             dict.fromkeys(s for text in texts for s in self._layout(text, tag).sentences)
         )
@@ -227,8 +227,8 @@ class _Unit:
     def candidates(self, route: Route, index: int) -> Iterator[_MadeRow]:
         """Yield the made rows of one native row."""
         native = self._rows[index]
+        loan = self._loan(index, route.tags[0])
         for k in range(self._decoding.candidates):
-            loan = lend(native["question"], route.tags[0])
             question = self._text(route, loan.text, k)
             passage = self._text(route, native["passage"], k)
             answers = list(self._answers(route, native, passage))
@@ -246,6 +246,10 @@ class _Unit:
                 doubt=question.doubt,
                 truncated=question.truncated + passage.truncated,
             )
+
+    def _loan(self, index: int, tag: str) -> Loan:
+        native = self._rows[index]
+        return lend(native["question"], tag, native["passage"])
 
     def untranslated(self, route: Route, index: int) -> Iterator[_MadeRow]:
         """Yield the made rows of a native row that is too long to be translated: empty ones."""

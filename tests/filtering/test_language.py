@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bt_augment.filtering import identification
 from bt_augment.filtering.base import CandidateBatch
 from bt_augment.filtering.identification import (
     is_known,
@@ -105,6 +106,28 @@ def test_untranslated_questions_and_passages_are_caught(language: str) -> None:
     copied_passages = translated([(good[i][0], english[i][1]) for i in ids], language)
     assert rejected(LanguageFilter, copied_questions).mean() >= 0.95
     assert rejected(LanguageFilter, copied_passages).mean() == 1.0
+
+
+@pytest.mark.parametrize("tag", ["en", "pt", "es", "de", "no", "zh"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who built the bridge?",
+        "Quem construiu a ponte?",
+        "Wer hat die Brücke gebaut?",
+        "Hvem bygde broen?",
+        "谁建造了这座桥？",
+        "Toyota Corolla 2.0",
+        "",
+    ],
+)
+def test_the_best_two_languages_tell_as_much_as_twenty(text: str, tag: str) -> None:
+    every = identification._detect(text, identification.TOP_LABELS)
+    expected = identification._against_best(every, identification._labels(tag), every)
+    if expected >= identification._SURE:
+        assert wanted_probability(text, tag) == expected
+    else:
+        assert not wanted_probability(text, tag) < expected  # the script can but help
 
 
 def test_a_passage_half_in_another_language_is_below_the_default() -> None:
