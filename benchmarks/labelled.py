@@ -1,11 +1,13 @@
 """What bilingual readers accepted and rejected of the bundled model's work, and what filters do.
 
-``labels/graded.jsonl`` has the grades of four readers (large language models, each told to read
-as a careful bilingual would) on 384 pairs of five sets, taken as they come at random: the question
-(2 asks the same, 1 a reader has to guess, 0 asks something else), the answer (2 there and right, 1
-distorted, 0 lost) and the passage (3 slips at most, 2 one or two flaws that change no fact that
-matters, 1 several flaws or one wrong fact, 0 mostly wrong). Sixteen pairs went to all four, whose
-grades of question and answer were the same 31 times in 32. **Good** is 2, 2 and 2 or better.
+``labels/graded.jsonl`` has the grades of five readers (large language models, each told to read
+as a careful bilingual would) on 384 pairs of five sets, drawn at random from what the model makes:
+the question (2 asks the same, 1 a reader has to guess, 0 asks something else), the answer (2 there
+and right, 1 distorted, 0 lost) and the passage (3 slips at most, 2 one or two flaws that change no
+fact that matters, 1 several flaws or one wrong fact, 0 mostly wrong). **Good** is 2, 2 and 2 or
+better. Sixteen pairs went to four of the readers: all gave the same grade to 14 of the questions,
+15 of the answers and 13 of the passages. Those of NQ-open were read again by the fifth when
+questions without capitals had been lent some.
 
 ``labels/round_trips.jsonl`` holds 60 round trips of ``data/en``, ``labels/more_labels.jsonl`` 90
 round trips and 18 translations of other sets, each accepted or rejected by one reader: rejected if
