@@ -122,7 +122,7 @@ def _round_trip_chrf(source: str, made: str, method: str) -> float:
     return chrf(source, made) if method == ROUND_TRIP else float("nan")
 
 
-@lru_cache(maxsize=4096)  # two scores ask for the passages of a unit
+@lru_cache(maxsize=1024)  # two scores ask for the passages of a unit
 def chrf(reference: str, hypothesis: str) -> float:
     """Return chrF2 of ``hypothesis``, 0 to 100, by sacrebleu's defaults (Popović 2015)."""
     from fastchrf import pairwise_chrf

@@ -9,7 +9,7 @@ from bt_augment.filtering.sentence_alignment import align, expected_length
 from bt_augment.translation.segmentation import split_sentences
 
 
-@lru_cache(maxsize=4096)  # several scores ask for the pairs of a unit, one after the other
+@lru_cache(maxsize=2048)  # several scores ask for the pairs of a unit, one after the other
 def sentence_pairs(
     source: str, source_lang: str, made: str, made_lang: str
 ) -> tuple[tuple[str, str], ...]:

@@ -56,7 +56,7 @@ def split_sentences(text: str, tag: str) -> list[str]:
     return list(_split(text, lang) if len(text) > _REMEMBERED else _split_again(text, lang))
 
 
-@lru_cache(maxsize=4096)  # translation and several filters ask for the texts of a unit
+@lru_cache(maxsize=1024)  # translation and several filters ask for the texts of a unit
 def _split_again(text: str, lang: str) -> tuple[str, ...]:
     return tuple(_split(text, lang))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -20,6 +20,10 @@ from bt_augment.translation.devices import (
     resolve_device,
 )
 from bt_augment.translation.models import ResolvedModel
+
+# Seconds. Units take the engine in turns: if the second comes first, the first is scored last, and
+# as it has to be written before a third begins, the engine stands still meanwhile.
+_HEAD_START = 0.3
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,11 @@ class _LocalEngine:
         pool = ThreadPoolExecutor(UNITS_AHEAD, thread_name_prefix="unit")
         waiting: deque[tuple[int, Future[ScoredUnit]]] = deque()
         try:
-            for unit in units:
+            for place, unit in enumerate(units):
+                if place == 1:
+                    wait([waiting[0][1]], timeout=_HEAD_START)
                 waiting.append((unit, pool.submit(make, unit)))
-                # One more than are made at once: it begins while a finished one is being written.
-                if len(waiting) > UNITS_AHEAD:
+                if len(waiting) == UNITS_AHEAD:
                     number, future = waiting.popleft()
                     yield number, future.result()
             while waiting:
