@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
+from bt_augment.translation.remembering import remembered
+
 MIN_LETTERS = 3  # of a name
 NOUNS_CAPITALISED = frozenset({"de", "lb"})  # languages where a capital makes no name
 
@@ -15,19 +17,19 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-L
 _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 
-@lru_cache(maxsize=2048)  # six scores ask for the texts of a unit, one score after the other
+@remembered(texts=2048)  # six scores ask for the texts of a unit, one score after the other
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text, folded (:func:`fold`)."""
     return frozenset(map(fold, set(_TOKEN.findall(text))))
 
 
-@lru_cache(maxsize=256)
+@remembered(texts=256)
 def capitalised_words(text: str) -> frozenset[str]:
     """Return the words that begin with a capital, folded."""
     return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].isupper())
 
 
-@lru_cache(maxsize=256)
+@remembered(texts=256)
 def small_words(text: str) -> frozenset[str]:
     """Return the words that begin without a capital, folded."""
     return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].islower())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import regex
 
 from bt_augment.filtering.scripts import is_plain_latin
+from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 _RUN = 4  # words in a row; names and phrases shared by two languages are mostly shorter
@@ -55,7 +55,7 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
     return sum(ordinary) / len(ordinary) if len(ordinary) >= _MIN_WORDS else 0.0
 
 
-@lru_cache(maxsize=256)
+@remembered(texts=256)
 def _runs(text: str) -> frozenset[tuple[str, ...]]:
     words = _words(text.casefold())
     return frozenset(zip(*(words[offset:] for offset in range(_RUN)), strict=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Set
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from bt_augment.filtering.columns import score_distinct
 from bt_augment.filtering.copying import copied_share
 from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
+from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
@@ -122,7 +123,7 @@ def _round_trip_chrf(source: str, made: str, method: str) -> float:
     return chrf(source, made) if method == ROUND_TRIP else float("nan")
 
 
-@lru_cache(maxsize=1024)  # two scores ask for the passages of a unit
+@remembered(texts=1024)  # two scores ask for the passages of a unit
 def chrf(reference: str, hypothesis: str) -> float:
     """Return chrF2 of ``hypothesis``, 0 to 100, by sacrebleu's defaults (Popović 2015)."""
     from fastchrf import pairwise_chrf

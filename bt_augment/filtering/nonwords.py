@@ -13,6 +13,7 @@ from bt_augment.filtering.base import CandidateBatch, ScoreArray
 from bt_augment.filtering.capitals import small_words, words_of
 from bt_augment.filtering.ordinary_words import has_known_words, is_known_word
 from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP
+from bt_augment.translation.remembering import remembered
 
 _MIN_LETTERS = 4
 _LIKENESS = 80.0  # of a word to one of the source: the same term, which no list needs to have
@@ -74,7 +75,7 @@ def _of_row(
     return float(sum(counts)) if counts else float("nan")
 
 
-@lru_cache(maxsize=512)
+@remembered(texts=512)
 def nonwords(text: str, lang: str, source: str) -> frozenset[str]:
     """Return the words of ``text`` that neither its language nor the source has.
 

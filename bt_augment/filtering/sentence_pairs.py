@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import accumulate
 
 from bt_augment.filtering.sentence_alignment import align, expected_length
+from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 
-@lru_cache(maxsize=2048)  # several scores ask for the pairs of a unit, one after the other
+@remembered(texts=2048)  # several scores ask for the pairs of a unit, one after the other
 def sentence_pairs(
     source: str, source_lang: str, made: str, made_lang: str
 ) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ from bt_augment.filtering.registry import score_batch, score_names
 from bt_augment.generation.memory import release
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import NATIVE, made_schema, row_schema
+from bt_augment.translation.remembering import forget_texts
 
 REASON_COLUMN = "reject_reasons"
 
@@ -84,6 +85,7 @@ class UnitMaker:
             if isinstance(each, ContaminationFilter):
                 names = {score.name for score in each.scores} & self._wanted
                 native_scores |= each.score(CandidateBatch(own, natives), names)
+        forget_texts()
         return ScoredUnit(
             natives=own,
             native_scores=native_scores,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import sentencex
+
+from bt_augment.translation.remembering import remembered
 
 # A line break or a tab in the middle of a sentence makes models produce gibberish, so both end a
 # segment; they are layout, not text.
@@ -56,7 +57,7 @@ def split_sentences(text: str, tag: str) -> list[str]:
     return list(_split(text, lang) if len(text) > _REMEMBERED else _split_again(text, lang))
 
 
-@lru_cache(maxsize=1024)  # translation and several filters ask for the texts of a unit
+@remembered(texts=2048)  # translation and several filters ask for the texts of a unit
 def _split_again(text: str, lang: str) -> tuple[str, ...]:
     return tuple(_split(text, lang))
 

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# 2,048 tokens a batch were fastest on 2 CPU cores (benchmarks/generation.py --sweep).
-CPU_BATCH_TOKENS = 2048
+# 2,048 tokens a batch were up to a tenth faster on 2 CPU cores (benchmarks/generation.py --sweep),
+# but with them memory peaks higher the more units follow each other (--memory).
+CPU_BATCH_TOKENS = 1024
 
 # The cores and the seed are the process's, whichever model works: one list at a time is decoded.
 # Two at once would share the cores, need twice the memory, and draw from each other's seed.
