@@ -9,7 +9,7 @@ from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 
-@remembered(texts=2048)  # several scores ask for the pairs of a unit, one after the other
+@remembered(texts=1536)  # several scores ask for the pairs of a unit, one after the other
 def sentence_pairs(
     source: str, source_lang: str, made: str, made_lang: str
 ) -> tuple[tuple[str, str], ...]:

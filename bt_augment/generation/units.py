@@ -85,13 +85,15 @@ class UnitMaker:
             if isinstance(each, ContaminationFilter):
                 names = {score.name for score in each.scores} & self._wanted
                 native_scores |= each.score(CandidateBatch(own, natives), names)
+        sketches = sketch(made.batch.rows)
         forget_texts()
+        release()
         return ScoredUnit(
             natives=own,
             native_scores=native_scores,
             made=made.batch.rows,
             scores=scores,
-            sketches=sketch(made.batch.rows),
+            sketches=sketches,
             not_applicable=made.not_applicable,
             tokens=made.tokens,
             seconds=time.monotonic() - started,

@@ -57,7 +57,7 @@ def split_sentences(text: str, tag: str) -> list[str]:
     return list(_split(text, lang) if len(text) > _REMEMBERED else _split_again(text, lang))
 
 
-@remembered(texts=2048)  # translation and several filters ask for the texts of a unit
+@remembered(texts=1024)  # translation and several filters ask for the texts of a unit
 def _split_again(text: str, lang: str) -> tuple[str, ...]:
     return tuple(_split(text, lang))
 
