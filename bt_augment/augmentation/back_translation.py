@@ -301,7 +301,7 @@ class _Unit:
 
         NaN where a model does not say what is usual, and for sampled text, which never is.
         """
-        if self._decoding.method == "sampling":
+        if self._decoding.method == "sampling" or not self._decoding.with_logprob:
             return float("nan")
         usual = [self._translators[hop].model.usual_logprob for hop in route.hops]
         doubts = [

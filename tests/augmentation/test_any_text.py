@@ -23,7 +23,6 @@ class StandIn:
 
     class model:
         label = "stand-in@0"
-        usual_logprob = None
 
     def __init__(self, translate):
         self._translate = translate

@@ -95,7 +95,7 @@ class _LocalEngine:
         waiting: deque[tuple[int, Future[ScoredUnit]]] = deque()
         try:
             for place, unit in enumerate(units):
-                if place == 1:
+                if place == 1 and waiting:
                     wait([waiting[0][1]], timeout=_HEAD_START)
                 waiting.append((unit, pool.submit(make, unit)))
                 if len(waiting) == UNITS_AHEAD:
