@@ -5,7 +5,8 @@ readers called good of the bundled model's round trips and translations (:mod:`l
 ``lost`` is counted.
 Damage is also done to round trips (``data/en``, ``data/pt``; SQuADShifts, FaQuAD and XQuAD-R with
 ``--data``) and translations (SQuADShifts and FaQuAD) as the model makes them. Most of what is
-rejected of these undamaged is wrong: the share is printed too, but it is no loss.
+rejected of these undamaged is wrong: the share is printed too, but it is no loss. What is caught of
+good pairs alone is nearest to what is caught of human translations, which have a column.
 
 Each kind of damage is done to every pair that it can be done to, each with its own chance, so that
 two versions of the filters see the same damage. ``caught`` is the share rejected, of those damaged
@@ -212,7 +213,8 @@ def table(results: Sequence[Result], labelled: Sequence[Labelled]) -> str:
     groups = {
         f"{source}, {use}": [r for r in results if (r.source, r.use) == (source, use)]
         for source, use in dict.fromkeys((r.source, r.use) for r in results)
-    } | {"all": list(results)}
+    }
+    groups |= {HUMAN: [r for r in results if r.source == HUMAN], "all": list(results)}
     lines = [HEADER, "| damage | " + " | ".join(groups) + " |", "|---|" + "---|" * len(groups)]
     for kind in KINDS:
         cells = [

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+
+from bt_augment.translation.remembering import remembered
 
 _FINAL = ".!?…。！？؟;।:"
 _MARKS = ("?", "？", "؟", ";")
@@ -96,7 +97,7 @@ def _with_names(question: str, passage: str) -> str:
     return _WORD.sub(lambda word: names.get(word.group(), word.group()), question)
 
 
-@lru_cache(maxsize=256)  # a passage has several questions
+@remembered(texts=256)  # a passage has several questions
 def _names(passage: str) -> Mapping[str, str]:
     """Return lower case -> form of the words that a passage never writes without a capital.
 
