@@ -11,7 +11,11 @@ import numpy as np
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import score_distinct
 from bt_augment.filtering.copying import copied_share
-from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
+from bt_augment.filtering.sentence_alignment import (
+    expected_length,
+    is_measured,
+    unmatched_sentences,
+)
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
@@ -59,8 +63,9 @@ class FidelityFilter(Filter):
         Score(
             "fidelity.sentences",
             "sentences",
-            "Sentences dropped, added, or cut to a stump, by aligning sentence lengths (Gale and "
-            "Church 1993). Null, and passed, for languages without sentence marks.",
+            "Sentences dropped, added, shortened or cut to a stump, by aligning sentence lengths "
+            "(Gale and Church 1993). A text without sentence marks is one sentence; null, and "
+            "passed, where its language's usual length is not known (Lao, Khmer, Burmese).",
             max=0.0,
             methods=_TRANSLATED,
             reject_null=False,
@@ -174,13 +179,24 @@ def _unmatched(batch: CandidateBatch, text: str) -> ScoreArray:
 
 
 def unmatched_in(source: str, source_lang: str, made: str, made_lang: str) -> float:
-    """Return how many sentences of two texts have no counterpart; NaN where none are marked."""
+    """Return how many sentences of two texts have no counterpart.
+
+    NaN where sentences are not marked and the usual length of the language is not known.
+    """
+    measured = is_measured(source_lang) and is_measured(made_lang)
     if {source_lang.split("-")[0], made_lang.split("-")[0]} & _NO_SENTENCE_MARKS:
-        return float("nan")
-    found = unmatched_sentences(_lengths(source, source_lang), _lengths(made, made_lang))
+        if not measured:
+            return float("nan")
+        whole = (
+            expected_length(source.strip(), source_lang),
+            expected_length(made.strip(), made_lang),
+        )
+        return float(unmatched_sentences(*([length] for length in whole)))
+    unmatched = partial(unmatched_sentences, measured=measured)
+    found = unmatched(_lengths(source, source_lang), _lengths(made, made_lang))
     if found:
         plain = _lengths(_plain(source), source_lang), _lengths(_plain(made), made_lang)
-        found = min(found, unmatched_sentences(*plain))
+        found = min(found, unmatched(*plain))
     return float(found)
 
 

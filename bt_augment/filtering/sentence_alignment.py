@@ -16,17 +16,18 @@ from itertools import accumulate
 # Characters per English character: medians over the human translations of XQuAD-R, and over
 # data/parallel for Portuguese. A language not listed counts as 1.
 RELATIVE_LENGTH = {
-    "ar": 0.87, "de": 1.13, "el": 1.14, "es": 1.12, "hi": 0.99, "ja": 0.45, "ko": 0.5, "pt": 1.05,
-    "ru": 1.07, "th": 0.94, "tr": 1.0, "vi": 1.02, "zh": 0.32,
+    "ar": 0.87, "de": 1.13, "el": 1.14, "en": 1.0, "es": 1.12, "hi": 0.99, "ja": 0.45, "ko": 0.5,
+    "pt": 1.05, "ru": 1.07, "th": 0.94, "tr": 1.0, "vi": 1.02, "zh": 0.285,
 }  # fmt: skip
 
 _DENSE = frozenset({"ja", "ko", "zh"})
 
 _VARIANCE = 6.8  # of the length difference per character (Gale and Church, section 3)
 _CUT = 0.4  # a sentence that keeps less than this share of its length counts as dropped
+_SHORTENED = -2.0  # standard deviations; a sentence shorter than that has lost one of its parts
 _SMALL = 25.0  # characters; shorter differences are never a cut
 _MANY = 3  # sentences; a text of as many that shrinks below _SHRUNK of the expected length has
-_SHRUNK = 0.8  # lost one, though another was split in two: human texts of XQuAD-R keep 0.83
+_SHRUNK = 0.82  # lost one, though another was split in two: human texts of XQuAD-R keep 0.83
 _EVEN = 0.8  # of that shrinking; where no sentence shrinks to less, the language is terse instead
 _MAX_CELLS = 40_000  # about 200 by 200 sentences; longer texts are compared by counts
 
@@ -58,49 +59,71 @@ def expected_length(text: str, lang: str) -> float:
     return (len(text) - dense) + dense / relative
 
 
+def is_measured(lang: str) -> bool:
+    """Tell whether the length of texts of a language, by its BCP-47 tag, is known."""
+    return lang.split("-")[0] in RELATIVE_LENGTH
+
+
 def _is_dense(char: str) -> bool:
     return char >= "\u2e80"
 
 
-def unmatched_sentences(source: Sequence[float], made: Sequence[float]) -> int:
-    """Return how many sentences were dropped, added or cut to a stump.
+def unmatched_sentences(
+    source: Sequence[float], made: Sequence[float], *, measured: bool = True
+) -> int:
+    """Return how many sentences were dropped, added, shortened or cut to a stump.
 
     Args:
         source: lengths of the source's sentences, by :func:`expected_length`.
         made: the same of the made text.
+        measured: whether both languages' lengths are known (:func:`is_measured`). Where not, a
+            sentence is shortened only beside the rest of its text.
     """
-    if len(source) == len(made) and all(map(_plausible, source, made)):
-        return int(len(source) >= _MANY and _shrunk(source, made))
+    share = sum(made) / max(sum(source), 1.0)
+    usual = 1.0 if measured else min(share, 1.0)
+    if len(source) == len(made):
+        pairs = list(zip(source, made, strict=True))
+        if all(_plausible(before, after, usual) for before, after in pairs):
+            return int(len(source) >= _MANY and _shrunk(pairs, share))
     beads = align(source, made)
     if beads is None:
         return abs(len(source) - len(made))
     unmatched = 0
+    pairs = []
     row = column = 0
     for rows, columns in beads:
         before, after = sum(source[row : row + rows]), sum(made[column : column + columns])
-        unmatched += rows + columns if 0 in (rows, columns) else not _plausible(before, after)
+        if 0 in (rows, columns):
+            unmatched += rows + columns
+        else:
+            unmatched += not _plausible(before, after, usual)
+            pairs.append((before, after))
         row, column = row + rows, column + columns
-    return unmatched
+    return unmatched or int(len(source) >= _MANY and _shrunk(pairs, share))
 
 
-def _shrunk(source: Sequence[float], made: Sequence[float]) -> bool:
-    share = sum(made) / max(sum(source), 1.0)
-    return share < _SHRUNK and any(
-        after < _EVEN * share * before for before, after in zip(source, made, strict=True)
-    )
+def _shrunk(pairs: Sequence[tuple[float, float]], share: float) -> bool:
+    uneven = any(after < _EVEN * share * before for before, after in pairs)
+    return share < _SHRUNK and uneven
 
 
-def _plausible(expected: float, made: float) -> bool:
+def _plausible(expected: float, made: float, usual: float) -> bool:
     low, high = sorted((expected, made))
-    return high - low <= _SMALL or low >= _CUT * high
+    if high - low <= _SMALL:
+        return True
+    return low >= _CUT * high and _deviation(usual * expected, made) >= _SHORTENED
+
+
+def _deviation(expected: float, made: float) -> float:
+    """Return how much longer a text is than expected, in standard deviations."""
+    return (made - expected) / math.sqrt((expected + made) / 2 * _VARIANCE)
 
 
 def _mismatch(expected: float, made: float) -> float:
     """Return -log of the probability of so large a difference between two lengths."""
     if not expected or not made:
         return 0.0  # beyond its prior: a missing text says nothing about lengths
-    mean = (expected + made) / 2
-    deviation = abs(made - expected) / math.sqrt(mean * _VARIANCE)
+    deviation = abs(_deviation(expected, made))
     return -math.log(max(math.erfc(deviation / math.sqrt(2)), 1e-300))
 
 

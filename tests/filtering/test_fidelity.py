@@ -177,7 +177,7 @@ def test_quotation_marks_layout_and_ordinals_part_no_sentences() -> None:
 def test_latin_names_in_a_chinese_sentence_count_as_latin_letters() -> None:
     name = "Bureau of Labor Statistics"
     assert expected_length(name, "zh") == len(name)
-    assert expected_length("美国劳工统计局", "zh") == pytest.approx(7 / 0.32)
+    assert expected_length("美国劳工统计局", "zh") == pytest.approx(7 / 0.285)
     assert expected_length(name, "de") == pytest.approx(len(name) / 1.13)
 
 
@@ -212,10 +212,34 @@ def test_a_question_grown_by_a_sentence_is_found() -> None:
     assert "fidelity.sentences.high" in verdict(batch(question=longer))
 
 
-def test_languages_without_sentence_marks_are_not_judged() -> None:
-    thai = translation(passage="ซิป", passage_lang="th", route=["en", "th"])
-    assert np.isnan(score("fidelity.sentences", thai))
-    assert "fidelity.sentences.null" not in verdict(thai)
+def test_languages_without_sentence_marks_are_not_judged_where_their_length_is_unknown() -> None:
+    lao = translation(passage="ຊິບ", passage_lang="lo", route=["en", "lo"])
+    assert np.isnan(score("fidelity.sentences", lao))
+    assert "fidelity.sentences.null" not in verdict(lao)
+
+
+def test_a_text_without_sentence_marks_is_one_sentence() -> None:
+    source = "It has four rooms. The first of them is the largest of all. " * 12
+    thai = "มีสี่ห้อง ห้องแรกเป็นห้องที่ใหญ่ที่สุดในบรรดาห้องทั้งหมดของที่นี่" * 12
+    assert unmatched_in(source, "en", thai, "th") == 0
+    assert unmatched_in(source, "en", thai[: len(thai) * 2 // 3], "th") >= 1
+
+
+def test_a_long_sentence_that_lost_a_part_is_found_and_a_short_one_is_not() -> None:
+    # By hand: (220 - 300) / sqrt(260 * 6.8) = -1.90; (210 - 300) / sqrt(255 * 6.8) = -2.16
+    assert unmatched_sentences([100.0, 300.0], [100.0, 220.0]) == 0
+    assert unmatched_sentences([100.0, 300.0], [100.0, 210.0]) == 1
+    assert unmatched_sentences([60.0, 100.0], [36.0, 100.0]) == 0
+
+
+def test_where_lengths_are_not_measured_a_sentence_is_short_beside_its_text() -> None:
+    source, terse = [400.0, 420.0, 380.0], [290.0, 300.0, 280.0]
+    assert unmatched_sentences(source, terse) > 0
+    assert unmatched_sentences(source, terse, measured=False) == 0
+    assert unmatched_sentences(source, [290.0, 180.0, 280.0], measured=False) == 1
+    hebrew = "היא נבנתה בשנת 1901 והיא הגבוהה ביותר בעיר. "
+    english = "It was built in the year 1901, and it is still the very highest of the whole city. "
+    assert unmatched_in(english * 4, "en", hebrew * 4, "he") == 0
 
 
 @given(st.lists(st.floats(1, 500), max_size=12))

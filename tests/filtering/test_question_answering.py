@@ -145,6 +145,18 @@ def test_any_text_has_the_numbers_of_itself(text: str, lang: str) -> None:
         ('It says "yes" or "no".', "en", "Sie sagt „ja“ oder „nein“.", "de", 0),
         ('He said "No, not any more."', "en", "Er sagte: „Nein, nicht mehr.“", "de", 0),
         ('He said "No, he is there."', "en", "Er sagte: „Ja, er ist da.“", "de", 1),
+        ("It is not only big but old.", "en", "Não é só grande, é também antigo.", "pt", 0),
+        ("It is not only big but old.", "en", "É só grande, mas também antigo.", "pt", 1),
+        ("Es ist nicht nur groß.", "de", "It is only big.", "en", 1),
+        ("Only he came.", "en", "Nur er kam.", "de", 0),
+        ("Nobody came and it was not open.", "en", "Ninguém veio e não estava aberto.", "pt", 0),
+        ("Nobody came and it was not open.", "en", "Ninguém veio e estava aberto.", "pt", 1),
+        ("A non-profit group.", "en", "Um grupo sem fins lucrativos.", "pt", 0),
+        ("The non-linear part.", "en", "La parte no lineal.", "es", 0),
+        ("The non-linear part.", "en", "La parte lineal.", "es", 1),
+        ("The nonlinear part.", "en", "Der nichtlineare Teil.", "de", 0),
+        ("Nonetheless he came.", "en", "Mesmo assim ele veio.", "pt", 0),
+        ("In black and white, without sound.", "en", "En blanco y negro, con sonido.", "es", 1),
     ],
 )
 def test_negations(source: str, source_lang: str, made: str, made_lang: str, expected: int) -> None:
