@@ -58,7 +58,7 @@ def main() -> None:
         pairs = list(zip(questions, made, strict=True))
         lost = sum(question_form(source, "en", text, "en") < 1 for source, text in pairs)
         fewer = sum(question_words_lost(source, text, "en") > 0 for source, text in pairs)
-        mean = statistics.mean(chrf(source.lower(), text.lower()) for source, text in pairs)
+        mean = statistics.mean(chrf([(source.lower(), text.lower()) for source, text in pairs]))
         print(f"| {name} | {lost} | {fewer} | {mean:.1f} |")
 
 

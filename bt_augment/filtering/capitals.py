@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-L
 _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 
-@remembered(texts=1536)  # six scores ask for the texts of a unit, one score after the other
+@remembered(texts=8192)  # six scores ask for the texts of a unit, one score after the other
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text, folded (:func:`fold`)."""
     return frozenset(map(fold, set(_TOKEN.findall(text))))

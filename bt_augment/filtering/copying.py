@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import regex
 
@@ -35,7 +36,7 @@ def copied_share(before: str, after: str, lang: str) -> float:
         lang: BCP-47 tag of ``after``.
     """
     known = _runs(before)
-    if known.isdisjoint(_runs(after)):
+    if known.isdisjoint(_each_run(after)):
         return 0.0
     return max((_share(sentence, known) for sentence in split_sentences(after, lang)), default=0.0)
 
@@ -57,5 +58,9 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
 
 @remembered(texts=256)
 def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_each_run(text))
+
+
+def _each_run(text: str) -> Iterator[tuple[str, ...]]:
     words = _words(text.casefold())
-    return frozenset(zip(*(words[offset:] for offset in range(_RUN)), strict=False))
+    return zip(*(words[offset:] for offset in range(_RUN)), strict=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Set
-from functools import partial
+from collections.abc import Callable, Sequence, Set
+from functools import cache, partial
 
 import numpy as np
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
-from bt_augment.filtering.columns import score_distinct
+from bt_augment.filtering.columns import distinct, score_distinct
 from bt_augment.filtering.copying import copied_share
 from bt_augment.filtering.sentence_alignment import (
     expected_length,
@@ -17,7 +17,6 @@ from bt_augment.filtering.sentence_alignment import (
     unmatched_sentences,
 )
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
-from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
@@ -102,9 +101,10 @@ class FidelityFilter(Filter):
 
     def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
         """Return the wanted scores; the engine's own are null where it gave none."""
+        passage_chrf = cache(partial(_chrf, batch, "passage"))
         measures: dict[str, Callable[[], ScoreArray]] = {
-            "fidelity.chrf": lambda: np.minimum(*(_chrf(batch, text) for text in _TEXTS)),
-            "fidelity.passage_chrf": partial(_chrf, batch, "passage"),
+            "fidelity.chrf": lambda: np.minimum(_chrf(batch, "question"), passage_chrf()),
+            "fidelity.passage_chrf": passage_chrf,
             "fidelity.copy": lambda: np.maximum(*(_copied(batch, text) for text in _TEXTS)),
             "fidelity.sentences": lambda: np.add(*(_unmatched(batch, text) for text in _TEXTS)),
             "fidelity.question_doubt": partial(_evidence, batch, "question_doubt"),
@@ -120,24 +120,31 @@ def _evidence(batch: CandidateBatch, key: str) -> ScoreArray:
 
 
 def _chrf(batch: CandidateBatch, text: str) -> ScoreArray:
-    pairs = list(zip(batch.source(text), batch.made(text), batch.made("method"), strict=True))
-    return score_distinct(pairs, lambda pair: _round_trip_chrf(*pair))
+    texts = zip(batch.source(text), batch.made(text), batch.made("method"), strict=True)
+    pairs, inverse = distinct([(s, made) if how == ROUND_TRIP else None for s, made, how in texts])
+    found = iter(chrf([pair for pair in pairs if pair]))
+    values = [next(found) if pair else float("nan") for pair in pairs]
+    return np.array(values, dtype=np.float32)[inverse]
 
 
-def _round_trip_chrf(source: str, made: str, method: str) -> float:
-    return chrf(source, made) if method == ROUND_TRIP else float("nan")
+def chrf(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Return chrF2 of each (reference, hypothesis), 0 to 100 (Popović 2015).
 
-
-@remembered(texts=1024)  # two scores ask for the passages of a unit
-def chrf(reference: str, hypothesis: str) -> float:
-    """Return chrF2 of ``hypothesis``, 0 to 100, by sacrebleu's defaults (Popović 2015)."""
+    By sacrebleu's defaults, and 100 where both are the same. The pairs share the cores.
+    """
     from fastchrf import pairwise_chrf
 
-    if reference == hypothesis:
-        return 100.0
+    if not pairs:
+        return []
     # White space does not count, and Rust knows other characters as such than Python does.
-    made, native = ("".join(text.split()) for text in (hypothesis, reference))
-    return float(pairwise_chrf([[made]], [[native]])[0][0][0])
+    references, hypotheses = (
+        [["".join(pair[side].split())] for pair in pairs] for side in range(2)
+    )
+    scores = pairwise_chrf(hypotheses, references)
+    return [
+        100.0 if reference == hypothesis else float(score[0][0])
+        for (reference, hypothesis), score in zip(pairs, scores, strict=True)
+    ]
 
 
 def _copied(batch: CandidateBatch, text: str) -> ScoreArray:

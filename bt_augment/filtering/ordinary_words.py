@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib import resources
+from itertools import dropwhile
 
 from language_data.names import name_to_code
 
@@ -91,4 +92,4 @@ def _words(name: str) -> frozenset[str]:
     """Return a list, which ``benchmarks/word_lists.py`` makes."""
     file = resources.files("bt_augment.filtering") / "words" / f"{name}.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
+    return frozenset(dropwhile(lambda line: line.startswith("#"), lines))  # notes come first

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from bt_augment.generation.beginning import begin
 from bt_augment.generation.ingestion import read_unit
-from bt_augment.generation.memory import settle_memory
+from bt_augment.generation.memory import rare_collections, settle_memory
 from bt_augment.generation.preparation import prepare
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Generation, Summary
@@ -31,7 +31,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     settle_memory()
     prepared = prepare(request)
     folder = prepared.folder
-    with folder.claimed():
+    with folder.claimed(), rare_collections():
         refuse_working_shards(folder)
         ingested = begin(request, folder, prepared, told)
         if ingested is None:

@@ -145,7 +145,7 @@ def _word_runs(
 
 
 def _digits(text: str) -> str:
-    return "".join(character for character in text if character.isdigit())
+    return "".join(filter(str.isdigit, text))
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ class Folder:
         """Take a function that tells whether the vocabulary can write a character."""
         self._is_known = is_known
         self._folded: dict[str, str | None] = {}  # None: written as it is
+        self._changing: set[str] = set()  # of those, the ones written otherwise
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with unknown Latin letters, marks and symbols written in ASCII."""
@@ -32,8 +33,11 @@ class Folder:
             return text
         for character in set(text):
             if character not in self._folded:
-                self._folded[character] = self._fold(character)
-        if all(self._folded[character] is None for character in text):
+                folded = self._fold(character)
+                if folded is not None:
+                    self._changing.add(character)  # first: other threads fold texts too
+                self._folded[character] = folded
+        if self._changing.isdisjoint(text):
             return text
         return _SPACES.sub(" ", "".join(self._written(text)))
 

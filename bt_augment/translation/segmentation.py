@@ -36,6 +36,9 @@ _BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（"}
 _BRACKET = re.compile(r"[()\[\]{}（）]")
 _NO_BRACKET = ","
 
+# A line of Latin letters that no mark cuts, as most questions are.
+_ONE_SENTENCE = re.compile(r"[A-Za-z0-9\u00c0-\u024f ,'’-]*[.?!]?")
+
 _REMEMBERED = 10_000  # characters; more would keep megabytes
 
 # Languages written without spaces between words.
@@ -57,7 +60,7 @@ def split_sentences(text: str, tag: str) -> list[str]:
     return list(_split(text, lang) if len(text) > _REMEMBERED else _split_again(text, lang))
 
 
-@remembered(texts=1024)  # translation and several filters ask for the texts of a unit
+@remembered(texts=4096)  # translation and several filters ask for the texts of a unit
 def _split_again(text: str, lang: str) -> tuple[str, ...]:
     return tuple(_split(text, lang))
 
@@ -67,7 +70,7 @@ def _split(text: str, lang: str) -> list[str]:
     for line in _LAYOUT.split(text):
         if not line:
             continue
-        if _LAYOUT.fullmatch(line) or not line.strip():
+        if _ONE_SENTENCE.fullmatch(line) or _LAYOUT.fullmatch(line) or not line.strip():
             pieces.append(line)
             continue
         plain = _without_lone_brackets(line)

@@ -39,7 +39,7 @@ class TranslationTokenizer(ABC):
         self, template: Template, vocabulary: Collection[str], config: dict[str, Any]
     ) -> None:
         self._template = template
-        self._vocabulary = vocabulary
+        self._vocabulary = frozenset(vocabulary)
         self._unknown = str(config.get("unk_token") or "<unk>")
         eos = str(config.get("eos_token") or "</s>")
         # The Marian converter has the engine append </s>, the transformers converter does not.
@@ -59,15 +59,16 @@ class TranslationTokenizer(ABC):
         Characters that the model lacks are written with ones it has (:mod:`.folding`).
         """
         texts = [self._template.instruction + self._fold(sentence) for sentence in sentences]
-        known, unknown = self._vocabulary, self._unknown
         return [
-            [
-                *self._template.source,
-                *(piece if piece in known else unknown for piece in pieces),
-                *self._suffix,
-            ]
+            [*self._template.source, *self._known_pieces(pieces), *self._suffix]
             for pieces in self._pieces(texts)
         ]
+
+    def _known_pieces(self, pieces: list[str]) -> list[str]:
+        known = self._vocabulary
+        if known.issuperset(pieces):  # nearly always
+            return pieces
+        return [piece if piece in known else self._unknown for piece in pieces]
 
     def _knows(self, character: str) -> bool:
         (pieces,) = self._pieces([character])

@@ -96,7 +96,7 @@ def test_a_good_round_trip_and_a_good_translation_are_accepted() -> None:
 def test_chrf_by_hand() -> None:
     # "abc" against "abd", of the orders that the texts have (1, 2, 3), precision and recall are
     # both 2/3, 1/2 and 0; so is F at any beta, averaged.
-    assert chrf("abc", "abd") == pytest.approx(100 * (2 / 3 + 1 / 2 + 0) / 3, abs=0.01)
+    assert chrf([("abc", "abd")]) == pytest.approx([100 * (2 / 3 + 1 / 2 + 0) / 3], abs=0.01)
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
@@ -108,12 +108,14 @@ def test_chrf_is_that_of_sacrebleu(reference: str, hypothesis: str) -> None:
     # White space is left out by both; what is white to one and not to the other is not.
     expected = CHRF().sentence_score("".join(hypothesis.split()), ["".join(reference.split())])
     if reference != hypothesis:
-        assert chrf(reference, hypothesis) == pytest.approx(expected.score, abs=1e-9)
+        assert chrf([(reference, hypothesis)]) == pytest.approx([expected.score], abs=1e-9)
 
 
 def test_chrf_is_that_of_the_worse_text() -> None:
     only_question = score("fidelity.chrf", batch(question="Where is the post office?"))
-    assert only_question == pytest.approx(chrf(QUESTION, "Where is the post office?"), abs=1e-3)
+    assert chrf([(QUESTION, "Where is the post office?")]) == pytest.approx(
+        [only_question], abs=1e-3
+    )
     assert only_question < score("fidelity.passage_chrf", batch())
 
 
