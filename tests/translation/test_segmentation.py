@@ -1,4 +1,5 @@
 import pytest
+import sentencex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,16 @@ TEXTS = st.text(max_size=300)
 @given(TEXTS, TAGS)
 def test_pieces_joined_are_the_text(text, tag):
     assert "".join(split_sentences(text, tag)) == text
+
+
+@given(
+    st.text(alphabet="aB3éß ,'’-", max_size=40),
+    st.sampled_from(["", "?", ".", "!"]),
+    st.sampled_from(["en", "pt", "de", "tr", "vi", "xx"]),
+)
+def test_a_line_without_marks_is_what_the_splitter_says_too(words, mark, tag):
+    line = words + mark
+    assert split_sentences(line, tag) == [s for s in sentencex.segment(tag, line) if s]
 
 
 @given(TEXTS, TAGS)
