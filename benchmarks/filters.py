@@ -75,8 +75,10 @@ SQuADShifts, FaQuAD and XQuAD-R the swapped names that were missed at seed 0 wer
 was read, but their total loss was in view when the ceiling of `language.nonwords` was chosen. The
 shares that `names_replaced` asks for were last chosen by all translations of seeds 0, 1 and 3 and
 by machine translations of SQuADShifts, FaQuAD and NQ-open, the likelihood of a split sentence by
-seeds 0 to 3. `question_answering.question_words`, `language.nonwords` of Portuguese and of answers,
-and the floor of `question_answering.answer` were chosen by the grades of readers, both halves.
+seeds 0 to 3; how much shorter a sentence may be, and which words stand for a negation, by all human
+translations of seeds 0 and 1, of which what was missed was read.
+`question_answering.question_words`, `language.nonwords` of Portuguese and of answers, and the floor
+of `question_answering.answer` were chosen by the grades of readers, both halves.
 """
 
 

@@ -46,10 +46,7 @@ def share_arenas() -> None:
 
 
 def keep_between_steps() -> None:
-    """Keep freed memory until :func:`release`, where the C library can be told.
-
-    Saves half of the time that the system spends on mapping pages, a fiftieth of all.
-    """
+    """Keep freed memory until :func:`release`, where the C library can be told."""
     _mallopt(_M_MMAP_THRESHOLD, _MAPPED)
     _mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
