@@ -99,7 +99,8 @@ NEGATIONS = {
         _words(r"weder"),
         _words(
             r"weniger|mangel\w*|fehl\w*|außer(?!dem)\w*|erst|statt|anstatt|vermeid\w*"
-            r"|verhinder\w*|\w*weiger\w*|kaum|selten|un(?!d|ter|s|i[vot]|gef|abh|gar[ni])\w{4,}|\w{3,}los(?:e[nmrs]?|igkeit)?"
+            r"|verhinder\w*|\w*weiger\w*|kaum|selten|un(?!d|ter|s|i[vot]|gef|abh|gar[ni])\w{4,}"
+            r"|\w{3,}los(?:e[nmrs]?|igkeit)?"
             r"|\w+frei(?:e[nmrs]?)?|oder (?:nicht|nein)|ab\w*lehn\w*|verbot\w*|verbiet\w*"
             r"|einzig\w*|im Gegensatz|anders als|gemeinnützig\w*"
         ),

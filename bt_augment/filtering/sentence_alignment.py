@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 # Characters per English character: medians over the human translations of XQuAD-R, and over
-# data/parallel for Portuguese. A language not listed counts as 1.
+# data/parallel for Portuguese; of ja and ko an estimate. A language not listed counts as 1.
 RELATIVE_LENGTH = {
     "ar": 0.87, "de": 1.13, "el": 1.14, "en": 1.0, "es": 1.12, "hi": 0.99, "ja": 0.45, "ko": 0.5,
     "pt": 1.05, "ru": 1.07, "th": 0.94, "tr": 1.0, "vi": 1.02, "zh": 0.285,
 }  # fmt: skip
 
+_ESTIMATED = frozenset({"ja", "ko"})
 _DENSE = frozenset({"ja", "ko", "zh"})
 
 _VARIANCE = 6.8  # of the length difference per character (Gale and Church, section 3)
@@ -27,7 +28,7 @@ _CUT = 0.4  # a sentence that keeps less than this share of its length counts as
 _SHORTENED = -2.0  # standard deviations; a sentence shorter than that has lost one of its parts
 _SMALL = 25.0  # characters; shorter differences are never a cut
 _MANY = 3  # sentences; a text of as many that shrinks below _SHRUNK of the expected length has
-_SHRUNK = 0.82  # lost one, though another was split in two: human texts of XQuAD-R keep 0.83
+_SHRUNK = 0.82  # lost one, though another was split in two: 2 in 100 human texts keep less
 _EVEN = 0.8  # of that shrinking; where no sentence shrinks to less, the language is terse instead
 _MAX_CELLS = 40_000  # about 200 by 200 sentences; longer texts are compared by counts
 
@@ -60,8 +61,8 @@ def expected_length(text: str, lang: str) -> float:
 
 
 def is_measured(lang: str) -> bool:
-    """Tell whether the length of texts of a language, by its BCP-47 tag, is known."""
-    return lang.split("-")[0] in RELATIVE_LENGTH
+    """Tell whether the length of texts of a language, by its BCP-47 tag, was measured."""
+    return lang.split("-")[0] in RELATIVE_LENGTH.keys() - _ESTIMATED
 
 
 def _is_dense(char: str) -> bool:

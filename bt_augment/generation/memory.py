@@ -55,7 +55,8 @@ def keep_between_steps() -> None:
 def rare_collections() -> Iterator[None]:
     """Have Python look for cycles less often: a unit is a million objects, and none of them is."""
     before = gc.get_threshold()
-    gc.set_threshold(_OBJECTS, *before[1:])
+    if before[0]:  # else the user has turned the search off
+        gc.set_threshold(_OBJECTS, *before[1:])
     try:
         yield
     finally:

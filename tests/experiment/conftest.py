@@ -48,9 +48,9 @@ CONTENT: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory, english: list[dict[str, Any]]) -> Path:
-    """Return a file of 40 English pairs."""
+    """Return a file of 64 English pairs."""
     path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in english[:40]), encoding="utf-8")
+    path.write_text("".join(json.dumps(row) + "\n" for row in english[:64]), encoding="utf-8")
     return path
 
 

@@ -13,7 +13,11 @@ from sacrebleu.metrics.chrf import CHRF
 from bt_augment.filtering.cascade import Threshold, judge
 from bt_augment.filtering.copying import copied_share
 from bt_augment.filtering.fidelity import FidelityFilter, chrf, unmatched_in
-from bt_augment.filtering.sentence_alignment import expected_length, unmatched_sentences
+from bt_augment.filtering.sentence_alignment import (
+    expected_length,
+    is_measured,
+    unmatched_sentences,
+)
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
 
@@ -239,6 +243,8 @@ def test_where_lengths_are_not_measured_a_sentence_is_short_beside_its_text() ->
     assert unmatched_sentences(source, terse) > 0
     assert unmatched_sentences(source, terse, measured=False) == 0
     assert unmatched_sentences(source, [290.0, 180.0, 280.0], measured=False) == 1
+    assert not is_measured("ko")
+    assert is_measured("pt-BR")
     hebrew = "היא נבנתה בשנת 1901 והיא הגבוהה ביותר בעיר. "
     english = "It was built in the year 1901, and it is still the very highest of the whole city. "
     assert unmatched_in(english * 4, "en", hebrew * 4, "he") == 0
