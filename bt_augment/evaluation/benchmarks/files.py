@@ -25,7 +25,8 @@ from bt_augment.pairs.readers.json_lines import JsonLinesReader
 _SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("context", pa.string())])
 _SPOOL_ROWS = 1 << 14
 _IN_MEMORY_ROWS = 1 << 18  # some 100 MB of passages; more of them wait on disk
-_INTEGER = re.compile(r"[+-]?\d+(\.0+)?")
+_INTEGER = re.compile(r"[+-]?\d{1,9}(\.0+)?")  # longer ones are infinite, or no array holds them
+MAX_GRADE = 999_999_999
 
 _ID = ("_id", "id", "docid", "query_id")
 _QUERY_TEXT = ("text", "query", "question")
@@ -265,7 +266,9 @@ def read_qrels(path: Path, prefix: str = "") -> Qrels:
     qrels: Qrels = {}
     for place, query, candidate, grade in _judged(path):
         if not _INTEGER.fullmatch(grade):
-            raise InputError(f"{place}: the relevance {grade!r} is not an integer")
+            raise InputError(
+                f"{place}: the relevance {grade!r} is not an integer of 9 digits at most"
+            )
         grades = qrels.setdefault(prefix + query, {})
         if grades.setdefault(prefix + candidate, int(float(grade))) != int(float(grade)):
             raise InputError(

@@ -22,7 +22,7 @@ from bt_augment.evaluation.benchmarks.base import (
     Queries,
 )
 from bt_augment.evaluation.benchmarks.beir import one_language
-from bt_augment.evaluation.benchmarks.files import field, read_candidates, rows
+from bt_augment.evaluation.benchmarks.files import MAX_GRADE, field, read_candidates, rows
 from bt_augment.pairs.readers.base import Place, Row
 
 _SUFFIXES = (".jsonl", ".parquet", ".gz", ".zst")
@@ -91,8 +91,12 @@ def _labels(row: Row) -> Iterator[tuple[str, int]]:
     try:
         labels = json.loads(labels) if isinstance(labels, str) else labels
         for label in labels:
-            yield str(label["id"]), int(label.get("relevance", 1))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+            grade = int(label.get("relevance", 1))
+            if abs(grade) > MAX_GRADE:
+                raise ValueError(f"{grade} is no grade")
+            yield str(label["id"]), grade
+    # 1e999 is valid JSON, and infinite
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{row.place}: the field 'labels' is not a list of {{id, relevance}}"
         ) from error

@@ -65,6 +65,7 @@ def test_xtyle_takes_candidate_ids_that_languages_share(xtyle, write_jsonl):
             "q0\ten0\t1\nq0\ten1\thigh\n",
             r"line 2: the relevance 'high' is not an integer",
         ),
+        ("qrels.tsv", "q0\ten0\t" + "9" * 400, r"line 1: the relevance '9+' is not an integer"),
         (
             "qrels.tsv",
             "q0\ten0\t1\nq0\ten0\t1\nq0\ten0\t2\n",
@@ -228,6 +229,14 @@ def test_toolret_reads_labels_as_list_or_text(toolret):
     assert relevant(collection, "en", "en") == {("a", "t1"): 1, ("a", "t2"): 1, ("b", "t1"): 1}
     assert {"P@10", "C@10"} <= set(collection.measures)
     assert load("toolret-instructed", toolret).queries["en"].texts[0] == "Instruct: i\nQuery: q"
+
+
+@pytest.mark.parametrize("relevance", ["1e999", "9" * 30, '"high"'])
+def test_toolret_names_the_query_whose_label_has_no_grade(toolret, relevance):
+    line = f'{{"id": "a", "query": "q", "labels": [{{"id": "t1", "relevance": {relevance}}}]}}'
+    (toolret / "queries.jsonl").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"queries\.jsonl, line 1: the field 'labels' is not"):
+        load("toolret", toolret)
 
 
 def test_toolret_names_the_query_whose_tool_is_missing(toolret, write_jsonl):
