@@ -10,7 +10,7 @@ from pathlib import Path
 from bt_augment.errors import RunFolderError
 from bt_augment.generation.beginning import begin
 from bt_augment.generation.ingestion import read_unit
-from bt_augment.generation.memory import release, settle_memory
+from bt_augment.generation.memory import rare_collections, release, settle_memory
 from bt_augment.generation.preparation import prepare
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Generation
@@ -82,6 +82,7 @@ def generate_shard(
             if ingested is None:
                 return _of_finished(folder, shard)
             held.enter_context(claimed_shard(folder, shard))
+            held.enter_context(rare_collections())
             written = len(folder.journal().units)
         store = ScoredStore(folder.path)
         own = shard.units(ingested.units)

@@ -123,7 +123,6 @@ def test_a_second_process_is_refused_and_an_interrupted_run_goes_on(
 
 _INGEST = """
 import sys
-import time
 from pathlib import Path
 from bt_augment.generation.ingestion import ingest
 from bt_augment.generation.progress import Silent
