@@ -39,6 +39,8 @@ from typing import Any
 from bt_augment.generation import Generation, generate
 from bt_augment.pairs.readers import InputSettings, Record, read
 from bt_augment.recipe import load_recipe
+from bt_augment.translation.devices import int8_sums_saturate
+from bt_augment.translation.int8_weights import eased_files
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, ResolvedModel, cache_folder
 from bt_augment.translation.segmentation import Layout, split_long
 from bt_augment.translation.translator import CPU_BATCH_TOKENS, Decoding, Translator
@@ -144,7 +146,10 @@ def time_raw(models: list[ResolvedModel], sentences: list[str]) -> float:
     seconds = 0.0
     for model in models:
         engine = ctranslate2.Translator(
-            str(model.folder), inter_threads=os.cpu_count() or 1, intra_threads=1
+            str(model.folder),
+            inter_threads=os.cpu_count() or 1,
+            intra_threads=1,
+            files=eased_files(model.folder) if int8_sums_saturate() else None,
         )
         tokens = model.tokenizer.encode(sentences)
         started = time.monotonic()

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bt_augment.errors import BtAugmentError
-from bt_augment.translation.devices import available_cores, resolve_device
+from bt_augment.translation.devices import available_cores, int8_sums_saturate, resolve_device
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
 from bt_augment.translation.translator import Decoding, Translator
 
@@ -74,7 +74,8 @@ def _try(check: str, attempt: Callable[[], str]) -> Finding:
 
 
 def _devices() -> str:
-    return f"{available_cores()} CPU cores, translation on {resolve_device('auto')}"
+    int8 = ", int8 weights are eased (no VNNI)" if int8_sums_saturate() else ""
+    return f"{available_cores()} CPU cores, translation on {resolve_device('auto')}{int8}"
 
 
 def _writable(folder: Path) -> str:

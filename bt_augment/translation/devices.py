@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from bt_augment.errors import ModelError
@@ -18,6 +20,12 @@ GPU_BATCH_TOKENS = 16384
 _BATCH_TOKENS_BY_MEMORY = ((10, 4096), (20, 8192), (60, GPU_BATCH_TOKENS))
 _LARGEST_BATCH_TOKENS = 32768
 
+_X86 = frozenset({"x86_64", "amd64", "i386", "i686", "x86"})
+_CPU_INFO = Path("/proc/cpuinfo")
+_VNNI = frozenset({"avx512_vnni", "avx_vnni"})
+_ONEDNN_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_BEFORE_VNNI = frozenset({"SSE41", "AVX", "AVX2", "AVX512_CORE"})
+
 _NUMBERED = re.compile(r"cuda:(\d+(?:,\d+)*)")
 _CUDA_SUCCESS = 0
 
@@ -25,6 +33,23 @@ _CUDA_SUCCESS = 0
 def available_cores() -> int:
     """Return the number of CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def int8_sums_saturate() -> bool:
+    """Return whether int8 products are added in 16 bits here, which overflow.
+
+    x86 without the VNNI instructions, or told not to use them; a system that does not list its
+    CPU's is taken for one.
+    """
+    if platform.machine().lower() not in _X86:
+        return False
+    if any(os.environ.get(name, "").upper() in _BEFORE_VNNI for name in _ONEDNN_LIMITS):
+        return True
+    try:
+        flags = set(_CPU_INFO.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return True
+    return not flags & _VNNI
 
 
 def device_kind(device: Device) -> Literal["auto", "cpu", "cuda"]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from bt_augment.errors import ModelError
+from bt_augment.translation.model_file import read_variables
 from bt_augment.translation.tokenizers import read_json, read_vocabulary
 
 METADATA_NAME = "bt_augment.json"
 
-_KNOWN_BINARY_VERSIONS = (5, 6)  # ctranslate2/specs/model_spec.py: CURRENT_BINARY_VERSION
 # Of the source; the second where both languages share one table.
-_EMBEDDINGS = (b"encoder/embeddings_0/weight", b"decoder/embeddings/weight")
+_EMBEDDINGS = ("encoder/embeddings_0/weight", "decoder/embeddings/weight")
 _HASH_CHUNK = 1 << 20
 
 
@@ -33,7 +31,7 @@ def check_folder(folder: Path) -> None:
             f"{folder / 'config.json'}: is not the configuration of a CTranslate2 translation model"
         )
     tokens = len(read_vocabulary(folder))
-    embeddings = _check_weights(folder / "model.bin")
+    embeddings = _source_embeddings(folder / "model.bin")
     if embeddings is not None and tokens < embeddings:
         raise ModelError(
             f"{folder}: the vocabulary lists {tokens} tokens, and the weights have {embeddings}; "
@@ -94,53 +92,10 @@ def write_atomically(path: Path, content: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def _check_weights(path: Path) -> int | None:
-    """Walk through the headers of ``model.bin`` and check that the last byte is where it ends.
-
-    Returns the number of source embeddings, where the file tells it.
-    """
-    rows: dict[bytes, int] = {}
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            (version,) = _read(file, "<I")
-            if version not in _KNOWN_BINARY_VERSIONS:
-                return None  # the engine says itself whether it can read another version
-            _read_string(file)
-            _, variables = _read(file, "<II")
-            for _ in range(variables):
-                name = _read_string(file)
-                (rank,) = _read(file, "<B")
-                shape = _read(file, f"<{rank}I")
-                if name in _EMBEDDINGS:
-                    rows[name] = shape[0]
-                _, num_bytes = _read(file, "<BI")
-                file.seek(num_bytes, os.SEEK_CUR)
-                if file.tell() > size:
-                    raise EOFError
-            (aliases,) = _read(file, "<I")
-            for _ in range(2 * aliases):
-                _read_string(file)
-            complete = file.tell() <= size
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: is missing; it is not a CTranslate2 model folder") from error
-    except (OSError, EOFError, IndexError, struct.error) as error:
-        raise ModelError(f"{path}: is cut off or damaged; get or convert it again") from error
-    if not complete:
-        raise ModelError(f"{path}: is cut off; get or convert the model again")
-    return next((rows[name] for name in _EMBEDDINGS if name in rows), None)
-
-
-def _read(file: BinaryIO, layout: str) -> tuple[int, ...]:
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))
-
-
-def _read_string(file: BinaryIO) -> bytes:
-    (length,) = _read(file, "<H")
-    text = file.read(length)
-    if len(text) < length:
-        raise EOFError
-    return text.rstrip(b"\0")
+def _source_embeddings(path: Path) -> int | None:
+    """Return the number of source embeddings in ``model.bin``, where the file tells it."""
+    variables = read_variables(path) or {}
+    return next((variables[name].shape[0] for name in _EMBEDDINGS if name in variables), None)
 
 
 def _stamp(path: Path) -> list[str | int]:

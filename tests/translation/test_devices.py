@@ -1,11 +1,18 @@
 """GPUs by number. No GPU is at hand: what the engine says of them is put in its place."""
 
+import platform
+
 import ctranslate2
 import pytest
 
 from bt_augment.errors import ModelError
 from bt_augment.translation import devices
-from bt_augment.translation.devices import gpu_batch_tokens, gpu_indices, resolve_device
+from bt_augment.translation.devices import (
+    gpu_batch_tokens,
+    gpu_indices,
+    int8_sums_saturate,
+    resolve_device,
+)
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Decoding, Translator
 
@@ -111,3 +118,44 @@ def test_a_run_keeps_the_batch_that_it_began_with(four_gpus, monkeypatch, tmp_pa
     assert prepared(overwrite=True).identity["batch_tokens"] == 4096
     asked = prepared("translation.decoding.batch_tokens=2048")
     assert asked.work.recipe.decoding == Decoding(batch_tokens=2048)
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "saturates"),
+    [
+        ("x86_64", "fpu avx2 fma", True),
+        ("AMD64", "fpu avx512f avx512bw", True),
+        ("x86_64", "fpu avx512f avx512_vnni", False),
+        ("x86_64", "fpu avx2 avx_vnni", False),
+        ("aarch64", "fp asimd", False),
+    ],
+)
+def test_int8_overflows_on_x86_without_vnni(monkeypatch, tmp_path, machine, flags, saturates):
+    listed = tmp_path / "cpuinfo"
+    listed.write_text(f"model name\t: a CPU\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(devices, "_CPU_INFO", listed)
+
+    assert int8_sums_saturate() is saturates
+
+
+def test_an_x86_system_that_lists_nothing_is_taken_to_overflow(monkeypatch, tmp_path):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "absent")
+
+    assert int8_sums_saturate()
+
+
+@pytest.mark.parametrize(("limit", "saturates"), [("AVX2", True), ("ALL", False), (None, False)])
+def test_onednn_can_be_told_not_to_use_vnni(monkeypatch, tmp_path, limit, saturates):
+    listed = tmp_path / "cpuinfo"
+    listed.write_text("flags\t\t: fpu avx512_vnni\n")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(devices, "_CPU_INFO", listed)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", raising=False)
+    if limit is None:
+        monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    else:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+
+    assert int8_sums_saturate() is saturates
