@@ -6,11 +6,13 @@ import gzip
 import json
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from damage import Pair, Row
 
 from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, native_schema
 from bt_augment.translation.models import ModelCatalog, cache_folder
 from bt_augment.translation.route import Route
@@ -62,14 +64,27 @@ def translated(native: dict[str, Row], made: dict[str, Row]) -> list[Pair]:
 
 def machine_pairs(native: dict[str, Row], route: Route) -> list[Pair]:
     """Return what the bundled model makes along a route, as pairs."""
-    catalog = ModelCatalog(cache_folder(os.environ))
-    translators = {
-        hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in route.hops
-    }
-    engine = BackTranslator([route], translators, Decoding(batch_tokens=READ_BATCH_TOKENS))
-    made = engine.apply(batch_from_rows(native.values(), native_schema()), 0).batch
+    made = machine_made(native, route)
     rows = zip(made.sources.to_pylist(), made.rows.to_pylist(), strict=True)
     return [Pair(source, row) for source, row in rows]
+
+
+def machine_made(
+    native: dict[str, Row], route: Route, backwards: Sequence[str] = ()
+) -> CandidateBatch:
+    """Return what the bundled model makes along a route, and what it says of it.
+
+    Args:
+        native: pairs by id.
+        route: from the pairs' language.
+        backwards: texts to be scored by the other direction, as ``BackTranslator`` takes them.
+    """
+    catalog = ModelCatalog(cache_folder(os.environ))
+    hops = {*route.hops, *((b, a) for a, b in route.hops if backwards)}
+    translators = {hop: Translator(catalog.resolve(BUNDLED, *hop), device="cpu") for hop in hops}
+    decoding = Decoding(batch_tokens=READ_BATCH_TOKENS)
+    engine = BackTranslator([route], translators, decoding, backwards=backwards)
+    return engine.apply(batch_from_rows(native.values(), native_schema()), 0).batch
 
 
 def read_shifts(data: Path) -> dict[str, Row]:
@@ -79,7 +94,7 @@ def read_shifts(data: Path) -> dict[str, Row]:
 
 
 def read_nq(data: Path) -> dict[str, Row]:
-    """Return NQ-open with its first passage, where that has an answer, by line."""
+    """Return NQ-open with its first passage, and the answers that this has, by line."""
     file = data / "nq-open-oracle" / "nq-open-oracle.jsonl.gz"
     lines = gzip.decompress(file.read_bytes()).splitlines() if file.is_file() else []
     rows = {}
@@ -88,17 +103,16 @@ def read_nq(data: Path) -> dict[str, Row]:
         passage = record["ctxs"][0]["text"]
         starts = {answer: passage.find(answer) for answer in record["answers"]}
         answers = [{"text": text, "start": start} for text, start in starts.items() if start >= 0]
-        if answers:
-            key = f"nq-{number}"
-            rows[key] = {
-                "id": key,
-                "group_id": f"{number}/0",
-                "question": record["question"],
-                "passage": passage,
-                "question_lang": "en",
-                "passage_lang": "en",
-                "answers": answers,
-            }
+        key = f"nq-{number}"
+        rows[key] = {
+            "id": key,
+            "group_id": f"{number}/0",
+            "question": record["question"],
+            "passage": passage,
+            "question_lang": "en",
+            "passage_lang": "en",
+            "answers": answers,
+        }
     return rows
 
 

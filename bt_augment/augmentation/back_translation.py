@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,23 +33,26 @@ class BackTranslator:
         translators: Mapping[Hop, Translator],
         decoding: Decoding,
         *,
-        dual_cross_entropy: bool = False,
+        backwards: Collection[str] = (),
         longest: Mapping[str, int] | None = None,
     ) -> None:
         """Take the routes, one loaded translator per hop, and the search settings.
 
         Args:
             routes: applied to each unit.
-            translators: one for each hop, and for ``dual_cross_entropy`` for each hop reversed.
+            translators: one for each hop, and for ``backwards`` for each hop reversed.
             decoding: search settings.
-            dual_cross_entropy: give it as evidence; needs ``decoding.with_logprob``.
+            backwards: ``question``, ``passage`` or both: texts of which the models of the other
+                direction say how likely they are, given their translation. Of questions this is
+                the evidence ``question_backward``; of both, with ``decoding.with_logprob``,
+                ``dual_cross_entropy`` too.
             longest: column → characters past which a pair is not translated: its made rows are
                 empty, and the evidence ``untranslated`` says so.
         """
         self._routes = list(routes)
         self._translators = translators
         self._decoding = decoding
-        self._dual = dual_cross_entropy
+        self._backwards = frozenset(backwards)
         self._longest = dict(longest or {})
 
     def apply(self, natives: pa.RecordBatch, unit: int) -> Made:
@@ -68,8 +71,8 @@ class BackTranslator:
         ]
         for route, indices in plans:
             work.translate(route, [i for i in indices if fits[i]])
-        if self._dual:
-            work.score_backwards()
+        if self._backwards:
+            work.score_backwards(self._backwards)
         wanted = [set(indices) for _, indices in plans]
         made: list[tuple[int, _MadeRow]] = [
             (index, row)
@@ -83,7 +86,7 @@ class BackTranslator:
             rows=batch_from_rows((row.values for _, row in made), made_schema()),
             sources=sources,
             evidence=_evidence(
-                [row for _, row in made], self._decoding.with_logprob, dual=self._dual
+                [row for _, row in made], self._decoding.with_logprob, self._backwards
             ),
         )
         missing = {str(route): len(rows) - len(indices) for route, indices in plans}
@@ -101,6 +104,7 @@ class _MadeRow:
     logprob: float
     dual: float
     doubt: float
+    backward: float
     truncated: float
     untranslated: bool = False
 
@@ -115,6 +119,7 @@ class _Text:
     logprob: float
     dual: float
     doubt: float
+    backward: float
     truncated: int
 
 
@@ -139,6 +144,7 @@ class _Unit:
         self._texts: dict[tuple[Route, str, int], _Text] = {}
         # Hop of the other direction → (made, what it was made from) → mean log-probability
         self._backwards: dict[Hop, dict[tuple[str, str], float]] = {}
+        self._asked: set[str] = set()  # the sentences of all questions, in their first language
 
     def translate(self, route: Route, indices: Sequence[int]) -> None:
         """Translate every sentence of the rows through all hops of the route."""
@@ -146,7 +152,9 @@ class _Unit:
         texts: dict[str, None] = {}
         for i in indices:
             texts[self._rows[i]["passage"]] = None
-            texts[self._loan(i, tag).text] = None
+            question = self._loan(i, tag).text
+            texts[question] = None
+            self._asked.update(self._layout(question, tag).sentences)
         sentences = list(
             dict.fromkeys(s for text in texts for s in self._layout(text, tag).sentences)
         )
@@ -185,12 +193,14 @@ class _Unit:
         self.tokens += sum(h.tokens for hypotheses in found for h in hypotheses)
         return found
 
-    def score_backwards(self) -> None:
-        """Score every hop of every chain by the model of the other direction."""
+    def score_backwards(self, texts: Collection[str]) -> None:
+        """Score hops by the model of the other direction: all, or those of the questions alone."""
         pairs: dict[Hop, dict[tuple[str, str], None]] = {}
         for (tags, _), chains in self._chains.items():
             known = pairs.setdefault((tags[-1], tags[-2]), {})
             for sentence, chain in chains.items():
+                if "passage" not in texts and sentence not in self._asked:
+                    continue
                 before = chain[-2].text if len(chain) > 1 else sentence
                 if chain[-1].text and before:
                     known[chain[-1].text, before] = None
@@ -200,16 +210,12 @@ class _Unit:
             )
             self._backwards[hop] = dict(zip(known, scores, strict=True))
 
-    def _dual_cross_entropy(
+    def _both_ways(
         self, route: Route, sentences: Sequence[str], chains: Sequence[Chain]
-    ) -> float:
-        """Return |H(b|a) - H(a|b)| + (H(b|a) + H(a|b)) / 2, the highest over hops.
-
-        Junczys-Dowmunt 2018, Dual Conditional Cross-Entropy Filtering, equation 1.
-        """
+    ) -> Iterator[tuple[float, float]]:
+        """Yield the mean token log-probabilities of each hop that made a token, there and back."""
         if not self._backwards:
-            return 0.0
-        highest = 0.0
+            return
         before: Sequence[str] = sentences
         for (source, target), hop in zip(route.hops, zip(*chains, strict=True), strict=False):
             known = self._backwards.get((target, source), {})
@@ -219,10 +225,8 @@ class _Unit:
             forward = _weighted_mean([h.logprob for h in hop], hop)
             backward = _weighted_mean(scores, hop)
             if forward is not None and backward is not None:
-                dual = abs(forward - backward) - (forward + backward) / 2
-                highest = float(np.maximum(highest, dual))  # unknown stays unknown
+                yield forward, backward
             before = [h.text for h in hop]
-        return highest
 
     def candidates(self, route: Route, index: int) -> Iterator[_MadeRow]:
         """Yield the made rows of one native row."""
@@ -244,6 +248,7 @@ class _Unit:
                 logprob=min(question.logprob, passage.logprob),
                 dual=max(question.dual, passage.dual),
                 doubt=question.doubt,
+                backward=question.backward,
                 truncated=question.truncated + passage.truncated,
             )
 
@@ -259,7 +264,7 @@ class _Unit:
             values = {
                 **self._labels(route, native, k), "question": "", "passage": "", "answers": answers
             }  # fmt: skip
-            yield _MadeRow(values, unknown, unknown, unknown, unknown, untranslated=True)
+            yield _MadeRow(values, unknown, unknown, unknown, unknown, unknown, untranslated=True)
 
     def _labels(self, route: Route, native: NativeRow, k: int) -> dict[str, Any]:
         """Return the columns of a made row that do not depend on what the models say."""
@@ -282,6 +287,7 @@ class _Unit:
             chains = [self._chains[route.tags, k][s] for s in layout.sentences]
             fill = partial(self._fill, layout, route.tags[0])
             final = [chain[-1].text for chain in chains]
+            both_ways = list(self._both_ways(route, layout.sentences, chains))
             spaced = needs_spaces(route.tags[0], route.tags[-1])
             self._texts[key] = _Text(
                 text=fill(route.tags[-1], final),
@@ -290,8 +296,9 @@ class _Unit:
                 else None,
                 windows=layout.windows(final, spaced=spaced),
                 logprob=min(_mean_logprobs(chains), default=0.0),
-                dual=self._dual_cross_entropy(route, layout.sentences, chains),
+                dual=float(np.max([_dual_cross_entropy(*hop) for hop in both_ways], initial=0.0)),
                 doubt=self._doubt(route, chains) if k == 0 else float("nan"),
+                backward=float(np.min([back for _, back in both_ways], initial=0.0)),
                 truncated=sum(h.truncated for chain in chains for h in chain),
             )
         return self._texts[key]
@@ -364,7 +371,17 @@ def _weighted_mean(values: Sequence[float], hop: Sequence[Hypothesis]) -> float 
     return sum(v * h.tokens for v, h in zip(values, hop, strict=True)) / total
 
 
-def _evidence(rows: Sequence[_MadeRow], with_logprob: bool, *, dual: bool) -> dict[str, ScoreArray]:
+def _dual_cross_entropy(forward: float, backward: float) -> float:
+    """Return |H(b|a) - H(a|b)| + (H(b|a) + H(a|b)) / 2.
+
+    Junczys-Dowmunt 2018, Dual Conditional Cross-Entropy Filtering, equation 1.
+    """
+    return abs(forward - backward) - (forward + backward) / 2
+
+
+def _evidence(
+    rows: Sequence[_MadeRow], with_logprob: bool, backwards: Collection[str]
+) -> dict[str, ScoreArray]:
     evidence = {
         "truncated": np.array([row.truncated for row in rows], dtype=np.float32),
         "untranslated": np.array([row.untranslated for row in rows], dtype=np.float32),
@@ -372,6 +389,8 @@ def _evidence(rows: Sequence[_MadeRow], with_logprob: bool, *, dual: bool) -> di
     if with_logprob:
         evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
         evidence["question_doubt"] = np.array([row.doubt for row in rows], dtype=np.float32)
-    if dual:
-        evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
+    if "question" in backwards:
+        evidence["question_backward"] = np.array([row.backward for row in rows], dtype=np.float32)
+        if "passage" in backwards and with_logprob:
+            evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
     return evidence

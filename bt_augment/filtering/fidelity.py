@@ -81,6 +81,15 @@ class FidelityFilter(Filter):
             enabled=False,
         ),
         Score(
+            "fidelity.question_backward",
+            "nats per token",
+            "How likely the model of the other direction takes a hop's question to be, given its "
+            "translation: mean token log-probability, the lowest over hops.",
+            min=-0.8,
+            methods=_TRANSLATED,
+            enabled=False,
+        ),
+        Score(
             "fidelity.logprob",
             "nats per token",
             "Lowest mean token log-probability over hops and texts, from the engine.",
@@ -108,6 +117,7 @@ class FidelityFilter(Filter):
             "fidelity.copy": lambda: np.maximum(*(_copied(batch, text) for text in _TEXTS)),
             "fidelity.sentences": lambda: np.add(*(_unmatched(batch, text) for text in _TEXTS)),
             "fidelity.question_doubt": partial(_evidence, batch, "question_doubt"),
+            "fidelity.question_backward": partial(_evidence, batch, "question_backward"),
             "fidelity.logprob": partial(_evidence, batch, "logprob"),
             "fidelity.dual_cross_entropy": partial(_evidence, batch, "dual_cross_entropy"),
         }

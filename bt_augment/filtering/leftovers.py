@@ -35,6 +35,8 @@ _IDENTIFIER = regex.compile(
     regex.VERBOSE | regex.IGNORECASE,
 )
 _IDENTIFIER_HINT = regex.compile(r"[_@]|www\.|://", regex.IGNORECASE)
+# ⟨|⟩ and ⟨~⟩ are marks of layout more often, and about.
+_SYMBOL = regex.compile(r"[\p{Sm}♭♮♯--[|~]]", regex.VERSION1)
 _CLOSING = ".,;:!?)]}\u2026\u3002\uff0c"  # also the ellipsis and the Chinese full stop and comma
 _UNPRINTABLE = {"Cc", "Cn", "Co", "Cs"}
 _UNKNOWN = {"\ufffd", "\u2047"}  # the replacement character; SentencePiece's "unknown"
@@ -63,12 +65,18 @@ def count_unknown_characters(made: str, source: str) -> float:
 
 
 def count_mangled(made: str, source: str) -> float:
-    """Return how many URLs, e-mail addresses and ``_`` words of ``source`` ``made`` has not."""
-    if not _IDENTIFIER_HINT.search(source):
-        return 0.0
-    folded = made.casefold()
-    wanted = Counter(match.rstrip(_CLOSING).casefold() for match in _IDENTIFIER.findall(source))
-    return float(sum(max(0, n - folded.count(text)) for text, n in wanted.items()))
+    """Return how many things of ``source`` that no language rewords ``made`` has not.
+
+    URLs, e-mail addresses, ``_`` words, and symbols of mathematics and music.
+    """
+    lost = 0
+    if _IDENTIFIER_HINT.search(source):
+        folded = made.casefold()
+        wanted = Counter(match.rstrip(_CLOSING).casefold() for match in _IDENTIFIER.findall(source))
+        lost += sum(max(0, n - folded.count(text)) for text, n in wanted.items())
+    if symbols := _SYMBOL.findall(source):
+        lost += sum(max(0, n - made.count(symbol)) for symbol, n in Counter(symbols).items())
+    return float(lost)
 
 
 def _markup(text: str) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from rapidfuzz import fuzz, process
@@ -27,6 +28,8 @@ _PIVOT_KEEPS = 80.0  # a word more alike is the name itself; between the two are
 _VERBATIM = 95.0
 _NO_ORIGIN = 41.0  # a new name less alike to any word of the pivot translates none of them
 _ABBREVIATION = 4  # letters
+_PHRASE = 3  # words: fewer are found in ordinary text too
+_WORD = re.compile(r"[^\W\d_]+")
 _STEM = 4  # letters that forms of one name begin with
 
 
@@ -125,6 +128,31 @@ def names_disagreeing(
             if missing:
                 disagreeing += min(missing, sum(not _alike(n, known) for n in names_in(after)))
     return disagreeing
+
+
+def title_lost(source: tuple[str, str], made: tuple[str, str]) -> bool:
+    """Tell whether a translated question lost a title that its passage kept as it was.
+
+    What question and passage call by the same three words, capitals or not, and the made passage
+    leaves untranslated, in capitals, is a title or a name: the made question has to have it too.
+
+    Args:
+        source: question and passage.
+        made: their translations.
+    """
+    asked, told, asked_then = (set(_phrases(text)) for text in (*source, made[0]))
+    lost = (asked & told) - asked_then
+    return bool(lost) and any(
+        phrase in lost and sum(word[0].isupper() for word in words) > 1
+        for phrase, words in _phrases(made[1]).items()
+    )
+
+
+def _phrases(text: str) -> dict[tuple[str, ...], list[str]]:
+    """Return the runs of three words, folded, and as they are written."""
+    words = _WORD.findall(text)
+    runs = (words[i : i + _PHRASE] for i in range(len(words) - _PHRASE + 1))
+    return {tuple(map(str.casefold, run)): run for run in runs}
 
 
 def _alike(name: str, words: Collection[str]) -> bool:

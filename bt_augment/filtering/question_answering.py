@@ -14,7 +14,12 @@ from rapidfuzz import fuzz, process
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.capitals import capitalised_words, words_of
 from bt_augment.filtering.columns import distinct, score_distinct
-from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
+from bt_augment.filtering.names import (
+    names_disagreeing,
+    names_exchanged,
+    names_kept,
+    title_lost,
+)
 from bt_augment.filtering.names_replaced import names_replaced
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
@@ -75,7 +80,8 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.question_form",
             "0, 0.5 or 1",
-            "1: still a question; 0.5: one for another kind of thing (who for where); 0: none.",
+            "1: still a question; 0.5: one for another kind of thing (who for where, or for by "
+            "whom); 0: none.",
             min=1.0,
             methods=_TRANSLATED,
         ),
@@ -102,7 +108,8 @@ class QuestionAnsweringFilter(Filter):
             "question_answering.names_exchanged",
             "names",
             "Names of a round trip's question and passage that came back as other names, or that "
-            "nothing was translated to; of a translation, those that only one of the two keeps.",
+            "nothing was translated to; of a translation, those that only one of the two keeps, "
+            "and a title that the passage keeps and the question (in capitals or not) lost.",
             max=0.0,
             methods=_TRANSLATED,
             reject_null=False,
@@ -350,6 +357,8 @@ def _disagreeing(batch: CandidateBatch) -> ScoreArray:
         one_language_each = len(set(source_langs)) == len(set(made_langs)) == 1
         if method != ROUND_TRIP and one_language_each:
             count = names_disagreeing(source, source_langs[0], made, made_langs[0])
+            if title_lost(source, made):
+                count = (count or 0) + 1
             found[index] = np.nan if count is None else count
     return found
 

@@ -58,11 +58,32 @@ _AUXILIARY = re.compile(
     re.IGNORECASE,
 )
 
+# What is asked by a preposition: "by whom", "em que"; in English it may stand at the end.
+_PREPOSITIONS = {
+    "en": "by|in|into|on|to|of|from|with|for|at|about|under|until|within|against|through|upon"
+    "|after|between|among|over|near",
+    "pt": "por|em|com|de|do|da|dos|das|no|na|nos|nas|para|sobre|sob|contra|entre|ao|à|a",
+}
+_ASKED_BY_PREPOSITION = {
+    "en": re.compile(
+        rf"(?<!\w)(?:{_PREPOSITIONS['en']}) (?:whom?|what|which|whose)(?!\w)"
+        rf"|(?<!\w)(?:{_PREPOSITIONS['en']})\s*\??$",
+        re.IGNORECASE,
+    ),
+    "pt": re.compile(
+        rf"(?<!\w)(?:{_PREPOSITIONS['pt']}) (?:quem|o qu[eê]|qu[eê]|qual|quais)(?!\w)",
+        re.IGNORECASE,
+    ),
+}
+_MAY_ASK_WHY = re.compile("(?:por|para|a) que|for what", re.IGNORECASE)
+
 KEPT, OTHER_KIND, NOT_A_QUESTION = 1.0, 0.5, 0.0
 
 
 def question_form(source: str, source_lang: str, made: str, made_lang: str) -> float:
     """Return 1 if the question's form is kept, 0.5 if it asks for something else, 0 if it is none.
+
+    It asks for something else, too, where a preposition that begins it ("by whom") is lost.
 
     A native question that does not look like one (a keyword query) asks nothing of ``made``.
     Question words are known for English and Portuguese, question marks for all languages.
@@ -80,7 +101,20 @@ def question_form(source: str, source_lang: str, made: str, made_lang: str) -> f
         return KEPT  # no list of question words for one of the two
     if not marked and not still_marked and asked and not still_asked:
         return KEPT if made_lang == "en" and _AUXILIARY.match(made) else NOT_A_QUESTION
+    if _preposition_lost(source, source_lang, made, made_lang):
+        return OTHER_KIND
     return KEPT if _compatible(asked, still_asked) else OTHER_KIND
+
+
+def _preposition_lost(source: str, source_lang: str, made: str, made_lang: str) -> bool:
+    """Tell whether ``source`` begins by asking "by whom" or the like, and ``made`` asks nothing so.
+
+    "Por quem foi desenvolvido" is no longer asked by "Who was developed".
+    """
+    begins = _ASKED_BY_PREPOSITION[source_lang].match(source)
+    if begins is None or _MAY_ASK_WHY.fullmatch(begins[0]):
+        return False
+    return _ASKED_BY_PREPOSITION[made_lang].search(made) is None
 
 
 def _marks(lang: str) -> re.Pattern[str]:

@@ -105,8 +105,8 @@ class TextFilter(Filter):
         Score(
             "text.mangled",
             "count",
-            "URLs, e-mail addresses and words with an underscore that are in the source and "
-            "not in the made text, in both texts.",
+            "URLs, e-mail addresses, words with an underscore, and symbols of mathematics and "
+            "music that are in the source and not in the made text, in both texts.",
             max=0,
         ),
         Score(

@@ -13,7 +13,7 @@ from bt_augment.errors import InputError, ModelError, RouteError
 from bt_augment.generation.engines.base import Engine
 from bt_augment.generation.ingestion import Ingested
 from bt_augment.generation.request import Generation
-from bt_augment.generation.unit_work import DUAL, Hop, UnitWork
+from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
 from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
@@ -129,7 +129,7 @@ def _resolve_models(
                 f"a model is named for the hop {source}:{target}, which is on no route; the hops "
                 f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
             )
-    if DUAL in request.recipe.enabled:  # scored by the model of the other direction
+    if SCORED_BACKWARDS.keys() & request.recipe.enabled:
         hops |= dict.fromkeys((target, source) for source, target in hops)
     return {
         hop: catalog.resolve(

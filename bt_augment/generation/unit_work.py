@@ -17,7 +17,11 @@ from bt_augment.translation.model_reference import ModelReference
 from bt_augment.translation.models import ModelCatalog, ResolvedModel
 from bt_augment.translation.translator import load_translators
 
-DUAL = "fidelity.dual_cross_entropy"
+# Scores by the model of the other direction → the texts that it has to score.
+SCORED_BACKWARDS = {
+    "fidelity.question_backward": ("question",),
+    "fidelity.dual_cross_entropy": ("question", "passage"),
+}
 
 # A text this many times the highest length accepted is not translated: what the models made of it
 # could only be accepted if they lost two thirds of it. A megabyte takes them minutes.
@@ -93,13 +97,17 @@ class UnitWork:
             translators = load_translators(
                 models, device=self.device, device_index=gpus, workers=workers
             )
-            dual = DUAL in recipe.enabled
             augmenters.append(
                 BackTranslator(
                     recipe.routes,
                     translators,
                     recipe.decoding,
-                    dual_cross_entropy=dual,
+                    backwards=[
+                        text
+                        for score, texts in SCORED_BACKWARDS.items()
+                        if score in recipe.enabled
+                        for text in texts
+                    ],
                     longest=longest_translated(recipe),
                 )
             )

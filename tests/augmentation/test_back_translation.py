@@ -36,6 +36,11 @@ class Spy(Translator):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.asked = []
+        self.scored = []
+
+    def score(self, sources, targets):
+        self.scored += zip(sources, targets, strict=True)
+        return super().score(sources, targets)
 
     def translate(self, sentences, decoding, *, salt=0):
         self.asked.append(list(sentences))
@@ -46,6 +51,25 @@ def copy_of(translator, **changes):
     changed = copy.copy(translator)
     changed.model = replace(translator.model, **changes)
     return changed
+
+
+def questions_alone(*questions):
+    """Pairs whose passages have nothing to translate: the engine gets the questions' list alone."""
+    return batch_from_rows(
+        (
+            {
+                "id": question,
+                "group_id": "g",
+                "question": question,
+                "passage": "42",
+                "question_lang": "en",
+                "passage_lang": "en",
+                "answers": [],
+            }
+            for question in questions
+        ),
+        native_schema(),
+    )
 
 
 def natives():
@@ -159,7 +183,7 @@ def test_evidence_tells_of_truncation_and_probability(translators):
 
 
 def test_doubt_is_how_much_less_sure_than_usual_the_worst_hop_was(translators):
-    # Given the questions' log-probabilities at each hop, alone
+    # Given the questions' log-probabilities at each hop
     questions = [question for _, question, _, lang, _ in PAIRS if lang == "en"]
     logprobs = Decoding(with_logprob=True)
     there = [h[0] for h in translators["en", "pt"].translate(questions, logprobs)]
@@ -169,10 +193,43 @@ def test_doubt_is_how_much_less_sure_than_usual_the_worst_hop_was(translators):
         for a, b in zip(there, back, strict=True)
     ]
 
-    made = apply(translators, "en:pt:en", with_logprob=True)
+    maker = BackTranslator([Route.parse("en:pt:en")], translators, logprobs)
+    made = maker.apply(questions_alone(*questions), 0)
 
-    # Then they differ by what batches change alone
-    assert made.batch.evidence["question_doubt"] == pytest.approx(expected, rel=0.05)
+    assert made.batch.evidence["question_doubt"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_question_is_given_back_by_the_less_likely_of_its_hops(translators):
+    # Given what the other direction says of each hop's question
+    questions = ["Who designed the tower?", "Who plays Poppy on Call the Midwife?"]
+    there = [h[0].text for h in translators["en", "pt"].translate(questions, Decoding())]
+    back = [h[0].text for h in translators["pt", "en"].translate(there, Decoding())]
+    first = translators["pt", "en"].score(there, questions)
+    second = translators["en", "pt"].score(back, there)
+    assert first[1] < second[1]
+
+    maker = BackTranslator(
+        [Route.parse("en:pt:en")], translators, Decoding(), backwards=["question"]
+    )
+    made = maker.apply(questions_alone(*questions), 0)
+
+    lower = np.minimum(first, second)
+    assert made.batch.evidence["question_backward"] == pytest.approx(lower, rel=1e-4)
+    assert "dual_cross_entropy" not in made.batch.evidence
+
+
+def test_passages_are_not_scored_where_only_questions_are_asked_for(translators):
+    for translator in translators.values():
+        translator.scored.clear()
+    maker = BackTranslator(
+        [Route.parse("en:pt:en")], translators, Decoding(), backwards=["question"]
+    )
+
+    maker.apply(natives(), 0)
+
+    scored = [target for _, target in translators["pt", "en"].scored]
+    assert scored == ["Who designed the tower?", "When was the tower built?"]
+    assert len(translators["en", "pt"].scored) == 2
 
 
 def test_doubt_is_unknown_of_samples_and_of_further_candidates(translators):
@@ -219,22 +276,9 @@ def test_dual_cross_entropy_is_what_both_models_say(translators):
         [Route.parse("en:pt")],
         translators,
         Decoding(with_logprob=True),
-        dual_cross_entropy=True,
+        backwards=("question", "passage"),
     )
-    batch = batch_from_rows(
-        [
-            {
-                "id": "q",
-                "group_id": "g",
-                "question": "Who?",
-                "passage": "42",
-                "question_lang": "en",
-                "passage_lang": "en",
-                "answers": [],
-            }
-        ],
-        native_schema(),
-    )
+    batch = questions_alone("Who?")
 
     made = maker.apply(batch, 0).batch
 

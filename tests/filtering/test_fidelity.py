@@ -266,7 +266,8 @@ def test_unmatched_sentences_are_symmetric_in_emptiness_and_bounded(
 def test_engine_scores_come_from_the_evidence_or_are_null() -> None:
     given_score = np.array([-0.5], dtype=np.float32)
     assert score("fidelity.logprob", batch({"logprob": given_score})) == -0.5
-    assert score("fidelity.dual_cross_entropy", batch({"dual_cross_entropy": given_score})) == -0.5
+    for name in ("dual_cross_entropy", "question_backward"):
+        assert score(f"fidelity.{name}", batch({name: given_score})) == -0.5
     assert np.isnan(score("fidelity.logprob", batch()))
 
 

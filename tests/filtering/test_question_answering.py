@@ -188,6 +188,15 @@ def test_a_language_without_negation_words_is_unknown() -> None:
         ("Até quando foi secreto?", "pt", "How long was it secret?", "en", KEPT),
         ("É necessário que seja feito?", "pt", "Is it necessary to do it?", "en", KEPT),
         ("Onde nasceu?", "pt", "Quando nasceu?", "pt", OTHER_KIND),
+        ("Por quem foi desenvolvido?", "pt", "Who was developed?", "en", OTHER_KIND),
+        ("Por quem foi desenvolvido?", "pt", "Who was it developed by?", "en", KEPT),
+        ("Por quem foi desenvolvido?", "pt", "By whom was it developed?", "en", KEPT),
+        ("Em que é utilizado?", "pt", "O que é utilizado?", "pt", OTHER_KIND),
+        ("Em que é utilizado?", "pt", "No que é utilizado?", "pt", KEPT),
+        ("To whom do they go?", "en", "Who do they go?", "en", OTHER_KIND),
+        ("To whom do they go?", "en", "Para quem vão?", "pt", KEPT),
+        ("Para que fundavam escolas?", "pt", "Why did they found schools?", "en", KEPT),
+        ("Who do they belong to?", "en", "Quem são os donos?", "pt", KEPT),
     ],
 )
 def test_question_form(
@@ -308,6 +317,46 @@ def test_a_faithful_row_has_the_best_of_every_score() -> None:
         "names_exchanged": 0.0,
         "negation": 0.0,
     }
+
+
+TITLE = {
+    "question": "who sings the proud family theme song",
+    "passage": "The Proud Family is a series. Its song is by Solange.",
+}
+TRANSLATED_TITLE = {
+    "method": "translation",
+    "question_lang": "pt",
+    "passage_lang": "pt",
+    "passage": "The Proud Family é uma série. A canção é de Solange.",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "exchanged"),
+    [
+        ("quem canta a música da família orgulhosa", None, 1.0),
+        ("quem canta a música de The Proud Family", None, 0.0),
+        # A passage that translates the title, too, is consistent.
+        (
+            "quem canta a música da família orgulhosa",
+            "A Família Orgulhosa é uma série. A canção é de Solange.",
+            0.0,
+        ),
+        # Three words without capitals are no title.
+        (
+            "quem canta a música da família orgulhosa",
+            "the proud family é uma série. A canção é de Solange.",
+            0.0,
+        ),
+    ],
+)
+def test_a_title_that_the_passage_alone_keeps_is_exchanged(
+    question: str, passage: str | None, exchanged: float
+) -> None:
+    made = TRANSLATED_TITLE | {"question": question}
+    if passage is not None:
+        made["passage"] = passage
+    assert scores(TITLE, **made)["names_exchanged"] == exchanged
 
 
 def test_numbers_are_the_worse_of_question_and_passage() -> None:

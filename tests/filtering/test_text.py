@@ -267,9 +267,16 @@ def test_white_space_joiners_and_emoji_are_no_unknown_characters(text: str) -> N
         ("Call read_file twice: read_file", "Call read_file", 1),
         ("It is ____ here", "It is here", 1),
         ("plain", "plain", 0),
+        ("a clarinet in B♭ or E♭", "um clarinete em B ou E♭", 1),
+        ("x ∈ X and y ∈ Y, x < y", "x E X e y ∈ Y, x - y", 2),
+        ("3 × 4 → 12", "3 × 4 → 12", 0),
+        ("about ~40 | 50", "cerca de 40, 50", 0),
+        ("no symbols", "none, then 2 + 2", 0),
     ],
 )
-def test_mangled_identifiers_count(source: str, made: str, count: int) -> None:
+def test_what_no_language_rewords_is_counted_where_it_is_mangled(
+    source: str, made: str, count: int
+) -> None:
     assert value("text.mangled", {"question": made}, {"question": source}) == count
 
 
