@@ -6,12 +6,11 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 from damage import Pair, Row
 
-from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.augmentation.back_translation import BackTranslator, Backwards
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, native_schema
 from bt_augment.translation.models import ModelCatalog, cache_folder
@@ -70,7 +69,7 @@ def machine_pairs(native: dict[str, Row], route: Route) -> list[Pair]:
 
 
 def machine_made(
-    native: dict[str, Row], route: Route, backwards: Sequence[str] = ()
+    native: dict[str, Row], route: Route, backwards: Backwards | None = None
 ) -> CandidateBatch:
     """Return what the bundled model makes along a route, and what it says of it.
 
@@ -78,6 +77,9 @@ def machine_made(
         native: pairs by id.
         route: from the pairs' language.
         backwards: texts to be scored by the other direction, as ``BackTranslator`` takes them.
+
+    Returns:
+        The made rows with their sources and the engine's evidence.
     """
     catalog = ModelCatalog(cache_folder(os.environ))
     hops = {*route.hops, *((b, a) for a, b in route.hops if backwards)}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from bt_augment.translation.segmentation import Layout, needs_spaces
 from bt_augment.translation.translator import Decoding, Hypothesis, Translator
 
 Hop = tuple[str, str]
+Backwards = Literal["questions", "all"]
 NativeRow = dict[str, Any]
 Chain = tuple[Hypothesis, ...]  # what each hop made of one sentence
 
@@ -33,7 +34,7 @@ class BackTranslator:
         translators: Mapping[Hop, Translator],
         decoding: Decoding,
         *,
-        backwards: Collection[str] = (),
+        backwards: Backwards | None = None,
         longest: Mapping[str, int] | None = None,
     ) -> None:
         """Take the routes, one loaded translator per hop, and the search settings.
@@ -42,9 +43,9 @@ class BackTranslator:
             routes: applied to each unit.
             translators: one for each hop, and for ``backwards`` for each hop reversed.
             decoding: search settings.
-            backwards: ``question``, ``passage`` or both: texts of which the models of the other
-                direction say how likely they are, given their translation. Of questions this is
-                the evidence ``question_backward``; of both, with ``decoding.with_logprob``,
+            backwards: texts of which the models of the other direction say how likely they are,
+                given their translation. Of ``questions`` this is the evidence
+                ``question_backward``; of ``all``, with ``decoding.with_logprob``,
                 ``dual_cross_entropy`` too.
             longest: column → characters past which a pair is not translated: its made rows are
                 empty, and the evidence ``untranslated`` says so.
@@ -52,7 +53,7 @@ class BackTranslator:
         self._routes = list(routes)
         self._translators = translators
         self._decoding = decoding
-        self._backwards = frozenset(backwards)
+        self._backwards = backwards
         self._longest = dict(longest or {})
 
     def apply(self, natives: pa.RecordBatch, unit: int) -> Made:
@@ -72,7 +73,7 @@ class BackTranslator:
         for route, indices in plans:
             work.translate(route, [i for i in indices if fits[i]])
         if self._backwards:
-            work.score_backwards(self._backwards)
+            work.score_backwards(questions_alone=self._backwards == "questions")
         wanted = [set(indices) for _, indices in plans]
         made: list[tuple[int, _MadeRow]] = [
             (index, row)
@@ -193,13 +194,13 @@ class _Unit:
         self.tokens += sum(h.tokens for hypotheses in found for h in hypotheses)
         return found
 
-    def score_backwards(self, texts: Collection[str]) -> None:
-        """Score hops by the model of the other direction: all, or those of the questions alone."""
+    def score_backwards(self, *, questions_alone: bool) -> None:
+        """Score hops by the model of the other direction."""
         pairs: dict[Hop, dict[tuple[str, str], None]] = {}
         for (tags, _), chains in self._chains.items():
             known = pairs.setdefault((tags[-1], tags[-2]), {})
             for sentence, chain in chains.items():
-                if "passage" not in texts and sentence not in self._asked:
+                if questions_alone and sentence not in self._asked:
                     continue
                 before = chain[-2].text if len(chain) > 1 else sentence
                 if chain[-1].text and before:
@@ -380,7 +381,7 @@ def _dual_cross_entropy(forward: float, backward: float) -> float:
 
 
 def _evidence(
-    rows: Sequence[_MadeRow], with_logprob: bool, backwards: Collection[str]
+    rows: Sequence[_MadeRow], with_logprob: bool, backwards: Backwards | None
 ) -> dict[str, ScoreArray]:
     evidence = {
         "truncated": np.array([row.truncated for row in rows], dtype=np.float32),
@@ -389,8 +390,8 @@ def _evidence(
     if with_logprob:
         evidence["logprob"] = np.array([row.logprob for row in rows], dtype=np.float32)
         evidence["question_doubt"] = np.array([row.doubt for row in rows], dtype=np.float32)
-    if "question" in backwards:
+    if backwards:
         evidence["question_backward"] = np.array([row.backward for row in rows], dtype=np.float32)
-        if "passage" in backwards and with_logprob:
-            evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
+    if backwards == "all" and with_logprob:
+        evidence["dual_cross_entropy"] = np.array([row.dual for row in rows], dtype=np.float32)
     return evidence

@@ -35,8 +35,11 @@ _IDENTIFIER = regex.compile(
     regex.VERBOSE | regex.IGNORECASE,
 )
 _IDENTIFIER_HINT = regex.compile(r"[_@]|www\.|://", regex.IGNORECASE)
-# ⟨|⟩ and ⟨~⟩ are marks of layout more often, and about.
-_SYMBOL = regex.compile(r"[\p{Sm}♭♮♯--[|~]]", regex.VERSION1)
+# Not those of ASCII, which are layout as often, nor what keyboards and fonts write otherwise: − ×.
+_SYMBOL = regex.compile(
+    r"[[\p{Sm}♭♮♯]--[\x00-\x7f\u2212×\N{FULLWIDTH PLUS SIGN}⁺⁻⁼₊₋₌＜＝＞｜～￢￩￪￫￬]]",
+    regex.VERSION1,
+)
 _CLOSING = ".,;:!?)]}\u2026\u3002\uff0c"  # also the ellipsis and the Chinese full stop and comma
 _UNPRINTABLE = {"Cc", "Cn", "Co", "Cs"}
 _UNKNOWN = {"\ufffd", "\u2047"}  # the replacement character; SentencePiece's "unknown"
@@ -74,8 +77,8 @@ def count_mangled(made: str, source: str) -> float:
         folded = made.casefold()
         wanted = Counter(match.rstrip(_CLOSING).casefold() for match in _IDENTIFIER.findall(source))
         lost += sum(max(0, n - folded.count(text)) for text, n in wanted.items())
-    if symbols := _SYMBOL.findall(source):
-        lost += sum(max(0, n - made.count(symbol)) for symbol, n in Counter(symbols).items())
+    if symbols := Counter(_SYMBOL.findall(source)):
+        lost += (symbols - Counter(_SYMBOL.findall(made))).total()
     return float(lost)
 
 

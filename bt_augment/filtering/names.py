@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rapidfuzz import fuzz, process
 
@@ -17,6 +17,7 @@ from bt_augment.filtering.capitals import (
 )
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.filtering.shown_names import is_foreign
+from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 # Names keep their letters in a round trip, up to spelling; in a translation some take the
@@ -28,8 +29,8 @@ _PIVOT_KEEPS = 80.0  # a word more alike is the name itself; between the two are
 _VERBATIM = 95.0
 _NO_ORIGIN = 41.0  # a new name less alike to any word of the pivot translates none of them
 _ABBREVIATION = 4  # letters
-_PHRASE = 3  # words: fewer are found in ordinary text too
-_WORD = re.compile(r"[^\W\d_]+")
+_TITLE_WORDS = (3, 4, 5)  # fewer words are in ordinary text too
+_LATIN_WORD = re.compile("[A-Za-z\u00c0-\u024f]+")  # other letters may be glued to it: a particle
 _STEM = 4  # letters that forms of one name begin with
 
 
@@ -133,26 +134,40 @@ def names_disagreeing(
 def title_lost(source: tuple[str, str], made: tuple[str, str]) -> bool:
     """Tell whether a translated question lost a title that its passage kept as it was.
 
-    What question and passage call by the same three words, capitals or not, and the made passage
-    leaves untranslated, in capitals, is a title or a name: the made question has to have it too.
+    What question and passage call by the same three words or more, capitals or not, and the made
+    passage leaves untranslated, with capitals at both ends, is a title or a name: the made question
+    has to have it too.
 
     Args:
         source: question and passage.
         made: their translations.
     """
-    asked, told, asked_then = (set(_phrases(text)) for text in (*source, made[0]))
-    lost = (asked & told) - asked_then
+    gone = {_folded(run) for run in _runs(source[0])} - {_folded(run) for run in _runs(made[0])}
+    if not gone:
+        return False
+    told = _words_in_order(source[1])
+    lost = {run for run in gone if f" {' '.join(run)} " in told}
     return bool(lost) and any(
-        phrase in lost and sum(word[0].isupper() for word in words) > 1
-        for phrase, words in _phrases(made[1]).items()
+        run[0][0].isupper() and run[-1][0].isupper() and _folded(run) in lost
+        for run in _runs(made[1])
     )
 
 
-def _phrases(text: str) -> dict[tuple[str, ...], list[str]]:
-    """Return the runs of three words, folded, and as they are written."""
-    words = _WORD.findall(text)
-    runs = (words[i : i + _PHRASE] for i in range(len(words) - _PHRASE + 1))
-    return {tuple(map(str.casefold, run)): run for run in runs}
+def _runs(text: str) -> Iterator[list[str]]:
+    """Yield all runs of three to five words in Latin letters."""
+    words = _LATIN_WORD.findall(text)
+    for length in _TITLE_WORDS:
+        for start in range(len(words) - length + 1):
+            yield words[start : start + length]
+
+
+def _folded(run: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(str.casefold, run))
+
+
+@remembered(texts=512)
+def _words_in_order(text: str) -> str:
+    return f" {' '.join(_LATIN_WORD.findall(text.casefold()))} "
 
 
 def _alike(name: str, words: Collection[str]) -> bool:

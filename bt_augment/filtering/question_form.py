@@ -58,24 +58,38 @@ _AUXILIARY = re.compile(
     re.IGNORECASE,
 )
 
-# What is asked by a preposition: "by whom", "em que"; in English it may stand at the end.
 _PREPOSITIONS = {
-    "en": "by|in|into|on|to|of|from|with|for|at|about|under|until|within|against|through|upon"
-    "|after|between|among|over|near",
-    "pt": "por|em|com|de|do|da|dos|das|no|na|nos|nas|para|sobre|sob|contra|entre|ao|à|a",
+    "en": "by|in|into|on|onto|to|of|from|with|for|at|about|under|until|within|against|through"
+    "|upon|after|between|among|over|near|as|during",
+    "pt": "por|em|com|de|do|da|dos|das|no|na|nos|nas|para|sobre|sob|contra|entre|ao|aos|à|às|a"
+    "|até|após|durante|pel[oa]s?|segundo|conforme",
 }
-_ASKED_BY_PREPOSITION = {
+# What begins by asking "by whom", "em que é": a preposition, and no noun that is asked for.
+_BEGINS_WITH_PREPOSITION = {
     "en": re.compile(
-        rf"(?<!\w)(?:{_PREPOSITIONS['en']}) (?:whom?|what|which|whose)(?!\w)"
-        rf"|(?<!\w)(?:{_PREPOSITIONS['en']})\s*\??$",
+        rf"(?:{_PREPOSITIONS['en']}) (?:whom?|(?:what|which) (?:do|does|did|is|are|was|were|has"
+        r"|have|had|can|could|will|would|should|may|might|must))(?!\w)",
         re.IGNORECASE,
     ),
     "pt": re.compile(
-        rf"(?<!\w)(?:{_PREPOSITIONS['pt']}) (?:quem|o qu[eê]|qu[eê]|qual|quais)(?!\w)",
+        rf"(?:{_PREPOSITIONS['pt']}) (?:quem|(?:o )?que (?:é|são|foi|foram|era|eram|será|serão|está"
+        r"|estão|se|os?|as?|consiste|depende|trata|serve))(?!\w)",
         re.IGNORECASE,
     ),
 }
-_MAY_ASK_WHY = re.compile("(?:por|para|a) que|for what", re.IGNORECASE)
+# In English a preposition may stand at the end, or before another one.
+_ASKED_BY_PREPOSITION = {
+    "en": re.compile(
+        rf"(?<!\w)(?:{_PREPOSITIONS['en']})"
+        rf"(?: (?:whom?|what|which|whose)(?!\w)|\s*\??$| (?:{_PREPOSITIONS['en']})(?!\w))",
+        re.IGNORECASE,
+    ),
+    "pt": re.compile(
+        rf"(?<!\w)(?:{_PREPOSITIONS['pt']}) (?:quem|(?:o )?qu[eê]|qual|quais)(?!\w)", re.IGNORECASE
+    ),
+}
+_WHOSE = re.compile(r"\bwhose\b", re.IGNORECASE)
+_PERSON_OR_THING = frozenset({"person", _THING})
 
 KEPT, OTHER_KIND, NOT_A_QUESTION = 1.0, 0.5, 0.0
 
@@ -101,20 +115,23 @@ def question_form(source: str, source_lang: str, made: str, made_lang: str) -> f
         return KEPT  # no list of question words for one of the two
     if not marked and not still_marked and asked and not still_asked:
         return KEPT if made_lang == "en" and _AUXILIARY.match(made) else NOT_A_QUESTION
-    if _preposition_lost(source, source_lang, made, made_lang):
+    if not _compatible(asked, still_asked):
         return OTHER_KIND
-    return KEPT if _compatible(asked, still_asked) else OTHER_KIND
+    lost = _preposition_lost(source, source_lang, made, made_lang)
+    return OTHER_KIND if lost and set().union(*still_asked) <= _PERSON_OR_THING else KEPT
 
 
 def _preposition_lost(source: str, source_lang: str, made: str, made_lang: str) -> bool:
     """Tell whether ``source`` begins by asking "by whom" or the like, and ``made`` asks nothing so.
 
-    "Por quem foi desenvolvido" is no longer asked by "Who was developed".
+    "Por quem foi desenvolvido" is no longer asked by "Who was developed". Where, when, how and why
+    need no preposition.
     """
-    begins = _ASKED_BY_PREPOSITION[source_lang].match(source)
-    if begins is None or _MAY_ASK_WHY.fullmatch(begins[0]):
-        return False
-    return _ASKED_BY_PREPOSITION[made_lang].search(made) is None
+    return (
+        _BEGINS_WITH_PREPOSITION[source_lang].match(source) is not None
+        and _ASKED_BY_PREPOSITION[made_lang].search(made) is None
+        and _WHOSE.search(made) is None
+    )
 
 
 def _marks(lang: str) -> re.Pattern[str]:

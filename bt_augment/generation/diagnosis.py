@@ -74,8 +74,10 @@ def _try(check: str, attempt: Callable[[], str]) -> Finding:
 
 
 def _devices() -> str:
-    int8 = ", int8 weights are eased (no VNNI)" if int8_sums_saturate() else ""
-    return f"{available_cores()} CPU cores, translation on {resolve_device('auto')}{int8}"
+    device = resolve_device("auto")
+    eased = device == "cpu" and int8_sums_saturate()
+    note = ", int8 weights are eased (no VNNI)" if eased else ""
+    return f"{available_cores()} CPU cores, translation on {device}{note}"
 
 
 def _writable(folder: Path) -> str:

@@ -123,14 +123,14 @@ def _resolve_models(
 ) -> dict[Hop, ResolvedModel]:
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = dict.fromkeys(hop for route in request.recipe.routes for hop in route.hops)
+    if SCORED_BACKWARDS.keys() & request.recipe.enabled:
+        hops |= dict.fromkeys((target, source) for source, target in hops)
     for source, target in request.recipe.models.overrides:
         if not any(same_language(source, s) and same_language(target, t) for s, t in hops):
             raise ModelError(
-                f"a model is named for the hop {source}:{target}, which is on no route; the hops "
+                f"a model is named for the hop {source}:{target}, which is not needed; the hops "
                 f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
             )
-    if SCORED_BACKWARDS.keys() & request.recipe.enabled:
-        hops |= dict.fromkeys((target, source) for source, target in hops)
     return {
         hop: catalog.resolve(
             request.recipe.models.for_hop(*hop),

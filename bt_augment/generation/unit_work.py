@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bt_augment.augmentation.back_translation import BackTranslator
+from bt_augment.augmentation.back_translation import BackTranslator, Backwards
 from bt_augment.augmentation.code_switching import CodeSwitcher, Switch
 from bt_augment.augmentation.made import Augmenter
 from bt_augment.filtering.registry import build_filters
@@ -17,10 +17,10 @@ from bt_augment.translation.model_reference import ModelReference
 from bt_augment.translation.models import ModelCatalog, ResolvedModel
 from bt_augment.translation.translator import load_translators
 
-# Scores by the model of the other direction → the texts that it has to score.
-SCORED_BACKWARDS = {
-    "fidelity.question_backward": ("question",),
-    "fidelity.dual_cross_entropy": ("question", "passage"),
+# Scores by the model of the other direction → the texts that it scores; the last counts.
+SCORED_BACKWARDS: dict[str, Backwards] = {
+    "fidelity.question_backward": "questions",
+    "fidelity.dual_cross_entropy": "all",
 }
 
 # A text this many times the highest length accepted is not translated: what the models made of it
@@ -97,17 +97,13 @@ class UnitWork:
             translators = load_translators(
                 models, device=self.device, device_index=gpus, workers=workers
             )
+            wanted = [SCORED_BACKWARDS[name] for name in SCORED_BACKWARDS if name in recipe.enabled]
             augmenters.append(
                 BackTranslator(
                     recipe.routes,
                     translators,
                     recipe.decoding,
-                    backwards=[
-                        text
-                        for score, texts in SCORED_BACKWARDS.items()
-                        if score in recipe.enabled
-                        for text in texts
-                    ],
+                    backwards=wanted[-1] if wanted else None,
                     longest=longest_translated(recipe),
                 )
             )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bt_augment.errors import ModelError
 from bt_augment.translation.model_file import FLOAT32, INT8, Variable, read_variables
 
 _LARGEST_ACTIVATION = 255
@@ -41,7 +42,7 @@ def eased_files(folder: Path) -> dict[str, io.BytesIO] | None:
         known here, and serves as it is.
 
     Raises:
-        ModelError: the weights are missing or damaged.
+        ModelError: the weights are missing or damaged, or a file cannot be read.
     """
     weights = folder / "model.bin"
     variables = read_variables(weights) or {}
@@ -55,24 +56,27 @@ def eased_files(folder: Path) -> dict[str, io.BytesIO] | None:
     ]
     if not rows:
         return None
-    content = io.BytesIO(weights.read_bytes())
-    with content.getbuffer() as memory:
+    names = {weights, *(path for pattern in _OTHER_FILES for path in folder.glob(pattern))}
+    try:
+        files = {path.name: io.BytesIO(path.read_bytes()) for path in names if path.is_file()}
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error})") from error
+    with files[weights.name].getbuffer() as memory:
         for variable, scale in rows:
             values = _view(memory, variable, np.int8).reshape(variable.shape)
             scales = _view(memory, scale, np.float32)
             for start in range(0, len(values), _ROWS):
                 ease(values[start : start + _ROWS], scales[start : start + _ROWS])
             del values, scales  # the buffer cannot be handed on while they look into it
-    others = [p for pattern in _OTHER_FILES for p in folder.glob(pattern)]
-    return {weights.name: content, **{p.name: io.BytesIO(p.read_bytes()) for p in others}}
+    return files
 
 
 def ease(weights: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) -> None:
     """Make rows smaller, in place, until no two neighbours can overflow 16 bits.
 
     Args:
-        weights: rows of -127 to 127; neighbours are columns 0 and 1, 2 and 3, and so on.
-        scales: of the rows: a weight stands for itself divided by it.
+        weights: (rows, columns), -127 to 127; neighbours are columns 0 and 1, 2 and 3, and so on.
+        scales: (rows,), above 0: a weight stands for itself divided by its row's scale.
     """
     wide = weights.astype(np.int16)
     if wide.shape[1] % 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from bt_augment.errors import ModelError
 _KNOWN_VERSIONS = (5, 6)  # ctranslate2/specs/model_spec.py: CURRENT_BINARY_VERSION
 
 FLOAT32, INT8 = 0, 1  # numbers of types: _dtype_to_type_id there
+_BYTES = {FLOAT32: 4, INT8: 1}
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def _walk(file: BinaryIO, size: int) -> dict[str, Variable] | None:
         (rank,) = _read(file, "<B")
         shape = _read(file, f"<{rank}I")
         data_type, num_bytes = _read(file, "<BI")
+        if data_type in _BYTES and num_bytes != prod(shape) * _BYTES[data_type]:
+            raise EOFError
         start = file.tell()
         variables[name] = Variable(shape, data_type, (start, start + num_bytes))
         if file.seek(num_bytes, os.SEEK_CUR) > size:

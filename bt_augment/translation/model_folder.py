@@ -95,7 +95,8 @@ def write_atomically(path: Path, content: dict[str, object]) -> None:
 def _source_embeddings(path: Path) -> int | None:
     """Return the number of source embeddings in ``model.bin``, where the file tells it."""
     variables = read_variables(path) or {}
-    return next((variables[name].shape[0] for name in _EMBEDDINGS if name in variables), None)
+    shapes = [variables[name].shape for name in _EMBEDDINGS if name in variables]
+    return next((shape[0] for shape in shapes if shape), None)
 
 
 def _stamp(path: Path) -> list[str | int]:

@@ -209,7 +209,7 @@ def test_a_question_is_given_back_by_the_less_likely_of_its_hops(translators):
     assert first[1] < second[1]
 
     maker = BackTranslator(
-        [Route.parse("en:pt:en")], translators, Decoding(), backwards=["question"]
+        [Route.parse("en:pt:en")], translators, Decoding(), backwards="questions"
     )
     made = maker.apply(questions_alone(*questions), 0)
 
@@ -222,7 +222,7 @@ def test_passages_are_not_scored_where_only_questions_are_asked_for(translators)
     for translator in translators.values():
         translator.scored.clear()
     maker = BackTranslator(
-        [Route.parse("en:pt:en")], translators, Decoding(), backwards=["question"]
+        [Route.parse("en:pt:en")], translators, Decoding(), backwards="questions"
     )
 
     maker.apply(natives(), 0)
@@ -276,7 +276,7 @@ def test_dual_cross_entropy_is_what_both_models_say(translators):
         [Route.parse("en:pt")],
         translators,
         Decoding(with_logprob=True),
-        backwards=("question", "passage"),
+        backwards="all",
     )
     batch = questions_alone("Who?")
 

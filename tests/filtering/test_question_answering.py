@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept
+from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept, title_lost
 from bt_augment.filtering.negation import negations_changed
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_answering import QuestionAnsweringFilter
@@ -197,6 +197,19 @@ def test_a_language_without_negation_words_is_unknown() -> None:
         ("To whom do they go?", "en", "Para quem vão?", "pt", KEPT),
         ("Para que fundavam escolas?", "pt", "Why did they found schools?", "en", KEPT),
         ("Who do they belong to?", "en", "Quem são os donos?", "pt", KEPT),
+        ("De quem é a casa?", "pt", "Whose house is it?", "en", KEPT),
+        ("De que cor é a casa?", "pt", "What color is the house?", "en", KEPT),
+        ("Em que ano nasceu?", "pt", "What year was she born?", "en", KEPT),
+        ("Em que é feito?", "pt", "Where is it made?", "en", KEPT),
+        ("Com que frequência ocorre?", "pt", "How often does it occur?", "en", KEPT),
+        ("Por quê são verdes?", "pt", "Why are they green?", "en", KEPT),
+        ("Por que motivo são verdes?", "pt", "Why are they green?", "en", KEPT),
+        ("Por quem foi feito em 1990?", "pt", "Who was it made by in 1990?", "en", KEPT),
+        ("In which city was he born?", "en", "Onde nasceu?", "pt", KEPT),
+        ("In what year did it end?", "en", "Que ano acabou?", "pt", KEPT),
+        ("To what extent is it true?", "en", "Até que ponto é verdade?", "pt", KEPT),
+        ("With what did they win?", "en", "O que ganharam?", "pt", OTHER_KIND),
+        ("By whom was it made, and when?", "en", "Quem o fez, e quando?", "pt", KEPT),
     ],
 )
 def test_question_form(
@@ -342,6 +355,12 @@ TRANSLATED_TITLE = {
             "A Família Orgulhosa é uma série. A canção é de Solange.",
             0.0,
         ),
+        # However else the passage writes it.
+        (
+            "quem canta a música da família orgulhosa",
+            "The Proud Family é uma série; the proud family, de Solange.",
+            1.0,
+        ),
         # Three words without capitals are no title.
         (
             "quem canta a música da família orgulhosa",
@@ -357,6 +376,15 @@ def test_a_title_that_the_passage_alone_keeps_is_exchanged(
     if passage is not None:
         made["passage"] = passage
     assert scores(TITLE, **made)["names_exchanged"] == exchanged
+
+
+def test_a_title_has_capitals_at_both_ends_and_may_take_an_ending() -> None:
+    rings = "Who wrote lord of the rings", "The Lord of the Rings is long."
+    assert title_lost(rings, ("Quem escreveu senhor dos anéis", "Lord of the Rings é longo."))
+    city = "What is a borough in New York?", "She lives in New York."
+    assert not title_lost(city, ("Was ist ein Stadtteil von New York?", "Sie lebt in New York."))
+    family = "who sings the proud family", "The Proud Family is a series."
+    assert not title_lost(family, ("The Proud Family의 노래", "The Proud Family는 시리즈이다."))
 
 
 def test_numbers_are_the_worse_of_question_and_passage() -> None:

@@ -191,6 +191,27 @@ def test_natives_of_a_benchmark_are_rejected_with_what_is_made_of_them(
     assert verify(run).problems == ()
 
 
+def test_the_other_direction_is_loaded_where_a_score_asks_for_it(
+    tmp_path, english, write_rows, make_run, split_rows
+):
+    name = "fidelity.question_backward"
+    out = tmp_path / "run"
+
+    make_run(out, write_rows(english[:4]), f"filters.{name}.enabled=true", routes=["en:pt"])
+
+    made = [
+        row
+        for split in ("train", "rejected")
+        for row in split_rows(out, split)
+        if row["method"] != "native"
+    ]
+    assert len(made) == 4
+    assert all(-20 < row["scores"][name] < 0 for row in made)
+    assert all(
+        (f"{name}.low" in row["reject_reasons"]) == (row["scores"][name] < -0.8) for row in made
+    )
+
+
 def test_a_finished_run_called_again_does_nothing(copied, data, make_run, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in copied.rglob("*") if p.is_file()}
     monkeypatch.setattr("bt_augment.generation.beginning.ingest", None)  # not to be called

@@ -133,6 +133,8 @@ def test_a_run_keeps_the_batch_that_it_began_with(four_gpus, monkeypatch, tmp_pa
 def test_int8_overflows_on_x86_without_vnni(monkeypatch, tmp_path, machine, flags, saturates):
     listed = tmp_path / "cpuinfo"
     listed.write_text(f"model name\t: a CPU\nflags\t\t: {flags}\n")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", raising=False)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(devices, "_CPU_INFO", listed)
 

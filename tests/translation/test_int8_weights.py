@@ -11,11 +11,13 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 import pytest
+import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bt_augment.errors import ModelError
+from bt_augment.translation import translator
 from bt_augment.translation.int8_weights import ease, eased_files
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 
@@ -79,11 +81,13 @@ def test_a_model_loads_from_what_was_eased_and_its_folder_is_left_alone(folder):
     files = eased_files(folder)
     content = files["model.bin"].getvalue()
     engine = ctranslate2.Translator(str(folder), files=files)
+    spm = sentencepiece.SentencePieceProcessor(str(folder / "source.spm"))
+    tokens = [*spm.encode("O rio é longo.", out_type=str), "</s>"]
 
     assert len(content) == len(stored)
     assert content != stored
     assert (folder / "model.bin").read_bytes() == stored
-    assert engine.translate_batch([["</s>"]])
+    assert spm.decode(engine.translate_batch([tokens])[0].hypotheses[0]) == "The river is long."
 
 
 @pytest.mark.skipif(
@@ -174,6 +178,37 @@ def test_weights_that_are_not_int8_are_left_alone(tmp_path):
 
 def test_a_layout_that_is_not_known_is_left_alone(tmp_path):
     assert eased_files(model_of(tmp_path, 99, 1, bytes(6))) is None
+
+
+def test_a_variable_that_does_not_fill_its_shape_is_damage(tmp_path):
+    with pytest.raises(ModelError, match=r"model\.bin: is cut off or damaged"):
+        eased_files(model_of(tmp_path, 6, 1, bytes(5)))
+
+
+def test_a_folder_called_like_a_file_of_the_model_is_passed_over(tmp_path):
+    (tmp_path / "vocabulary_old").mkdir()
+    folder = model_of(tmp_path, 6, 1, bytes(6))
+
+    assert list(eased_files(folder)) == ["model.bin"]
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_the_engine_takes_eased_weights_where_sums_overflow(monkeypatch, tmp_path, saturates):
+    given = []
+
+    class Spy(ctranslate2.Translator):
+        def __init__(self, *args, **kwargs):
+            given.append(kwargs["files"])
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(translator, "int8_sums_saturate", lambda: saturates)
+    monkeypatch.setattr(ctranslate2, "Translator", Spy)
+    model = ModelCatalog(tmp_path).resolve(BUNDLED_MINI, "pt", "en")
+
+    engine = translator.Translator(model, device="cpu", workers=1)
+    engine.translate(["Sim."], translator.Decoding(method="sampling"))
+
+    assert [files is not None for files in given] == [saturates] * 2  # the second draws samples
 
 
 def test_weights_that_are_gone_are_named(tmp_path):
