@@ -78,6 +78,7 @@ class _Label:
     split: str
     is_good: bool
     pair: Pair
+    counts: bool = True  # else it is there for the others: names are judged by all texts
 
 
 def measure_labelled(reasons: Reasons, data: Path | None) -> list[Labelled]:
@@ -89,7 +90,9 @@ def measure_labelled(reasons: Reasons, data: Path | None) -> list[Labelled]:
     """
     labels = [*_graded(data), *_kept_texts(), *_accepted_or_not(data), *_worth_keeping(data)]
     found = reasons([x.pair.native for x in labels], [x.pair.made for x in labels])
-    judged = [(label, bool(codes)) for label, codes in zip(labels, found, strict=True)]
+    judged = [
+        (label, bool(codes)) for label, codes in zip(labels, found, strict=True) if label.counts
+    ]
     counts = []
     for readers in dict.fromkeys(label.readers for label in labels):
         theirs = [x for x in judged if x[0].readers == readers]
@@ -127,25 +130,26 @@ def _kept_texts() -> Iterator[_Label]:
 
 
 def _graded(data: Path | None) -> Iterator[_Label]:
-    for line, pair in _made_again("graded.jsonl", data):
+    for line, pair, counts in _made_again("graded.jsonl", data):
         is_good = min(line["question"], line["answer"], line["passage"]) >= 2
-        yield _Label(GRADED, f"{line['set']} {line['route']}", line["split"], is_good, pair)
+        yield _Label(GRADED, f"{line['set']} {line['route']}", line["split"], is_good, pair, counts)
 
 
 def _accepted_or_not(data: Path | None) -> Iterator[_Label]:
-    for line, pair in _made_again("more_labels.jsonl", data):
+    for line, pair, counts in _made_again("more_labels.jsonl", data):
         is_good = line["verdict"] == "accept"
-        yield _Label(JUDGED, f"{line['set']} {line['route']}", line["split"], is_good, pair)
+        name = f"{line['set']} {line['route']}"
+        yield _Label(JUDGED, name, line["split"], is_good, pair, counts)
 
 
 def _worth_keeping(data: Path | None) -> Iterator[_Label]:
-    for line, pair in _made_again("accepted.jsonl", data):
+    for line, pair, counts in _made_again("accepted.jsonl", data):
         name = f"{line['set']} {line['route']}"
-        yield _Label(WORTH_KEEPING, name, line["split"], line["keep"], pair)
+        yield _Label(WORTH_KEEPING, name, line["split"], line["keep"], pair, counts)
 
 
-def _made_again(file: str, data: Path | None) -> Iterator[tuple[dict[str, Any], Pair]]:
-    """Yield the labels whose texts the bundled model still makes, with their pairs."""
+def _made_again(file: str, data: Path | None) -> Iterator[tuple[dict[str, Any], Pair, bool]]:
+    """Yield the labels with their pairs, and whether the pair is still the one that was read."""
     own = ROOT / "data"
     natives = {f"data/{lang}": read_squad(own / lang / "qa.json", lang) for lang in ("en", "pt")}
     if data is not None:
@@ -155,9 +159,10 @@ def _made_again(file: str, data: Path | None) -> Iterator[tuple[dict[str, Any], 
     for name, route in dict.fromkeys((line["set"], line["route"]) for line in lines):
         labels = {x["id"]: x for x in lines if (x["set"], x["route"]) == (name, route)}
         pairs = machine_pairs({key: natives[name][key] for key in labels}, Route.parse(route))
-        kept = [(label, p) for p in pairs if _fits(label := labels[p.native["id"]], p)]
-        yield from kept
-        if changed := len(pairs) - len(kept):
+        fits = [_fits(labels[p.native["id"]], p) for p in pairs]
+        for pair, fit in zip(pairs, fits, strict=True):
+            yield labels[pair.native["id"]], pair, fit
+        if changed := fits.count(False):
             click.echo(f"{name} {route}: {changed} texts are not those that were read", err=True)
 
 
