@@ -48,7 +48,12 @@ LINE = 76  # characters of a text in README.md; of a longer one, its end
 SHOWN = (
     ("en-0022/en:pt:en/0", "question", None, ("fidelity.chrf", "question_answering.names")),
     ("en-0068/en:pt/0", "question", None, ("language.question", "question_answering.numbers")),
-    ("en-0062/en:pt:en/0", "question", None, ("fidelity.chrf", "question_answering.negation")),
+    (
+        "en-0053/en:pt:en/0",
+        "question",
+        None,
+        ("fidelity.chrf", "question_answering.question_words"),
+    ),
     ("en-0191/en:pt:en/0", "passage", 1, ("question_answering.numbers_invented",)),
 )
 

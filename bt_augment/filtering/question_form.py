@@ -65,6 +65,7 @@ _PREPOSITIONS = {
     "|até|após|durante|pel[oa]s?|segundo|conforme",
 }
 # What begins by asking "by whom", "em que é": a preposition, and no noun that is asked for.
+# "A quem" may be an object alone: whom.
 _BEGINS_WITH_PREPOSITION = {
     "en": re.compile(
         rf"(?:{_PREPOSITIONS['en']}) (?:whom?|(?:what|which) (?:do|does|did|is|are|was|were|has"
@@ -72,8 +73,8 @@ _BEGINS_WITH_PREPOSITION = {
         re.IGNORECASE,
     ),
     "pt": re.compile(
-        rf"(?:{_PREPOSITIONS['pt']}) (?:quem|(?:o )?que (?:é|são|foi|foram|era|eram|será|serão|está"
-        r"|estão|se|os?|as?|consiste|depende|trata|serve))(?!\w)",
+        rf"(?!a quem)(?:{_PREPOSITIONS['pt']}) (?:quem|(?:o )?que (?:é|são|foi|foram|era|eram"
+        r"|será|serão|está|estão|se|os?|as?|consiste|depende|trata|serve))(?!\w)",
         re.IGNORECASE,
     ),
 }

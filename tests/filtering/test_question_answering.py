@@ -208,6 +208,7 @@ def test_a_language_without_negation_words_is_unknown() -> None:
         ("In which city was he born?", "en", "Onde nasceu?", "pt", KEPT),
         ("In what year did it end?", "en", "Que ano acabou?", "pt", KEPT),
         ("To what extent is it true?", "en", "Até que ponto é verdade?", "pt", KEPT),
+        ("A quem ele deve consultar?", "pt", "Who should he consult?", "en", KEPT),
         ("With what did they win?", "en", "O que ganharam?", "pt", OTHER_KIND),
         ("By whom was it made, and when?", "en", "Quem o fez, e quando?", "pt", KEPT),
     ],
