@@ -39,8 +39,7 @@ from typing import Any
 from bt_augment.generation import Generation, generate
 from bt_augment.pairs.readers import InputSettings, Record, read
 from bt_augment.recipe import load_recipe
-from bt_augment.translation.devices import int8_sums_saturate
-from bt_augment.translation.int8_weights import eased_files
+from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, ResolvedModel, cache_folder
 from bt_augment.translation.segmentation import Layout, split_long
 from bt_augment.translation.translator import CPU_BATCH_TOKENS, Decoding, Translator
@@ -149,7 +148,7 @@ def time_raw(models: list[ResolvedModel], sentences: list[str]) -> float:
             str(model.folder),
             inter_threads=os.cpu_count() or 1,
             intra_threads=1,
-            files=eased_files(model.folder) if int8_sums_saturate() else None,
+            files=files_for_cpu(model.folder),
         )
         tokens = model.tokenizer.encode(sentences)
         started = time.monotonic()

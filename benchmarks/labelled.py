@@ -167,10 +167,9 @@ def _made_again(file: str, data: Path | None) -> Iterator[tuple[dict[str, Any], 
 
 
 def _fits(label: dict[str, Any], pair: Pair) -> bool:
-    return digest(pair.made) == label["sha256"]
+    return digest(pair.made["question"], pair.made["passage"]) == label["sha256"]
 
 
-def digest(made: Row) -> str:
-    """Return what stands for the texts of a made row in a label."""
-    texts = "\0".join((made["question"], made["passage"]))
-    return hashlib.sha256(texts.encode()).hexdigest()[:16]
+def digest(*texts: str) -> str:
+    """Return what stands for made texts in a label."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

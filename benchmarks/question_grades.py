@@ -16,7 +16,6 @@ prepositions, and the default threshold, were chosen with these questions in vie
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 import click
 from filters import DefaultVerdict
-from labelled import LABELS
+from labelled import LABELS, digest
 from pairs_at_hand import machine_made, read_faquad, read_nq, read_shifts
 
 from bt_augment.pairs.schema import ROUND_TRIP
@@ -89,11 +88,6 @@ def read_again(
         )
         if digest(made_row["question"]) == (label := by_id[source["id"]])["sha256"]
     ]
-
-
-def digest(question: str) -> str:
-    """Return what stands for a made question in a label."""
-    return hashlib.sha256(question.encode()).hexdigest()[:16]
 
 
 def row(name: str, kept: Sequence[Graded], of: Sequence[Graded]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bt_augment.errors import ModelError
+from bt_augment.translation.devices import int8_sums_saturate
 from bt_augment.translation.model_file import FLOAT32, INT8, Variable, read_variables
 
 _LARGEST_ACTIVATION = 255
@@ -26,6 +27,18 @@ _PAIR_LIMIT = 32_767 // _LARGEST_ACTIVATION  # of two neighbours of the same sig
 _OTHER_FILES = ("config.json", "*vocabulary*", "vmap.txt")  # that CTranslate2 reads
 
 _ROWS = 4096  # at a time: a large vocabulary's would take as much memory again
+
+
+def files_for_cpu(folder: Path) -> dict[str, io.BytesIO] | None:
+    """Return the files that CTranslate2 is to load here in place of a folder's own.
+
+    Returns:
+        As :func:`eased_files`; None, too, where the CPU adds products of int8 in 32 bits.
+
+    Raises:
+        ModelError: as :func:`eased_files`.
+    """
+    return eased_files(folder) if int8_sums_saturate() else None
 
 
 def eased_files(folder: Path) -> dict[str, io.BytesIO] | None:

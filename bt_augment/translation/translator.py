@@ -18,10 +18,9 @@ from bt_augment.translation.devices import (
     Device,
     available_cores,
     gpu_indices,
-    int8_sums_saturate,
     resolve_device,
 )
-from bt_augment.translation.int8_weights import eased_files
+from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.segmentation import join_parts, split_long
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ class Translator:
                 "inter_threads": inter_threads,
                 "intra_threads": intra_threads,
                 "compute_type": "default",
-                "files": eased_files(self.model.folder) if int8_sums_saturate() else None,
+                "files": files_for_cpu(self.model.folder),
             }
         # A model stored for a GPU (int8_float16) runs as int8_float32 here; the warning says no
         # more than that, once per worker.

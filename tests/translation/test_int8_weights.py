@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bt_augment.errors import ModelError
-from bt_augment.translation import translator
+from bt_augment.translation import int8_weights, translator
 from bt_augment.translation.int8_weights import ease, eased_files
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 
@@ -201,7 +201,7 @@ def test_the_engine_takes_eased_weights_where_sums_overflow(monkeypatch, tmp_pat
             given.append(kwargs["files"])
             super().__init__(*args, **kwargs)
 
-    monkeypatch.setattr(translator, "int8_sums_saturate", lambda: saturates)
+    monkeypatch.setattr(int8_weights, "int8_sums_saturate", lambda: saturates)
     monkeypatch.setattr(ctranslate2, "Translator", Spy)
     model = ModelCatalog(tmp_path).resolve(BUNDLED_MINI, "pt", "en")
 

@@ -7,8 +7,8 @@ import pytest
 import sentencepiece
 
 from bt_augment.errors import ModelError
-from bt_augment.translation.devices import int8_sums_saturate, resolve_device
-from bt_augment.translation.int8_weights import eased_files
+from bt_augment.translation.devices import resolve_device
+from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Decoding, Translator, load_translators
 
@@ -36,7 +36,7 @@ def texts(found):
 
 def test_it_gives_what_the_raw_engine_gives(model, translator):
     spm = sentencepiece.SentencePieceProcessor(str(model.folder / "source.spm"))
-    files = eased_files(model.folder) if int8_sums_saturate() else None
+    files = files_for_cpu(model.folder)
     engine = ctranslate2.Translator(str(model.folder), inter_threads=1, files=files)
     tokens = [[*pieces, "</s>"] for pieces in spm.encode(SENTENCES, out_type=str)]
     raw = engine.translate_batch(tokens, beam_size=1)
