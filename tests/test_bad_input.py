@@ -121,6 +121,18 @@ def test_offsets_are_mended_and_ids_made_unique_and_noted(
     }  # fmt: skip
 
 
+def test_a_made_row_takes_no_id_of_the_input(tmp_path, english, write_rows, make_run, split_rows):
+    rows = [{**english[0], "id": name} for name in ("a", "a/en:pt/0", "a/en:pt/0-2", "a/en:pt/0")]
+    rows = [{**row, "question": f"{n}: {row['question']}"} for n, row in enumerate(rows)]
+    summary = make_run(tmp_path / "run", write_rows(rows), routes=("en:pt", "en:pt:en"))
+    written = [r for s in ("train", "rejected") for r in split_rows(tmp_path / "run", s)]
+    ids = [row["id"] for row in written]
+    assert len(ids) == len(set(ids)) == 4 * 3
+    natives = [row["id"] for row in written if row["method"] == "native"]
+    assert natives == ["a", "a/en:pt/0-2", "a/en:pt/0-2-2", "a/en:pt/0-3"]
+    assert summary.ingested.notes["id_suffixed"] == 3
+
+
 # Row 5: text that is hard to handle.
 
 LONG_SENTENCE = "The keeper of the lamp " + "walked along the shore and " * 2000 + "slept."
