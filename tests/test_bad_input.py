@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from unicodedata import normalize
 
 import pytest
 from datasets import load_from_disk
@@ -134,6 +135,30 @@ def test_a_made_row_takes_no_id_of_the_input(tmp_path, english, write_rows, make
 
 
 # Row 5: text that is hard to handle.
+
+
+def test_decomposed_letters_are_translated_and_judged_as_composed_ones(
+    tmp_path, write_rows, make_run, split_rows
+):
+    passage = "José Núñez and André Lefèvre lived in São João. They loved the town of São João."
+    pair = {"id": "a", "question": "Where did José Núñez live?", "passage": passage,
+            "answers": [{"text": "São João", "start": passage.index("São")}]}  # fmt: skip
+    made = {}
+    for form in ("NFC", "NFD"):
+        row = json.loads(normalize(form, json.dumps(pair, ensure_ascii=False)))
+        row["answers"][0]["start"] = row["passage"].index(row["answers"][0]["text"])
+        source = write_rows([row], f"{form}.jsonl")
+        make_run(tmp_path / form, source, routes=("en:pt:en", "en:pt"))
+        rows = [r for s in ("train", "rejected") for r in split_rows(tmp_path / form, s)]
+        assert [r["passage"] for r in rows if r["method"] == "native"] == [row["passage"]]
+        made[form] = [
+            (r["question"], r["passage"], r["answers"][0]["start"], r["scores"])
+            for r in rows
+            if r["method"] != "native"
+        ]
+    assert "José" in made["NFC"][0][0]
+    assert repr(made["NFD"]) == repr(made["NFC"])  # null scores are equal too
+
 
 LONG_SENTENCE = "The keeper of the lamp " + "walked along the shore and " * 2000 + "slept."
 HARD = {

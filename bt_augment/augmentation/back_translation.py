@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -340,7 +341,8 @@ class _Unit:
             text, start = answer["text"], answer["start"]
             if (text, start) not in known:
                 if route.method != ROUND_TRIP or start == NOT_LOCATED:
-                    found, at = text, locate(text, passage.text, None)
+                    found = normalize("NFC", text)  # as models write it
+                    at = locate(found, passage.text, None)
                 else:
                     window = _window(start, start + len(text), windows, passage.windows)
                     found, at, _ = relocate(text, passage.text, window)

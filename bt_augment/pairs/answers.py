@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
-from unicodedata import category
+from unicodedata import category, normalize
 
 import regex
 from rapidfuzz import fuzz
@@ -58,7 +58,7 @@ def relocate(
         0 to 1: normalized insertion-deletion similarity (``rapidfuzz.fuzz.ratio``), capitals
         aside. ``("", -1, 0.0)`` where there is none.
     """
-    answer = answer.strip()
+    answer = normalize("NFC", answer.strip())  # as models write it
     low, high = (0, len(passage)) if window is None else window
     low, high = max(low, 0), min(high, len(passage))
     if not answer or high <= low:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 ScoreArray = npt.NDArray[np.float32]  # shape (rows,); NaN where a score could not be computed
+
+_TEXTS = frozenset({"question", "passage", "title", "pivot_question", "pivot_passage"})
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class CandidateBatch:
         return int(self.rows.num_rows)
 
     def made(self, column: str) -> list[Any]:
-        """Return a column of the made rows as Python values (converted once)."""
+        """Return a column of the made rows as Python values (converted once), texts in NFC."""
         return self._column("made", self.rows, column)
 
     def source(self, column: str) -> list[Any]:
-        """Return a column of the native rows as Python values (converted once)."""
+        """Return a column of the native rows as Python values (converted once), texts in NFC."""
         return self._column("source", self.sources, column)
 
     @cached_property
@@ -50,5 +53,17 @@ class CandidateBatch:
 
     def _column(self, side: str, batch: pa.RecordBatch, column: str) -> list[Any]:
         if (side, column) not in self._columns:
-            self._columns[side, column] = batch.column(column).to_pylist()
+            self._columns[side, column] = _composed(column, batch.column(column).to_pylist())
         return self._columns[side, column]
+
+
+def _composed(column: str, values: list[Any]) -> list[Any]:
+    """Return values with letters and their accents as one character, as models write them."""
+    if column in _TEXTS:
+        return [value and normalize("NFC", value) for value in values]
+    if column == "answers":
+        return [
+            answers and [{**a, "text": normalize("NFC", a["text"])} for a in answers]
+            for answers in values
+        ]
+    return values

@@ -31,6 +31,7 @@ class Folder:
         """Return ``text`` with unknown Latin letters, marks and symbols written in ASCII."""
         if text.isascii():
             return text
+        text = unicodedata.normalize("NFC", text)  # é as one character, as vocabularies have it
         for character in set(text):
             if character not in self._folded:
                 folded = self._fold(character)
