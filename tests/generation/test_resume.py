@@ -5,8 +5,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -33,8 +31,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(
     seed = int(os.environ.get("BT_AUGMENT_KILL_SEED", "20240607"))
     draw = random.Random(seed)
     arguments = ["generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run]
-    # Up to the first unit takes a good second; a whole run about five.
-    done, landed = kill_until_done(command, arguments, run, 4, lambda: draw.uniform(0.3, 4.0))
+    # Up to the first unit takes about a second; a whole run about four.
+    done, landed = kill_until_done(command, arguments, run, 3, lambda: draw.uniform(0.3, 3.0))
     assert landed, f"no kill came before the run was done (seed {seed})"
     assert arrow_bytes(run) == arrow_bytes(finished), f"seed {seed}"
     assert without_seconds(run) == without_seconds(finished)
@@ -136,7 +134,7 @@ with folder.claimed():
 """
 
 
-def test_killed_while_it_reads_it_reads_the_same_again(tmp_path, english, write_rows):
+def test_killed_while_it_reads_it_reads_the_same_again(tmp_path, english, write_rows, command):
     rows = [
         {**row, "id": f"{row['id']}-{copy}", "question": f"{row['question']} {copy}"}
         for copy in range(13)
@@ -146,8 +144,7 @@ def test_killed_while_it_reads_it_reads_the_same_again(tmp_path, english, write_
     source = write_rows([*rows[:1000], *broken, *rows[1000:], broken[0]])
 
     def start(out):
-        arguments = [sys.executable, "-c", _INGEST, str(source), str(out)]
-        return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+        return command.start(source, out, program=_INGEST)
 
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     process = start(calm)
