@@ -68,11 +68,11 @@ def test_user_errors_exit_with_2_and_no_traceback(learning_command, model, data,
 
 
 @pytest.mark.slow
-def test_a_killed_evaluation_goes_on(learning_command, environment, model, data, tmp_path):
+def test_a_killed_evaluation_goes_on(new_command, environment, model, data, tmp_path):
     stored = Path(environment["BT_AUGMENT_CACHE"]) / "embeddings"
     arguments = ("evaluate", model, "--benchmark", "xquad-r", "--data", data / "parallel",
                  "--candidate-text", "sentence+context", "--out", tmp_path / "r.json")  # fmt: skip
-    process = learning_command.start(*arguments)
+    process = new_command.start(*arguments)
     before = sum(p.stat().st_size for p in stored.rglob("keys.u64")) if stored.exists() else 0
     for _ in range(600):
         size = sum(p.stat().st_size for p in stored.rglob("keys.u64")) if stored.exists() else 0
@@ -81,7 +81,7 @@ def test_a_killed_evaluation_goes_on(learning_command, environment, model, data,
         time.sleep(0.05)
     process.kill()
     process.communicate()
-    done = learning_command(*arguments, "--json", "-q")
+    done = new_command(*arguments, "--json", "-q")
     assert done.code == 0, done.err
-    clean = learning_command(*arguments, "--json", "-q", "--no-cache")
+    clean = new_command(*arguments, "--json", "-q", "--no-cache")
     assert done.json["matrix"] == clean.json["matrix"]
