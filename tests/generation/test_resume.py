@@ -45,7 +45,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_two_thousand_pairs_survive_twenty_kills(tmp_path, english, command, arrow_bytes):
+def test_two_thousand_pairs_survive_twenty_kills(tmp_path, english, new_command, arrow_bytes):
     source = tmp_path / "pairs.jsonl"
     pairs = (
         list(_squadshifts(2000))
@@ -59,12 +59,12 @@ def test_two_thousand_pairs_survive_twenty_kills(tmp_path, english, command, arr
     common = ["generate", source, "--route", "en:pt:en", "--unit-rows", 64]
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     started = time.monotonic()
-    assert command(*common, "--out", calm).code == 0
+    assert new_command(*common, "--out", calm).code == 0
     # Twenty times the mean, less as many starts of the program, is less than the whole takes.
     longest = 1 + (time.monotonic() - started) / 10
     draw = random.Random(20)
     _, landed = kill_until_done(
-        command, [*common, "--out", killed], killed, 20, lambda: draw.uniform(0.2, longest)
+        new_command, [*common, "--out", killed], killed, 20, lambda: draw.uniform(0.2, longest)
     )
     assert landed == 20
     assert arrow_bytes(killed) == arrow_bytes(calm)
