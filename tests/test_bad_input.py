@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from datasets import load_from_disk
 from disks import enlarge, small_disk, unprivileged
 
 from bt_augment.errors import StorageError
@@ -121,6 +122,18 @@ def test_offsets_are_mended_and_ids_made_unique_and_noted(
     }  # fmt: skip
 
 
+def test_a_made_row_takes_no_id_of_the_input(tmp_path, english, write_rows, make_run, split_rows):
+    rows = [{**english[0], "id": name} for name in ("a", "a/en:pt/0", "a/en:pt/0-2", "a/en:pt/0")]
+    rows = [{**row, "question": f"{n}: {row['question']}"} for n, row in enumerate(rows)]
+    summary = make_run(tmp_path / "run", write_rows(rows), routes=("en:pt", "en:pt:en"))
+    written = [r for s in ("train", "rejected") for r in split_rows(tmp_path / "run", s)]
+    ids = [row["id"] for row in written]
+    assert len(ids) == len(set(ids)) == 4 * 3
+    natives = [row["id"] for row in written if row["method"] == "native"]
+    assert natives == ["a", "a/en:pt/0-2", "a/en:pt/0-2-2", "a/en:pt/0-3"]
+    assert summary.ingested.notes["id_suffixed"] == 3
+
+
 # Row 5: text that is hard to handle.
 
 LONG_SENTENCE = "The keeper of the lamp " + "walked along the shore and " * 2000 + "slept."
@@ -170,6 +183,25 @@ def test_hard_text_is_handled_and_limits_become_reasons(
         for reason in row["reject_reasons"]
     }
     assert "text.passage_length.high" in reasons
+
+
+@pytest.mark.parametrize(
+    ("column", "text"), [("question", "Who very %s led it?"), ("passage", "Ann very %s led it.")]
+)
+def test_a_text_too_long_to_translate_is_rejected_on_every_kind_of_route(
+    tmp_path, english, write_rows, command, column, text
+):
+    routes = ("en:pt:en", "en:pt", "en:pt:en:pt")
+    long = {**english[0], "id": "long", "answers": [], column: text % ("very " * 13_000)}
+    source = write_rows([english[4], long])
+    every = [option for route in routes for option in ("--route", route)]
+    done = command("generate", source, *every, "--out", tmp_path / "run", "--json")
+    assert done.code == 0, done.err
+    rows = load_from_disk(str(tmp_path / "run"))["rejected"]
+    reasons = {tuple(r["route"]): r["reject_reasons"] for r in rows if r["source_id"] == "long"}
+    assert reasons.keys() == {tuple(route.split(":")) for route in routes}
+    assert all(f"text.{column}_length.high" in found for found in reasons.values())
+    assert command("verify", tmp_path / "run").code == 0
 
 
 def test_a_passage_of_a_megabyte_is_handled_in_bounded_memory(

@@ -37,7 +37,8 @@ _IDENTIFIER = regex.compile(
 _IDENTIFIER_HINT = regex.compile(r"[_@]|www\.|://", regex.IGNORECASE)
 # Not those of ASCII, which are layout as often, nor what keyboards and fonts write otherwise: − ×.
 _SYMBOL = regex.compile(
-    r"[[\p{Sm}♭♮♯]--[\x00-\x7f\u2212×\N{FULLWIDTH PLUS SIGN}⁺⁻⁼₊₋₌＜＝＞｜～￢￩￪￫￬]]",
+    r"[[\p{Sm}♭♮♯]--[\x00-\x7f\u2044\u2212\u2215\u2217\u223c\u22c5×"
+    r"\N{FULLWIDTH PLUS SIGN}⁺⁻⁼₊₋₌＜＝＞｜～￢￩￪￫￬]]",
     regex.VERSION1,
 )
 _CLOSING = ".,;:!?)]}\u2026\u3002\uff0c"  # also the ellipsis and the Chinese full stop and comma

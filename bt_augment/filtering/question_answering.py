@@ -339,7 +339,12 @@ def _exchanged_in_round_trip(
     )
     return score_distinct(
         versions,
-        lambda v: float(names_exchanged(*v[:4], shown)) if v[4] == ROUND_TRIP else float("nan"),
+        # A text too long to be translated has no pivot.
+        lambda v: (
+            float(names_exchanged(*v[:4], shown))
+            if v[4] == ROUND_TRIP and v[1] is not None
+            else float("nan")
+        ),
     )
 
 

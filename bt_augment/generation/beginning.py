@@ -6,6 +6,7 @@ from bt_augment.errors import InputError
 from bt_augment.generation.ingestion import Ingested, ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
+from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import rejoin
 from bt_augment.generation.request import Generation
 from bt_augment.shards.run_folder import RunFolder
@@ -30,6 +31,8 @@ def begin(
         InputError: the input cannot be used, or a route applies to none of it.
         StorageError: the disk or the store refused.
     """
+    if request.overwrite and folder.holds_run:
+        rehearse(request, prepared, progress)
     folder.begin(prepared.identity, overwrite=request.overwrite)
     if folder.finished:
         return None
@@ -44,7 +47,7 @@ def begin(
             progress,
             prepared.copies,
         )
-        check_routes((*recipe.routes, *prepared.work.switches), ingested)
+        check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
     except InputError:
         folder.abandon()  # else the mended input would be refused as another run's
         raise

@@ -30,6 +30,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     told = progress or Silent()
     settle_memory()
     prepared = prepare(request)
+    engine = prepared.open_engine(request)  # what it lacks is told before anything is removed
     folder = prepared.folder
     with folder.claimed(), rare_collections():
         refuse_working_shards(folder)
@@ -44,10 +45,10 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         units = [*damaged, *range(len(journal.units), ingested.units)]
         told.start("generate", ingested.rows)
         with (
-            prepared.open_engine(request) as engine,
+            engine as opened,
             closing(
                 ScoredStore(folder.path).stored_or_made(
-                    units, engine, lambda unit: read_unit(folder, unit)
+                    units, opened, lambda unit: read_unit(folder, unit)
                 )
             ) as scored_units,
         ):

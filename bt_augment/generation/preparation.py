@@ -11,7 +11,6 @@ from typing import Any, Literal
 from bt_augment.augmentation.code_switching import Switch, switches
 from bt_augment.errors import InputError, ModelError, RouteError
 from bt_augment.generation.engines.base import Engine
-from bt_augment.generation.ingestion import Ingested
 from bt_augment.generation.request import Generation
 from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
 from bt_augment.languages import normalize_tag, same_language
@@ -68,6 +67,7 @@ def prepare(request: Generation) -> Prepared:
     kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
     if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
+    _refuse_own_files(request)
     cache = cache_folder(request.environment)
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)
@@ -102,19 +102,36 @@ def input_settings(recipe: Recipe) -> InputSettings:
     return recipe.input
 
 
-def check_routes(routes: Sequence[Route | Switch], ingested: Ingested) -> None:
+def check_routes(routes: Sequence[Route | Switch], languages: Mapping[str, int]) -> None:
     """Refuse a route that applies to no row.
+
+    Args:
+        routes: of the run.
+        languages: tag → rows whose question and passage are both in it.
 
     Raises:
         InputError: there is one; the message names the languages of the input.
     """
     for route in routes:
-        if not any(route.starts_in(tag) for tag in ingested.languages):
-            held = ", ".join(f"{tag} ({n})" for tag, n in ingested.languages.items()) or "none"
+        if not any(route.starts_in(tag) for tag in languages):
+            held = ", ".join(f"{tag} ({n})" for tag, n in languages.items()) or "none"
             raise InputError(
                 f"route {route} applies to no row: no pair has its question and its passage in "
                 f"{route.tags[0]!r}. Languages of the input: {held}. Name another route, or say "
                 "with --lang which language rows are in that name none"
+            )
+
+
+def _refuse_own_files(request: Generation) -> None:
+    if not isinstance(request.out, Path):
+        return
+    out = request.out.resolve()
+    for text in request.inputs:
+        path = Path(text)
+        if path.exists() and path.resolve().is_relative_to(out):
+            raise InputError(
+                f"{text}: lies in {request.out}, the folder that is to be written; choose another "
+                "--out"
             )
 
 

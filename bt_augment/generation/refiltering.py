@@ -79,6 +79,9 @@ def refilter(
         "filtered_from": [entry.sha256 for unit in manifest.units for entry in unit.files.values()],
     }
     with folder.claimed():
+        if overwrite and folder.holds_run:
+            for unit in manifest.units:
+                _check(source, unit)
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
         if folder.finished:
@@ -186,11 +189,15 @@ def _judge_units(
     )
 
 
+def _check(source: Path, unit: UnitEntry, splits: Sequence[str] = SPLITS) -> None:
+    for split in splits:
+        if problem := check_shard(source, unit.files[split]):
+            raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
+
+
 def _read(source: Path, unit: UnitEntry, split: str) -> pa.RecordBatch:
     entry = unit.files[split]
-    problem = check_shard(source, entry)
-    if problem:
-        raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
+    _check(source, unit, (split,))
     table = read_shard(source / entry.path)
     schema = row_schema(score_names())
     if table.schema != schema:

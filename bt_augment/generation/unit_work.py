@@ -9,6 +9,7 @@ from typing import Literal
 from bt_augment.augmentation.back_translation import BackTranslator, Backwards
 from bt_augment.augmentation.code_switching import CodeSwitcher, Switch
 from bt_augment.augmentation.made import Augmenter
+from bt_augment.filtering.base import Filter
 from bt_augment.filtering.registry import build_filters
 from bt_augment.generation.units import UnitMaker
 from bt_augment.pairs.contamination import BenchmarkText
@@ -111,9 +112,13 @@ class UnitWork:
             augmenters.append(
                 CodeSwitcher(self.switches, recipe.switching, recipe.decoding.candidates)
             )
-        filters = build_filters(
-            recipe.enabled,
-            {name: setting.options for name, setting in recipe.filters.items()},
-            self.benchmark,
-        )
-        return UnitMaker(augmenters, filters, recipe.enabled)
+        return UnitMaker(augmenters, self.filters(), recipe.enabled)
+
+    def filters(self) -> list[Filter]:
+        """Return the filters that are enabled; what they need is loaded with their first batch.
+
+        Raises:
+            MissingDependencyError: an optional filter's package is missing.
+        """
+        options = {name: setting.options for name, setting in self.recipe.filters.items()}
+        return build_filters(self.recipe.enabled, options, self.benchmark)

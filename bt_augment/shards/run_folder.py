@@ -81,6 +81,11 @@ class RunFolder:
         """Tell whether the run is whole."""
         return (self.path / MANIFEST).is_file()
 
+    @property
+    def holds_run(self) -> bool:
+        """Tell whether there is a run, whole or not."""
+        return (self.path / RUN).is_file()
+
     def begin(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
         """Make the folder this run's, or check that it is.
 

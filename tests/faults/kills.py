@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,31 @@ def killed_after(
 
 
 def kill_until_done(
-    command: Any, arguments: Any, run: Path, kills: int, moments: Callable[[], float]
+    command: Any,
+    arguments: Any,
+    run: Path,
+    kills: int,
+    moments: Callable[[], float],
+    units: Callable[[], int] = lambda: 0,
 ) -> tuple[list[bytes], int]:
     """Start the command ``kills`` times and kill it; then let it finish.
 
-    Returns the units that were in the journal at the last kill, and how often a kill came in time.
+    Args:
+        command: the fixture.
+        arguments: of the command.
+        run: the run folder.
+        kills: how many.
+        moments: gives the seconds before a kill.
+        units: gives how many the journal has when those seconds begin.
+
+    Returns:
+        The units that were in the journal at the last kill, and how often a kill came in time.
     """
     done: list[bytes] = []
     landed = 0
     for _ in range(kills):
-        in_time = killed_after(command, arguments, moments())
+        since = partial(_has_units, run, units())
+        in_time = killed_after(command, arguments, moments(), since)
         landed += in_time
         if not in_time:
             break
@@ -79,3 +95,7 @@ def kill_until_done(
     if in_time:
         assert finished.json["resumed_units"] == len(done)
     return done, landed
+
+
+def _has_units(run: Path, count: int) -> bool:
+    return len(journal_lines(run)) >= count

@@ -270,6 +270,7 @@ def test_white_space_joiners_and_emoji_are_no_unknown_characters(text: str) -> N
         ("a clarinet in B♭ or E♭", "um clarinete em B ou E♭", 1),
         ("x ∈ X and y ∈ Y → x ≤ y", "x E X e y ∈ Y → x - y", 2),
         ("3 × 4 → 12", "3 x 4 → 12", 0),
+        ("2 1\u20442-story, 6\u22156, f\u2217, \u223c9, a\u22c5b", "2 1/2, 6/6, f*, ~9, a·b", 0),
         ("Na⁺ at −5 °C ＋ about ~40 | <i>x</i>", "Na+ a -5 °C + cerca de 40, x", 0),
         ("no symbols", "none, then 2 + 2", 0),
     ],

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from bt_augment.errors import InputError, ModelError, RouteError, RunFolderError
+from bt_augment.errors import (
+    InputError,
+    MissingDependencyError,
+    ModelError,
+    RouteError,
+    RunFolderError,
+)
 from bt_augment.filtering.registry import score_names
 from bt_augment.pairs.schema import row_schema
 
@@ -244,6 +250,35 @@ def test_another_recipe_input_or_route_is_refused_and_named(
         make_run(run, source)
     assert arrow_bytes(run) == before
     assert make_run(run, source, overwrite=True).totals.native == 3
+
+
+def test_what_cannot_be_made_removes_no_run(
+    copied, data, english, tmp_path, write_rows, make_run, arrow_bytes
+):
+    def files():
+        return {p: p.stat().st_mtime_ns for p in copied.rglob("*") if p.name != ".lock"}
+
+    before, bytes_before = files(), arrow_bytes(copied)
+    good, empty, broken = data / "en" / "qa.jsonl", write_rows([], "empty.jsonl"), "{oh"
+    broken_file = write_rows([broken], "broken.jsonl")
+    for sources, options, routes in (
+        ([good], ["input.passage=typo"], ["en:pt"]),
+        ([good], ["input.limit=-1"], ["en:pt"]),
+        ([good], [], ["pt:en"]),
+        ([empty], [], ["en:pt"]),
+        ([good, broken_file], [], ["en:pt"]),
+        ([copied], [], ["en:pt"]),
+        ([copied / "quarantine.jsonl"], [], ["en:pt"]),
+    ):
+        with pytest.raises(InputError):
+            make_run(copied, *sources, *options, routes=routes, overwrite=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bt_augment.filtering.cometkiwi.find_spec", lambda _: None)
+        with pytest.raises(MissingDependencyError, match="comet"):
+            make_run(copied, good, "filters.fidelity.cometkiwi.enabled=true", overwrite=True)
+    assert files() == before
+    assert arrow_bytes(copied) == bytes_before
+    assert make_run(copied, write_rows(english[:2]), overwrite=True).totals.native == 2
 
 
 def test_no_route_is_refused(tmp_path, english, write_rows, make_run):

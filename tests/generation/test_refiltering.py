@@ -127,6 +127,16 @@ def test_other_thresholds_into_the_same_folder_are_refused(finished, tmp_path):
     again(finished, tmp_path / "out", STRICT, overwrite=True)
 
 
+def test_a_damaged_run_removes_no_other(finished, copied, tmp_path, arrow_bytes):
+    again(finished, tmp_path / "out")
+    before = arrow_bytes(tmp_path / "out")
+    shard = sorted(copied.glob("rejected/*.arrow"))[-1]
+    shard.write_bytes(shard.read_bytes()[:-9])
+    with pytest.raises(RunFolderError, match=shard.name):
+        again(copied, tmp_path / "out", STRICT, overwrite=True)
+    assert arrow_bytes(tmp_path / "out") == before
+
+
 def test_into_itself_is_refused(finished):
     with pytest.raises(RunFolderError, match="is the run itself"):
         again(finished, finished.parent / ".." / finished.parent.name / finished.name)

@@ -50,7 +50,12 @@ class LocalThreads:
         workers: int | None,
         device: Device,
     ) -> Engine:
-        """Return the engine; models are loaded with its first unit."""
+        """Return the engine; models are loaded with its first unit.
+
+        Raises:
+            MissingDependencyError: an optional filter's package is missing.
+        """
+        work.filters()
         gpus = gpu_indices(device) if work.device == "cuda" else ()
         return _LocalEngine(work, models, workers, gpus)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from hashlib import blake2b
 from types import TracebackType
 from typing import Self
 
 _BITS = 64
+# Ends as the id of a made row does, <source>/<route>/<candidate>: a row made of <source> takes it.
+_MADE = re.compile(r"/[^/]*:[^/]*/[0-9]+\Z")
 
 # Counts one more use of an id, and says how many there are now.
 _CLAIM = (
@@ -29,6 +32,8 @@ def temporary_database() -> sqlite3.Connection:
 
 class UniqueIds:
     """Gives the second use of an id the suffix ``-2``, the third ``-3``.
+
+    An id that looks like one of a made row counts as used.
 
     Only 64-bit hashes are kept. Two ids of one hash (one chance in a million at six million ids)
     cost the second a suffix that it did not need; ids stay unique.
@@ -53,7 +58,7 @@ class UniqueIds:
 
     def claim(self, wanted: str) -> str:
         """Return ``wanted``, or its first form with a suffix that is free."""
-        uses = self._use(wanted)
+        uses = self._use(wanted) + bool(_MADE.search(wanted))
         unique = wanted
         while uses > 1:
             unique = f"{wanted}-{uses}"

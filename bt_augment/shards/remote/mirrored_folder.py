@@ -114,6 +114,15 @@ class MirroredFolder(RunFolder):
         ):
             yield
 
+    @property
+    def holds_run(self) -> bool:
+        """Tell whether there is a run on the store, whole or not.
+
+        Raises:
+            StorageError: the store refused.
+        """
+        return self._store.read(RUN) is not None
+
     def begin(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
         """Make the place this run's, or check that it is; see :meth:`RunFolder.begin`.
 

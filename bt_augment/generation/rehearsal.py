@@ -1,0 +1,35 @@
+"""A look at the whole input before another run is removed for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bt_augment.generation.preparation import Prepared, check_routes
+from bt_augment.generation.progress import Progress
+from bt_augment.generation.request import Generation
+from bt_augment.pairs.readers import Record, Tally, read
+
+
+def rehearse(request: Generation, prepared: Prepared, progress: Progress) -> None:
+    """Read the input and keep nothing of it; fails where :func:`begin` would.
+
+    Args:
+        request: what to generate.
+        prepared: of the request.
+        progress: told of what is read.
+
+    Raises:
+        InputError: the input cannot be used, or a route applies to none of it.
+    """
+    tally = Tally()
+    languages: Counter[str] = Counter()
+    progress.start("read", prepared.settings.limit)
+    for item in read(request.inputs, prepared.settings, prepared.copies):
+        tally.add(item)
+        if isinstance(item, Record):
+            if item.question_lang == item.passage_lang:
+                languages[item.passage_lang] += 1
+            if tally.records % request.recipe.output.unit_rows == 0:
+                progress.advance("read", tally.records)
+    tally.check(request.inputs)
+    check_routes((*request.recipe.routes, *prepared.work.switches), languages)
