@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ import pytest
 from bt_augment.generation import Generation, Summary, generate
 from bt_augment.recipe import load_recipe
 
+sys.path.insert(0, str(Path(__file__).parent / "faults"))  # kills and small disks, for all tests
+
+from forked import LEARNING, PLAIN, ForkedProcess, ForkServer
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "faults"))  # kills and small disks, for tests anywhere
 # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
 PROGRAM = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -34,6 +38,19 @@ hypothesis.settings.load_profile("any-machine")
 Rows = list[dict[str, Any]]
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: it looks at millions of objects each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> None:
+    """Take back what an earlier test set: tiny models on two threads take many times as long."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the sample material of the project."""
@@ -41,9 +58,16 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def _untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    # Models as small as those of the tests only lose by sharing work between cores.
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return {**os.environ, "OMP_NUM_THREADS": "1", "BT_AUGMENT_CACHE": cache}
+
+
+@pytest.fixture(scope="session")
+def environment(_untouched: dict[str, str]) -> dict[str, str]:
     """Return an environment with a model cache of this session's own."""
-    return {**os.environ, "BT_AUGMENT_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    return dict(_untouched)
 
 
 @pytest.fixture(scope="session")
@@ -143,8 +167,10 @@ class Outcome:
 class Command:
     """The real command, in a process of its own."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], server: ForkServer | None = None) -> None:
+        """Processes are forked from the server, if there is one and it can; else begun anew."""
         self._environment = environment
+        self._server = server
 
     def __call__(
         self,
@@ -154,32 +180,62 @@ class Command:
         **more: Any,
     ) -> Outcome:
         """Run it to its end; ``prefix`` is a command that runs it, ``program`` its Python."""
-        done = subprocess.run(
-            [*prefix, sys.executable, "-c", program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            env=self._environment,
-            timeout=300,
-            check=False,
-            **more,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        process = self.start(*arguments, prefix=prefix, program=program, **more)
+        try:
+            out, err = process.communicate(timeout=300)
+        finally:
+            process.kill()
+            process.wait()
+        return Outcome(process.returncode, out, err)
 
     def start(
-        self, *arguments: object, prefix: Sequence[str] = (), stderr: int = subprocess.PIPE
-    ) -> subprocess.Popen[str]:
+        self,
+        *arguments: object,
+        prefix: Sequence[str] = (),
+        program: str = PROGRAM,
+        stderr: int = subprocess.PIPE,
+        cwd: Path | None = None,
+        **more: Any,
+    ) -> subprocess.Popen[str] | ForkedProcess:
         """Start it, to be killed."""
+        words = [str(argument) for argument in arguments]
+        server = self._server
+        if server is not None and not prefix and not more and server.fits(self._environment):
+            return server.start(program, words, self._environment, cwd=cwd, stderr=stderr)
         return subprocess.Popen(
-            [*prefix, sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            [*prefix, sys.executable, "-c", program, *words],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
             env=self._environment,
+            cwd=cwd,
+            **more,
         )
+
+    def among(self, **environment: str | None) -> Command:
+        """Return the command with other variables in its environment; None removes one."""
+        merged = {**self._environment, **environment}
+        return type(self)({k: v for k, v in merged.items() if v is not None}, self._server)
 
 
 @pytest.fixture(scope="session")
-def command(environment: dict[str, str]) -> Command:
+def command(environment: dict[str, str], _untouched: dict[str, str]) -> Iterator[Command]:
+    server = ForkServer(_untouched, PLAIN, free=("AWS_", "BT_AUGMENT_", "HF_", "STORAGE_"))
+    yield Command(environment, server)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def learning_command(environment: dict[str, str], _untouched: dict[str, str]) -> Iterator[Command]:
+    """Return the command for what trains or evaluates."""
+    server = ForkServer(_untouched, LEARNING, free=("AWS_", "BT_AUGMENT_"))
+    yield Command(environment, server)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def new_command(environment: dict[str, str]) -> Command:
+    """Return the command as a shell would start it, with nothing imported before."""
     return Command(environment)
 
 

@@ -90,11 +90,12 @@ def test_an_unusable_input_is_exit_2_and_leaves_the_folder_free(
 
 def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(command, english, tmp_path):
     source, run = tmp_path / "cut.jsonl.gz", tmp_path / "run"
-    packed = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in english))
+    rows = english[:40]
+    packed = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     source.write_bytes(packed[: int(len(packed) * 0.9)])
     done = command("generate", source, "--route", "en:pt", "--out", run, "--json")
     assert done.code == 0, done.err
-    assert 0 < done.json["native"] < len(english)
+    assert 0 < done.json["native"] < len(rows)
     assert done.json["quarantined_by_cause"].get("broken_file") == 1
 
 

@@ -1,4 +1,7 @@
-"""The command as a user or a script calls it: exit codes, JSON, silence, messages."""
+"""The command as a user or a script calls it: exit codes, JSON, silence, messages.
+
+Each sub-command is also begun anew once, so that it finds all that it needs by itself.
+"""
 
 import json
 import re
@@ -27,8 +30,8 @@ def one(write_rows, english):
     return write_rows(english[:1])
 
 
-def test_generate_prints_its_summary_as_json(command, one, tmp_path):
-    done = command("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "--json")
+def test_generate_prints_its_summary_as_json(new_command, one, tmp_path):
+    done = new_command("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "--json")
     assert done.code == 0
     assert set(done.json) == SUMMARY_KEYS
     assert done.json["native"] == done.json["candidates"] == 1
@@ -75,15 +78,15 @@ def test_a_recipe_file_options_and_set_in_rising_rank(command, one, tmp_path):
     assert stored["filters"]["fidelity"]["chrf"]["max"] == 99
 
 
-def test_filter_judges_anew_and_prints_json(command, finished, tmp_path):
-    done = command(
+def test_filter_judges_anew_and_prints_json(new_command, finished, tmp_path):
+    done = new_command(
         "filter", finished, "--set", "filters.fidelity.chrf.min=75", "--out", tmp_path / "f",
         "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert set(done.json) == SUMMARY_KEYS
     assert done.json["accepted"] + done.json["rejected"] == done.json["candidates"] == 476
-    assert command("verify", tmp_path / "f").code == 0
+    assert new_command("verify", tmp_path / "f").code == 0
 
 
 def test_filter_takes_the_filters_of_a_recipe_in_place_of_the_runs(command, finished, tmp_path):
@@ -109,10 +112,10 @@ def test_verify_says_sound_or_names_the_damage(command, copied):
     assert broken.json["problems"] == ["train/data-00003-of-00008.arrow: is missing"]
 
 
-def test_inspect_shows_original_pivot_new_text_scores_and_verdict(command, finished):
-    shown = command("inspect", finished, "-n", 1, "--route", "en:pt:en")
+def test_inspect_shows_original_pivot_new_text_scores_and_verdict(new_command, finished):
+    shown = new_command("inspect", finished, "-n", 1, "--route", "en:pt:en")
     assert shown.code == 0
-    (row,) = command("inspect", finished, "-n", 1, "--route", "en:pt:en", "--json").json
+    (row,) = new_command("inspect", finished, "-n", 1, "--route", "en:pt:en", "--json").json
     words = re.sub(r"\s+", " ", shown.out)
     assert row["row"]["id"] in words
     for text in (row["source"]["question"], row["row"]["pivot_question"], row["row"]["question"]):
@@ -168,16 +171,16 @@ def test_inspect_selects_rejected_rows_by_reason_and_route(command, finished):
     assert "no such pair" in nothing.out
 
 
-def test_models_list_and_info_name_the_bundled_models(command):
-    listed = command("models", "list", "--json").json
+def test_models_list_and_info_name_the_bundled_models(new_command):
+    listed = new_command("models", "list", "--json").json
     assert {m["name"] for m in listed} >= {"bundled:mini (en:pt)", "bundled:mini (pt:en)"}
     assert set(listed[0]) == {
         "name", "family", "quantization", "bytes", "revision", "fingerprint", "folder",
     }  # fmt: skip
-    info = command("models", "info", "bundled:mini")
+    info = new_command("models", "info", "bundled:mini")
     assert info.code == 0
     assert info.out.count("fingerprint: ") == 2
-    assert command("models", "list").code == 0
+    assert new_command("models", "list").code == 0
 
 
 def test_an_unknown_model_is_refused_with_a_suggestion(command):
@@ -196,14 +199,14 @@ def test_converting_a_folder_that_is_converted_names_it(command, tmp_path):
     assert done.json == {"name": folder, "folder": folder}
 
 
-def test_doctor_tries_each_part(command):
-    done = command("doctor", "--json")
+def test_doctor_tries_each_part(new_command):
+    done = new_command("doctor", "--json")
     assert done.code == 0, done.err
     found = {item["check"]: item for item in done.json}
     assert found["bundled:mini"]["ok"]
     assert "→" in found["bundled:mini"]["detail"]
     assert {"python", "ctranslate2", "model cache", "devices"} <= set(found)
-    assert command("doctor").out.count("ok  ") == len(found)
+    assert new_command("doctor").out.count("ok  ") == len(found)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ def pairs(tmp_path_factory: pytest.TempPathFactory, english: list[dict[str, Any]
 
 
 @pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory, english: list[dict[str, Any]]) -> Path:
+    """Return a file of pairs of 24 passages, for experiments that must generate by themselves."""
+    path = tmp_path_factory.mktemp("few") / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in english[::10]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def content(pairs: Path, data: Path) -> dict[str, Any]:
     """Return the recipe of the tiny experiment; do not change it."""
     return {**CONTENT, "data": {"pairs": str(pairs), "parallel": str(data / "parallel")}}

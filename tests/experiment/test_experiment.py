@@ -225,21 +225,21 @@ def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
     assert lost.is_file()
 
 
-def test_weights_are_removed_where_they_are_not_kept(load, content, environment, tmp_path):
+def test_weights_are_removed_where_they_are_not_kept(load, content, environment, few, tmp_path):
     # Given an experiment that keeps no models
     arms = {"native": content["arms"]["native"], "all": content["arms"]["all"]}
     sections = {"arms": arms, "seeds": [0], "alphas": [1], "keep_models": False,
                 "comparison": {"metrics": ["AP"], "figures": False}}  # fmt: skip
     out = tmp_path / "out"
-    run_experiment(load(**sections), out, environment=environment)
+    run_experiment(load(f"data.pairs={few}", **sections), out, environment=environment)
 
     # Then what the models were made of is there, their weights are not, and nothing is missing
     assert [sorted(p.name for p in folder.iterdir()) for folder in trained(out)] == [
         ["README.md", "training_manifest.json"]
     ] * 2
-    steps, _ = again(load(**sections), out, environment)
+    steps, _ = again(load(f"data.pairs={few}", **sections), out, environment)
     assert steps == []
-    plan = make_plan(load(**sections), environment)
+    plan = make_plan(load(f"data.pairs={few}", **sections), environment)
     states = states_of(plan, StepStore(out))
     assert [states[s.key] for s in plan.steps if s.kind == "train"] == [NOT_NEEDED] * 2
 
@@ -248,16 +248,23 @@ def test_weights_are_removed_where_they_are_not_kept(load, content, environment,
                 if not path.name.endswith("done.json"))  # fmt: skip
     before = json.loads(lost.read_text())["settings"]
     lost.unlink()
-    steps, _ = again(load(**sections), out, environment)
+    steps, _ = again(load(f"data.pairs={few}", **sections), out, environment)
     assert [kind for kind, _ in steps] == ["train", "evaluate"]
     assert json.loads(lost.read_text())["settings"] == before
 
 
-def test_an_arm_that_cannot_be_trained_is_found_before_any_is(load, content, environment, tmp_path):
+def test_an_arm_that_cannot_be_trained_is_found_before_any_is(
+    load, content, environment, few, tmp_path
+):
     arms = {**content["arms"], "native": {"methods": ["native"], "alphas": [1, 0]}}
     heard = Heard()
     with pytest.raises(TrainingError, match=r"static, native, alpha 0, seed 0: alpha 0 asks for"):
-        run_experiment(load(arms=arms), tmp_path / "out", environment=environment, progress=heard)
+        run_experiment(
+            load(f"data.pairs={few}", arms=arms),
+            tmp_path / "out",
+            environment=environment,
+            progress=heard,
+        )
     assert [step.kind for step in heard.steps] == ["check", "generate", "filter"]
 
 
@@ -280,11 +287,12 @@ def test_a_damaged_shard_stops_before_training(load, done, environment):
 
 
 def test_an_unfinished_step_whose_input_moved_starts_anew(
-    load, environment, pairs, tmp_path, content
+    load, environment, few, tmp_path, content
 ):
     # Given a run that was begun over a file at another place
     experiment = load(
-        "seeds=[0]", arms={"native": content["arms"]["native"]}, comparison={"figures": False}
+        f"data.pairs={few}", "seeds=[0]",
+        arms={"native": content["arms"]["native"]}, comparison={"figures": False},
     )  # fmt: skip
     out = tmp_path / "out"
     step = next(s for s in make_plan(experiment, environment).steps if s.kind == "generate")
@@ -310,8 +318,11 @@ def test_a_second_process_is_refused(load, environment, done):
         run_experiment(load(), done, environment=environment)
 
 
-def test_a_real_encoder_is_also_judged_untrained(load, encoder, environment, content, tmp_path):
+def test_a_real_encoder_is_also_judged_untrained(
+    load, encoder, environment, content, few, tmp_path
+):
     experiment = load(
+        f"data.pairs={few}",
         base_models={"tiny": {"model": str(encoder), "seeds": [0, 1]}},
         arms={"native": content["arms"]["native"]},
         alphas=[1],
@@ -341,7 +352,7 @@ def test_a_real_encoder_is_also_judged_untrained(load, encoder, environment, con
 
 
 def test_killed_while_training_it_goes_on_to_the_same_results(
-    command, undisturbed, content, tmp_path
+    learning_command, undisturbed, content, tmp_path
 ):
     # Given the real command over two arms, killed within its second training
     path = tmp_path / "recipe.yaml"
@@ -349,7 +360,7 @@ def test_killed_while_training_it_goes_on_to_the_same_results(
     path.write_text(yaml.safe_dump({**content, "arms": arms, "alphas": [1]}, sort_keys=False))
     out = tmp_path / "out"
     arguments = ("run", path, "--out", out)
-    with command.start(*arguments) as process:
+    with learning_command.start(*arguments) as process:
         try:
             line = next(line for line in process.stderr if line.startswith("[5/"))
             assert "train static, all, alpha 1, seed 0" in line
@@ -361,7 +372,7 @@ def test_killed_while_training_it_goes_on_to_the_same_results(
     assert process.returncode == -9
 
     # When the same command is run again
-    ended = command(*arguments)
+    ended = learning_command(*arguments)
     assert ended.code == 0, ended.err
 
     # Then all that was finished before is kept, and the results are those of an undisturbed run

@@ -1,7 +1,5 @@
 """Training, resuming and evaluating load no pickle, and a made-up one runs no code."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,13 +44,12 @@ print(looked_up)
 """
 
 
-def test_no_pickle_is_loaded_from_training_to_evaluation(finished, xlmr, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED, str(finished), str(xlmr), str(tmp_path / "model")],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == "[]"
+def test_no_pickle_is_loaded_from_training_to_evaluation(
+    learning_command, finished, xlmr, tmp_path
+):
+    done = learning_command(finished, xlmr, tmp_path / "model", program=WATCHED)
+    assert done.code == 0, done.err[-3000:]
+    assert done.out.splitlines()[-1] == "[]"
 
 
 class Evil:

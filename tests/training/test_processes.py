@@ -1,8 +1,8 @@
 """Training in processes of its own: killed and resumed, on two ranks, by the command line."""
 
 import json
-import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +18,6 @@ from bt_augment.training.examples import training_pairs
 from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -37,18 +35,33 @@ def aligned(run_of):
     return run_of(rows)
 
 
-def test_two_ranks_train_on_one_kind_per_step(aligned, xlmr, tmp_path):
+# What torchrun does for each rank, but for importing torch once more for itself.
+RANK = """
+import os, runpy, sys
+os.environ.update(RANK="{rank}", LOCAL_RANK="{rank}", WORLD_SIZE="2", LOCAL_WORLD_SIZE="2",
+                  MASTER_ADDR="127.0.0.1", MASTER_PORT="{port}")
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+def test_two_ranks_train_on_one_kind_per_step(learning_command, aligned, xlmr, tmp_path):
     # Given a script on plain sentence-transformers, started on two ranks
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        str(Path(__file__).with_name("two_ranks.py")), str(aligned), str(xlmr / "tokenizer.json"),
-        str(tmp_path),
+    script = str(Path(__file__).with_name("two_ranks.py"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ranks = [
+        learning_command.start(
+            aligned, xlmr / "tokenizer.json", tmp_path,
+            program=RANK.format(rank=rank, port=port, script=script),
+        )
+        for rank in (0, 1)
     ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    try:
+        said = [rank.communicate(timeout=300)[1] for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert [rank.returncode for rank in ranks] == [0, 0], said
 
     # Then both saw the same kind in every step, and no group twice in it
     ranks = [json.loads((tmp_path / f"rank-{r}.json").read_text()) for r in (0, 1)]
@@ -96,11 +109,8 @@ def test_the_command_trains_on_two_ranks(environment, aligned, xlmr, tmp_path):
     assert SentenceTransformer(str(out), device="cpu").encode(["a"]).shape == (1, 32)
 
 
-def test_a_killed_training_resumes_to_the_same_weights(
-    command, environment, aligned, xlmr, tmp_path
-):
+def test_a_killed_training_resumes_to_the_same_weights(learning_command, aligned, xlmr, tmp_path):
     # Given a training with dropout, and one of the same settings that nothing disturbed
-    single = type(command)({**environment, "OMP_NUM_THREADS": "1"})
     arguments = [
         "train", aligned, "--base-model", xlmr, "--batch-size", 6, "--mini-batch-size", 3,
         "--steps", 24, "--save-steps", 4, "--lr", "1e-3", "--max-length", 16, "--device", "cpu",
@@ -114,7 +124,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
     train([aligned], whole, settings)
 
     # When it is killed after a checkpoint, and resumed
-    process = single.start(*arguments, "--out", killed, "-q")
+    process = learning_command.start(*arguments, "--out", killed, "-q")
     mark = killed / "training" / "checkpoint-8" / "complete"
     deadline = time.monotonic() + 200
     while not mark.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -122,7 +132,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (killed / "training_manifest.json").exists()
-    resumed = single(*arguments, "--out", killed, "--resume", "--json")
+    resumed = learning_command(*arguments, "--out", killed, "--resume", "--json")
 
     # Then it went on from there, and ends with the same weights
     assert resumed.code == 0, resumed.err
@@ -132,9 +142,9 @@ def test_a_killed_training_resumes_to_the_same_weights(
     assert all((one[name] == other[name]).all() for name in one)
 
 
-def test_the_command_trains_and_says_what_it_did(command, aligned, xlmr, tmp_path):
+def test_the_command_trains_and_says_what_it_did(learning_command, aligned, xlmr, tmp_path):
     out = tmp_path / "model"
-    done = command(
+    done = learning_command(
         "train", aligned, "--base-model", f"static:{xlmr}", "--batch-size", 6, "--steps", 12,
         "--methods", "native, translation", "--augmented-share", "any", "--out", out,
     )  # fmt: skip
@@ -167,9 +177,9 @@ def test_the_command_trains_and_says_what_it_did(command, aligned, xlmr, tmp_pat
         (("{run}", "--base-model", "bundled:mini", "--out", "{out}"), "static:bundled"),
     ],
 )
-def test_a_users_error_is_one_message(command, aligned, tmp_path, arguments, said):
+def test_a_users_error_is_one_message(learning_command, aligned, tmp_path, arguments, said):
     names = {"run": aligned, "out": tmp_path / "out"}
-    done = command("train", *(argument.format(**names) for argument in arguments))
+    done = learning_command("train", *(argument.format(**names) for argument in arguments))
     assert done.code == 2, done.err
     assert said in done.err
     assert "Traceback" not in done.err

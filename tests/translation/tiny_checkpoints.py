@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ import yaml
 from bt_augment.languages import FLORES_CODES
 
 torch.set_num_threads(1)  # models this small only lose by sharing work between cores
+
+_MADE = tempfile.TemporaryDirectory()
 
 SENTENCES = [
     "The old house by the river has a red door.",
@@ -100,6 +105,23 @@ def randomize(model: Any, specials: int = 4) -> Any:
     return model.eval()
 
 
+def once(make: Callable[..., Path]) -> Callable[..., Path]:
+    """Have a checkpoint made once by each process; every call writes a copy of its own."""
+    made: dict[str, Path] = {}
+
+    @functools.wraps(make)
+    def copy(folder: Path, **options: Any) -> Path:
+        name = f"{make.__name__}-{sorted(options.items())}"
+        if name not in made:
+            home = Path(_MADE.name) / str(len(list(Path(_MADE.name).iterdir())))
+            home.mkdir()
+            made[name] = make(home / "hf", **options)
+        return Path(shutil.copytree(made[name], folder))
+
+    return copy
+
+
+@once
 def make_marian(folder: Path, *, multi_target: bool) -> Path:
     """Write a MarianMTModel: OPUS-MT's files, <pad> last and the decoder's start."""
     folder.mkdir()
@@ -132,6 +154,7 @@ def make_marian(folder: Path, *, multi_target: bool) -> Path:
     return _save(model, folder, bad_words_ids=[[pad]])
 
 
+@once
 def make_nllb(folder: Path) -> Path:
     """Write an M2M100ForConditionalGeneration with NLLB's tokenizer."""
     seed = folder.with_name("seed")
@@ -145,6 +168,7 @@ def make_nllb(folder: Path) -> Path:
     return _save_m2m(folder, len(tokenizer))
 
 
+@once
 def make_m2m100(folder: Path) -> Path:
     """Write an M2M100ForConditionalGeneration with M2M-100's own tokenizer."""
     folder.mkdir()
@@ -158,6 +182,7 @@ def make_m2m100(folder: Path) -> Path:
     return _save_m2m(folder, len(tokens) + 100 + 8)  # 100 languages, 8 made-up words
 
 
+@once
 def make_mbart50(folder: Path) -> Path:
     """Write an MBartForConditionalGeneration with mBART-50's tokenizer."""
     seed = folder.with_name("seed")
@@ -175,6 +200,7 @@ def make_mbart50(folder: Path) -> Path:
     return _save(randomize(transformers.MBartForConditionalGeneration(config)), folder)
 
 
+@once
 def make_madlad(folder: Path) -> Path:
     """Write a T5ForConditionalGeneration as MADLAD-400 is: gated, untied, <unk> starts."""
     seed = folder.with_name("seed")

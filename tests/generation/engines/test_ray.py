@@ -130,11 +130,11 @@ def end(process):
 
 
 def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
-    tmp_path, calm, command, make_run, arrow_bytes, cluster, on_ray
+    tmp_path, english, write_rows, command, make_run, arrow_bytes, cluster, on_ray
 ):
     # Given a run of many units by two actors, with its first unit written
     run, local = tmp_path / "run", tmp_path / "local"
-    source, _ = calm
+    source = write_rows(english[:32])
     arguments = ["generate", source, "--route", "en:pt:en", "--unit-rows", 1, "--out", run]
     process = command.start(*arguments, *on_ray)
     try:

@@ -124,7 +124,7 @@ def canary() -> str:
 
 
 @pytest.fixture
-def command(command, environment, bucket):
+def command(command, bucket):
     """Return the real command with the way to the server; it is for tests that have a bucket."""
     way = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    return type(command)({**environment, **way})
+    return command.among(**way)

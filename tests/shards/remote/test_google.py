@@ -38,12 +38,12 @@ def google():
 
 
 @pytest.fixture
-def told_where(google):
-    """Return the words before a command that tell it of the server, and of nothing else."""
-    server = os.environ["STORAGE_EMULATOR_HOST"]
-    return (
-        "env", "-u", "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", f"STORAGE_EMULATOR_HOST={server}",
-    )  # fmt: skip
+def there(google, command):
+    """Return the command told of the server, and of nothing else."""
+    return command.among(
+        STORAGE_EMULATOR_HOST=os.environ["STORAGE_EMULATOR_HOST"],
+        GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT=None,
+    )
 
 
 def objects(google):
@@ -53,12 +53,12 @@ def objects(google):
 
 
 def test_killed_it_goes_on_to_the_bytes_of_a_folder(
-    google, told_where, repeated, command, environment, tmp_path
+    google, there, repeated, command, environment, tmp_path
 ):
     # Given a run of many units that is killed when the first is there
     source, _ = repeated
     arguments = ["generate", source, "--route", "en:pt", "--unit-rows", 2, "--out"]
-    process = command.start(*arguments, URL, prefix=told_where)
+    process = there.start(*arguments, URL)
     try:
         while not google.exists(f"{URL}/.work/unit-00000.json"):
             assert process.poll() is None, process.stderr.read()
@@ -70,11 +70,11 @@ def test_killed_it_goes_on_to_the_bytes_of_a_folder(
 
     # When another machine goes on with it, the lock of the dead one deleted
     shutil.rmtree(Path(environment["BT_AUGMENT_CACHE"]) / "unfinished")
-    refused = command(*arguments, URL, prefix=told_where)
+    refused = there(*arguments, URL)
     assert refused.code == 2
     assert "/.lock is deleted" in refused.err
     google.rm_file(f"{URL}/.lock")
-    done = command(*arguments, URL, "--json", prefix=told_where)
+    done = there(*arguments, URL, "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["resumed_units"] >= 1
     assert "bucket type" not in done.err  # gcsfs would say so at each request
@@ -85,10 +85,10 @@ def test_killed_it_goes_on_to_the_bytes_of_a_folder(
     assert_same(objects(google), local)
 
     # And the other commands read it
-    checked = command("verify", URL, prefix=told_where)
+    checked = there("verify", URL)
     assert checked.code == 0, checked.err
     strict = ("--set", "filters.fidelity.copy.max=0.1")
-    filtered = command("filter", URL, "--out", f"{URL}2", *strict, prefix=told_where)
+    filtered = there("filter", URL, "--out", f"{URL}2", *strict)
     assert filtered.code == 0, filtered.err
     assert command("filter", local, "--out", tmp_path / "run2", *strict).code == 0
     assert (
