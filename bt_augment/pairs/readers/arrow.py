@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from bt_augment.errors import InputError
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.class_labels import labels_of, with_names
 from bt_augment.pairs.readers.columns import Columns
 from bt_augment.pairs.readers.compression import open_bytes, open_seekable, read_start
 from bt_augment.pairs.readers.untrusted_batches import checked, damage, values
@@ -37,10 +38,18 @@ class _BatchReader(Reader):
 
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield the rows in order, only the columns that may be needed."""
-        wanted = Columns(self.settings).top_level()
+        columns = Columns(self.settings)
+        wanted = columns.top_level()
         number = 0
         for batch in self.batches():
-            kept = batch if wanted is None else batch.select(needed(batch.schema.names, wanted))
+            names = batch.schema.names
+            columns.refuse_twins(self.source, names)
+            labels = labels_of(batch.schema)
+            kept = batch
+            if wanted is not None:
+                chosen = set(needed(names, wanted))
+                # By number: columns that nobody needs may share a name.
+                kept = batch.select([i for i, name in enumerate(names) if name in chosen])
             for offset in range(0, kept.num_rows, _BATCH_ROWS):
                 for item in values(kept.slice(offset, _BATCH_ROWS)):
                     number += 1
@@ -55,7 +64,7 @@ class _BatchReader(Reader):
                             place, "unreadable_value", f"a value of the row cannot be read: {item}"
                         )
                     else:
-                        yield Row(place, item, self.auto_id(number))
+                        yield Row(place, with_names(item, labels), self.auto_id(number))
 
 
 def needed(names: list[str], wanted: set[str]) -> list[str]:
@@ -118,6 +127,12 @@ class SavedDatasetReader(_BatchReader):
             raise InputError(
                 f"{state} cannot be read ({error}): the data set was not saved to its end"
             ) from error
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder / missing[0]} is missing, which {state} names: the data set is not "
+                f"whole; copy it again, {len(names)} files"
+            )
         for name in names:
             yield from _ipc_batches(folder / name)
 

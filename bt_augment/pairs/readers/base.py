@@ -28,6 +28,7 @@ _HEAD_ITEMS = 1_000  # broken records skipped while looking for those rows
 # What reading a damaged or cut file raises, whatever its compression and format.
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # as surrogateescape writes what is not UTF-8
 _SUFFIXES = re.compile(
     r"(\.(json|jsonl|ndjson|txt|csv|tsv|parquet|arrow|feather|ipc|gz|zst|zstd|bz2|xz))+$",
     re.IGNORECASE,
@@ -189,9 +190,16 @@ def quarantined(place: Place, cause: str, message: str, raw: str | bytes = "") -
     """Return a quarantined record with its raw text capped and made valid Unicode."""
     if isinstance(raw, bytes):
         raw = raw[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace")
-    raw = raw[:RAW_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")[:RAW_LIMIT]
-    message = message.encode("utf-8", "backslashreplace").decode("utf-8")
-    return Quarantined(place, cause, message, raw)
+    raw = _valid(raw[:RAW_LIMIT])[:RAW_LIMIT]
+    return Quarantined(place, cause, _valid(message), raw)
+
+
+def _valid(text: str) -> str:
+    """Return text with surrogates written out: those that stand for bytes as the bytes."""
+    if text.isascii():
+        return text
+    text = _ESCAPED_BYTE.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def stem(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -114,7 +115,8 @@ class BeirReader(Reader):
                 database.execute("INSERT OR IGNORE INTO queries (id) VALUES (?)", (item.query,))
                 database.execute("INSERT OR IGNORE INTO corpus (id) VALUES (?)", (item.document,))
         for table in _TABLES:
-            keep = f"UPDATE {table} SET value = ? WHERE id = ? AND value IS NULL"
+            asked = f"SELECT value IS NULL FROM {table} WHERE id = ?"
+            keep = f"UPDATE {table} SET value = ? WHERE id = ?"
             for row in JsonLinesReader(str(self._file(table)), self.settings).read():
                 if isinstance(row, Quarantined):
                     yield row
@@ -124,9 +126,16 @@ class BeirReader(Reader):
                     yield row.quarantined("wrong_type", "the field _id is missing, or not text")
                     continue
                 try:
-                    database.execute(keep, (json.dumps(row.values), str(key)))
+                    found = database.execute(asked, (str(key),)).fetchone()
                 except UnicodeEncodeError:
                     yield row.quarantined("lone_surrogate", "_id holds half a surrogate pair")
+                    continue
+                if found == (1,):
+                    database.execute(keep, (json.dumps(row.values), str(key)))
+                elif found is not None:
+                    yield row.quarantined(
+                        "repeated_id", f"an earlier line has the _id {str(key)!r}; that one is read"
+                    )
         database.execute("COMMIT")
 
     def _pair(
@@ -175,7 +184,7 @@ def _judgements(qrels: Path) -> Iterator[_Judgement | Quarantined]:
             try:
                 text.encode()
                 query, document, score = (field.strip() for field in fields)
-                relevant = float(score) > 0
+                value = float(score)
             except ValueError:
                 yield quarantined(
                     Place(str(qrels), "line", number),
@@ -184,4 +193,12 @@ def _judgements(qrels: Path) -> Iterator[_Judgement | Quarantined]:
                     line,
                 )
             else:
-                yield _Judgement(number, query, document, relevant)
+                yield _judgement(Place(str(qrels), "line", number), query, document, value, line)
+
+
+def _judgement(
+    place: Place, query: str, document: str, score: float, line: bytes
+) -> _Judgement | Quarantined:
+    if math.isnan(score):
+        return quarantined(place, "wrong_type", "the score is not a number, but nan", line)
+    return _Judgement(int(place.value), query, document, relevant=score > 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +36,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "passage_lang": ("passage_lang", "lang", "language"),
 }
 
+_PATH_START = re.compile(r"[^.\[]*")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -63,7 +66,7 @@ class Columns:
     """The columns of one input: those that the settings name, and the usual ones.
 
     A named column is taken as it is. Of the usual ones the first that is not null is taken,
-    whatever its capitals.
+    whatever its capitals. NaN counts as null.
     """
 
     def __init__(self, settings: InputSettings) -> None:
@@ -93,6 +96,25 @@ class Columns:
         if any("." in (named or "") or "[" in (named or "") for named in self._named.values()):
             return None
         return {name.split(".")[0] for field in ALIASES for name in self.names(field)}
+
+    def refuse_twins(self, source: str, names: Sequence[str]) -> None:
+        """Refuse a table in which two columns have a name that may be read.
+
+        Raises:
+            InputError: there are two; which of them is meant cannot be told.
+        """
+        if len(set(names)) == len(names):
+            return
+        twins = {name for name, count in Counter(names).items() if count > 1}
+        for field in ALIASES:
+            read = {part for name in self.names(field) for part in (name, _first_part(name))}
+            for name in names:
+                if name in twins and (name in read or name.strip().casefold() in read):
+                    raise InputError(
+                        f"{source} has {names.count(name)} columns named {name!r}, and which of "
+                        f"them is the {field} cannot be told; rename one, or name another column "
+                        f"with --set input.{field}=COLUMN"
+                    )
 
     def check(self, source: str, heads: Sequence[Mapping[str, Any]], lang: str | None) -> None:
         """Refuse an input whose first rows lack a column without which nothing can be read.
@@ -130,11 +152,21 @@ class Columns:
         null: Any = ABSENT
         for name in self.names(field):
             value = lookup(values, name)
-            if value is None:
+            if value is None or _is_nan(value):
                 null = None
             elif value is not ABSENT:
                 return value
         return null
+
+
+def _is_nan(value: Any) -> bool:
+    """Return whether a value is NaN: what pandas writes where there is none."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _first_part(path: str) -> str:
+    found = _PATH_START.match(path)
+    return found[0] if found else path
 
 
 def _listed(names: Iterable[str]) -> str:

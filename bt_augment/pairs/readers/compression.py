@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 UTF8_BOM = b"\xef\xbb\xbf"
+_CHUNK = 1 << 16
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 
 
@@ -40,10 +41,60 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             case "xz":
                 stream = opened.enter_context(lzma.LZMAFile(stream))
             case "zstd":
-                # Arrow's, as zstandard's stream reader takes a cut file for a whole one.
-                raw = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
-                stream = io.BufferedReader(opened.enter_context(raw), 1 << 16)
+                stream = io.BufferedReader(opened.enter_context(_Zstandard(path)), _CHUNK)
         yield stream
+
+
+class _Zstandard(io.RawIOBase):
+    """Decompresses zstd up to the byte where the file is cut.
+
+    By Arrow, as zstandard's stream reader takes a cut file for a whole one. But where a read fails
+    Arrow drops what it had of it; so that is read again, byte by byte.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._given = 0
+        self._broken: Exception | None = None
+        self._stream = _arrow_zstd(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            data = self._stream.read(len(buffer))
+        except (OSError, pa.ArrowException) as error:
+            self._broken = error
+            data = self._up_to_the_break(len(buffer))
+            if not data:
+                raise
+        buffer[: len(data)] = data
+        self._given += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _up_to_the_break(self, size: int) -> bytes:
+        self._stream.close()
+        self._stream = _arrow_zstd(self._path)
+        data = bytearray()
+        try:
+            for start in range(0, self._given, _CHUNK):
+                self._stream.read(min(_CHUNK, self._given - start))
+            while len(data) < size and (byte := self._stream.read(1)):
+                data += byte
+        except (OSError, pa.ArrowException):
+            return bytes(data)
+        return bytes(data)
+
+
+def _arrow_zstd(path: Path) -> Any:
+    return pa.CompressedInputStream(pa.PythonFile(path.open("rb"), mode="r"), "zstd")
 
 
 class _Available(io.RawIOBase):
@@ -86,11 +137,15 @@ def open_seekable(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return up to ``size`` decompressed bytes from the start; fewer where the file is cut."""
+    """Return up to ``size`` decompressed bytes from the start; fewer where the file is cut.
+
+    Raises:
+        EOFError: it is cut before the first byte.
+    """
     start = bytearray()
     with open_bytes(path) as stream:
         try:
-            while len(start) < size and (chunk := stream.read(min(4096, size - len(start)))):
+            while len(start) < size and (chunk := cast(Any, stream).read1(size - len(start))):
                 start += chunk
         except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
             if not start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from bt_augment.pairs.readers.compression import open_text, read_start
 
 DELIMITERS = (",", "\t", ";", "|")
 _SNIFF_BYTES = 1 << 16
+_EXCEL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\"?sep=([\t !#-~])\"?\r?\n", re.IGNORECASE)
 _FIELD_LIMIT = 1 << 30  # characters; the csv module's own limit is 128 KiB
 
 # A record may hold line breaks inside quotes. Past this many lines the quote was never closed.
@@ -32,17 +34,23 @@ class DelimitedReader(Reader):
 
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield the records in file order; a record's place is its first line."""
-        delimiter = sniff_delimiter(read_start(self.path, _SNIFF_BYTES), self.settings)
+        start = read_start(self.path, _SNIFF_BYTES)
+        delimiter = sniff_delimiter(start, self.settings)
         csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
         with open_text(self.path) as raw:
             text = io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="")
-            records = self._records(text, delimiter or ",")
+            first = 1
+            if _named_delimiter(start) is not None:
+                text.readline()
+                first = 2
+            records = self._records(text, delimiter or ",", first)
             header: list[str] | None = None
             for number, fields, source in records:
                 if header is None:
                     if isinstance(fields, str):
                         raise InputError(f"{self.source}, line {number}: the header: {fields}")
                     header = [name.strip() for name in fields]
+                    Columns(self.settings).refuse_twins(self.source, header)
                     continue
                 yield self._row(number, fields, header, source)
             text.detach()
@@ -60,14 +68,14 @@ class DelimitedReader(Reader):
         return Row(place, values, self.auto_id(number), source)
 
     def _records(
-        self, text: io.TextIOWrapper, delimiter: str
+        self, text: io.TextIOWrapper, delimiter: str, number: int
     ) -> Iterator[tuple[int, list[str] | str, str]]:
         """Yield each record's first line number, its fields or what is wrong, and its text.
 
+        The next line of ``text`` is line ``number``.
         After a broken record, reading goes on with the line after its first.
         """
         waiting: deque[str] = deque()
-        number = 1
         width: int | None = None
         while True:
             taken: list[str] = []
@@ -117,8 +125,12 @@ def _feed(text: io.TextIOWrapper, waiting: deque[str], taken: list[str]) -> Iter
 def sniff_delimiter(start: bytes, settings: InputSettings) -> str | None:
     """Return the delimiter under which a header has the columns of a pair, or None.
 
-    Where no header has them, the delimiter that the header holds most often.
+    Where no header has them, the delimiter that the header holds most often. Excel may name it in
+    a line before the header.
     """
+    named = _named_delimiter(start)
+    if named is not None:
+        return named
     lines = start.decode("utf-8-sig", "replace").splitlines(keepends=True)
     columns = Columns(settings)
     headers: dict[str, list[str]] = {}
@@ -133,3 +145,9 @@ def sniff_delimiter(start: bytes, settings: InputSettings) -> str | None:
         headers[delimiter] = header
     most = max(headers, key=lambda delimiter: len(headers[delimiter]), default=None)
     return most if most is not None and len(headers[most]) > 1 else None
+
+
+def _named_delimiter(start: bytes) -> str | None:
+    """Return the delimiter that a first line ``sep=;`` names."""
+    found = _EXCEL_LINE.match(start)
+    return None if found is None else found[1].decode()

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import ijson
-
 from bt_augment.errors import InputError, did_you_mean
 from bt_augment.pairs.readers.arrow import (
     FILE_MAGIC,
@@ -24,12 +22,14 @@ from bt_augment.pairs.readers.compression import UTF8_BOM, read_start
 from bt_augment.pairs.readers.delimited import DelimitedReader, sniff_delimiter
 from bt_augment.pairs.readers.hub import HubReader, looks_like_name
 from bt_augment.pairs.readers.json_lines import JsonArrayReader, JsonLinesReader
+from bt_augment.pairs.readers.json_stream import JsonBreakError, events
+from bt_augment.pairs.readers.not_text import encoding_of, kind_of
 from bt_augment.pairs.readers.squad import SquadReader
 
 FORMATS = ("auto", "squad", "jsonl", "csv", "parquet", "arrow", "beir", "hub")
 
 _START_BYTES = 1 << 16
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BINARY = (PARQUET_MAGIC, FILE_MAGIC, STREAM_MAGIC)
 _LINES = 50  # lines looked at for one that is a JSON object
 _READERS: Mapping[str, type[Reader]] = {
     "squad": SquadReader,
@@ -118,14 +118,24 @@ def _start(source: str, path: Path) -> bytes:
     start = start.removeprefix(UTF8_BOM)
     if not start.strip():
         raise InputError(f"{source} is empty")
-    if start.startswith(_UTF16):
-        raise InputError(f"{source} is UTF-16; make it UTF-8: iconv -f UTF-16 -t UTF-8")
+    if not start.startswith(_BINARY):
+        _check_text(source, start)
     return start
+
+
+def _check_text(source: str, start: bytes) -> None:
+    """Refuse a file that is of no format at all, saying what it is."""
+    encoding = encoding_of(start)
+    if encoding is not None:
+        raise InputError(f"{source} is {encoding}; make it UTF-8: iconv -f {encoding} -t UTF-8")
+    kind = kind_of(start)
+    if kind is not None:
+        raise InputError(f"{source} is of unknown format: it is {kind}")
 
 
 def _check_named(source: str, start: bytes, name: str) -> None:
     """Refuse a file that cannot be of the format that the user names."""
-    binary = start.startswith((PARQUET_MAGIC, FILE_MAGIC, STREAM_MAGIC))
+    binary = start.startswith(_BINARY)
     fits = {
         "parquet": start.startswith(PARQUET_MAGIC),
         "arrow": start.startswith((FILE_MAGIC, STREAM_MAGIC)),
@@ -152,6 +162,12 @@ def _by_content(source: str, path: Path, start: bytes, settings: InputSettings) 
     is_table = sniff_delimiter(start, settings) is not None or suffixes & {".csv", ".tsv"}
     if stripped[:1] not in (b"{", b"[") and b"\0" not in header and is_table:
         return DelimitedReader
+    if _is_object(stripped):
+        raise InputError(
+            f"{source} is of unknown format: it is a JSON object over several lines, without the "
+            "array 'data' of SQuAD; a list of objects is wanted, or JSON lines: one object on "
+            "each line"
+        )
     raise InputError(
         f"{source} is of unknown format: neither SQuAD nor JSON lines, CSV or TSV with a header, "
         "Parquet or Arrow; say which with --format"
@@ -163,28 +179,49 @@ def _is_squad(start: bytes) -> bool:
     depth = 0
     key = ""
     try:
-        for kind, value in ijson.basic_parse(io.BytesIO(start), use_float=True):
+        for kind, value in events(io.BytesIO(start)):
             if kind == "map_key" and depth == 1:
                 key = value
             elif kind == "start_array" and depth == 1 and key == "data":
                 return True
-            depth += {"start": 1, "end": -1}.get(kind.partition("_")[0], 0)
-    except (ijson.JSONError, UnicodeDecodeError):
+            depth += _deeper(kind)
+            if depth == 0:
+                return False
+    except JsonBreakError:
         return False
     return False
+
+
+def _is_object(start: bytes) -> bool:
+    """Return whether a text begins as a JSON object does, with a key or its end."""
+    try:
+        parsed = events(io.BytesIO(start))
+        return next(parsed)[0] == "start_map" and next(parsed)[0] in ("map_key", "end_map")
+    except (JsonBreakError, StopIteration):
+        return False
 
 
 def _has_paragraphs(start: bytes) -> bool:
     """Return whether a JSON array begins with an article of SQuAD."""
+    depth = 0
+    key = ""
     try:
-        for prefix, kind, _ in ijson.parse(io.BytesIO(start), use_float=True):
-            if (prefix, kind) == ("item", "end_map"):
-                return False
-            if (prefix, kind) == ("item.paragraphs", "start_array"):
+        for kind, value in events(io.BytesIO(start)):
+            if kind == "map_key" and depth == 2:
+                key = value
+            elif kind == "start_array" and depth == 2 and key == "paragraphs":
                 return True
-    except (ijson.JSONError, UnicodeDecodeError):
+            depth += _deeper(kind)
+            if kind == "end_map" and depth == 1:
+                return False
+    except JsonBreakError:
         return False
     return False
+
+
+def _deeper(kind: str) -> int:
+    """Return by how much an event of the parser changes the depth."""
+    return {"start": 1, "end": -1}.get(kind.partition("_")[0], 0)
 
 
 def _has_json_line(start: bytes) -> bool:

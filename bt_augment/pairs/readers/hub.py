@@ -9,6 +9,7 @@ from typing import Any
 from bt_augment.errors import InputError, MissingDependencyError
 from bt_augment.pairs.readers.arrow import choose_split
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row
+from bt_augment.pairs.readers.class_labels import Labels, with_names
 
 PREFIX = "hub:"
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -36,9 +37,12 @@ class HubReader(Reader):
         Raises:
             InputError: the data set, the configuration or the split cannot be had.
         """
-        for number, values in enumerate(self._stream(), start=1):
+        stream = self._stream()
+        labels = _labels(stream.features)
+        for number, values in enumerate(stream, start=1):
             self._at = number + 1
-            yield Row(self.place(number), values, f"{self.name.rpartition('/')[2]}:{number}")
+            row = with_names(values, labels)
+            yield Row(self.place(number), row, f"{self.name.rpartition('/')[2]}:{number}")
 
     def _stream(self) -> Any:
         try:
@@ -64,3 +68,9 @@ class HubReader(Reader):
                 "(input.config, input.revision) and the connection; data sets that are on disk "
                 "are read by their path"
             ) from error
+
+
+def _labels(features: Any) -> Labels:
+    """Return the names of the data set's ClassLabel columns; it may not say what it has."""
+    named = {name: getattr(feature, "names", None) for name, feature in (features or {}).items()}
+    return {name: names for name, names in named.items() if names}

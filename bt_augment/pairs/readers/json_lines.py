@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.compression import open_text
-from bt_augment.pairs.readers.json_stream import JsonBreakError, events, unmark, value_of
+from bt_augment.pairs.readers.json_stream import (
+    Event,
+    JsonBreakError,
+    events,
+    inside_document,
+    unmark,
+    value_of,
+)
 
 
 class JsonLinesReader(Reader):
@@ -41,7 +49,10 @@ class JsonLinesReader(Reader):
 
 
 class JsonArrayReader(Reader):
-    """Reads one JSON array of objects, one object in memory at a time."""
+    """Reads one JSON array of objects, one object in memory at a time.
+
+    Where other arrays or objects follow it, as in files that were joined, they are read too.
+    """
 
     format = "jsonl"
     place_kind = "path"
@@ -52,19 +63,28 @@ class JsonArrayReader(Reader):
         try:
             with open_text(self.path) as raw:
                 stream = events(raw)
-                next(stream)
-                for number, event in enumerate(stream):
-                    if event[0] == "end_array":
-                        continue  # to the end, so that what follows the array is seen
-                    value = unmark(value_of(event, stream))
-                    self._at = f"[{number + 1}]"
-                    place = self.place(f"[{number}]")
-                    if isinstance(value, dict):
-                        yield Row(place, value, self.auto_id(number))
-                    else:
-                        yield quarantined(
-                            place, "not_an_object", "it is not an object", json.dumps(value)
-                        )
+                for number, first in enumerate(stream):
+                    yield from self._document(inside_document(number), first, stream)
+                    self._at = inside_document(number + 1)
         except (JsonBreakError, RecursionError) as error:
             message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
             yield quarantined(self.place(self._at), "broken_json", message)
+
+    def _document(
+        self, path: str, first: Event, stream: Iterator[Event]
+    ) -> Iterator[Row | Quarantined]:
+        if first[0] != "start_array":
+            yield self._row(path or "$", unmark(value_of(first, stream)), path or 0)
+            return
+        for number, event in enumerate(stream):
+            if event[0] == "end_array":
+                return
+            value = unmark(value_of(event, stream))
+            self._at = f"{path}[{number + 1}]"
+            yield self._row(f"{path}[{number}]", value, f"{path}[{number}]" if path else number)
+
+    def _row(self, path: str, value: Any, auto: int | str) -> Row | Quarantined:
+        place = self.place(path)
+        if isinstance(value, dict):
+            return Row(place, value, self.auto_id(auto))
+        return quarantined(place, "not_an_object", "it is not an object", json.dumps(value))

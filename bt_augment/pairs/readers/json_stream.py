@@ -9,17 +9,19 @@ from typing import Any, BinaryIO, Final
 import ijson
 
 from bt_augment.pairs.readers.base import READ_ERRORS
+from bt_augment.pairs.readers.json_numbers import NumberMender, as_written, plain_number
 
 Event = tuple[str, Any]
 
 # What stands for text that the parser would refuse, or change without a word (yajl makes "?" of
-# half a surrogate pair): a letter between noncharacters. One that the text itself holds is marked
-# too, so that no text can be taken for a mark.
-_BAD_BYTES: Final = "\ufdd0B\ufdd1"
+# half a surrogate pair): a letter, or a bad byte's value, between noncharacters. One that the text
+# itself holds is marked too, so that no text can be taken for a mark.
 _HALF_PAIR: Final = "\ufdd0S\ufdd1"
 _NONCHARACTER: Final = "\ufdd0N\ufdd1"
-_MARK = re.compile("\ufdd0([BSN])\ufdd1")
-_MEANT = {"B": "\udc80", "S": "\ud800", "N": "\ufdd0"}
+_MARK = re.compile("\ufdd0([SN]|[89a-f][0-9a-f])\ufdd1")
+_MEANT = {"S": "\ud800", "N": "\ufdd0"} | {
+    f"{byte:02x}": chr(0xDC00 + byte) for byte in range(128, 256)
+}
 
 _CHUNK = 1 << 16
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -38,28 +40,35 @@ class JsonBreakError(Exception):
     """The document is not JSON from some point on; the message is one line."""
 
 
+def inside_document(number: int) -> str:
+    """Return how a path into the ``number``-th document of a file begins; the first has no name."""
+    return f"documents[{number}]" if number else ""
+
+
 class MendedStream:
     """A byte stream of JSON in which bad bytes and half surrogate pairs are marked.
 
-    One bad character then costs one record, not the rest of the file.
+    One bad character, or one number that only Python reads, then costs no more than its record.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._stream: Any = stream
         self._kept = b""  # read, and not yet known to end between two characters
         self._ready = b""
         self._ended = False
+        self._numbers = NumberMender()
 
     def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes, and none at the end."""
         if size == 0:
             return b""  # ijson asks so whether this is a stream of bytes
         while not self._ready and not self._ended:
-            chunk = self._stream.read(_CHUNK)
+            # What there is: filling a whole buffer would lose the part before a cut.
+            chunk = self._stream.read1(_CHUNK)
             self._ended = not chunk
             data = self._kept + chunk
             cut = len(data) if self._ended else 1 + max(data.rfind(bytes([c])) for c in _CUTS)
-            self._ready, self._kept = _mended(data[:cut]), data[cut:]
+            self._ready, self._kept = self._numbers.mend(_mended(data[:cut])), data[cut:]
         if size < 0 or size >= len(self._ready):
             taken, self._ready = self._ready, b""
         else:
@@ -77,8 +86,12 @@ def _mended(data: bytes) -> bytes:
         data.decode()
     except UnicodeDecodeError:
         text = data.decode("utf-8", "surrogateescape")
-        data = re.sub("[\udc80-\udcff]+", _BAD_BYTES, text).encode()
+        data = re.sub("[\udc80-\udcff]", _bad_byte, text).encode()
     return data
+
+
+def _bad_byte(found: re.Match[str]) -> str:
+    return f"\ufdd0{ord(found[0]) - 0xDC00:02x}\ufdd1"
 
 
 def _marked(escape: re.Match[bytes]) -> bytes:
@@ -102,22 +115,29 @@ def unmark(value: Any) -> Any:
 
 
 def events(stream: BinaryIO) -> Iterator[Event]:
-    """Yield the parser's events.
+    """Yield the parser's events: of one document, or of several one after the other.
 
     Raises:
-        JsonBreakError: the document is broken, or ends early.
+        JsonBreakError: a document is broken, or ends early.
     """
     try:
-        yield from ijson.basic_parse(MendedStream(stream), use_float=True, buf_size=_CHUNK)
+        # Without use_float: its integers have 64 bits, and one that is longer ends the file.
+        yield from ijson.basic_parse(MendedStream(stream), buf_size=_CHUNK, multiple_values=True)
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        text = error.args[0] if error.args else ""
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        message = str(text).splitlines()[0] if text else type(error).__name__
-        raise JsonBreakError(f"the file is not JSON from here on: {message}") from error
+        raise JsonBreakError(f"the file is not JSON from here on: {_why(error)}") from error
     except READ_ERRORS as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise JsonBreakError(f"the file cannot be read further: {why}") from error
+
+
+def _why(error: Exception) -> str:
+    """Return what the parser says, and the text around the place: it gives both in lines."""
+    text = error.args[0] if error.args else ""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    said, *context = str(text).splitlines() or [type(error).__name__]
+    near = as_written(unmark(context[0].strip())) if context else ""
+    return f"{said.rstrip('.')}, near {near!r}" if near else said
 
 
 def value_of(first: Event, rest: Iterator[Event]) -> Any:
@@ -137,4 +157,4 @@ def value_of(first: Event, rest: Iterator[Event]) -> Any:
                 break
             items.append(value_of(event, rest))
         return items
-    return value
+    return plain_number(value)

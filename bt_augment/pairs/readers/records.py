@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 from bt_augment.errors import LanguageError
 from bt_augment.languages import normalize_tag
@@ -21,6 +22,7 @@ from bt_augment.pairs.readers.base import (
     Row,
 )
 from bt_augment.pairs.readers.columns import ABSENT, Columns
+from bt_augment.pairs.readers.written_lists import UnreadableCellError, from_cell
 from bt_augment.pairs.schema import NOT_LOCATED
 
 ANSWER_RELOCATED = "answer_relocated"
@@ -29,6 +31,19 @@ ID_SUFFIXED = "id_suffixed"
 
 # Format characters that print nothing; str.strip() leaves them, and they make no question.
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+
+_SCALARS = (int, float, Decimal, UUID, date, time)  # a datetime is a date
+
+# What a value is called in a message; a boolean is an int to Python, so it comes first.
+_KINDS: Mapping[Any, str] = {
+    type(None): "null",
+    bool: "true or false",
+    int | float | Decimal: "a number",
+    date | time: "a date or a time",
+    Mapping: "an object",
+    list | tuple: "a list",
+}
 
 
 class _BadRowError(Exception):
@@ -95,19 +110,13 @@ class RecordBuilder:
         value = self._columns.get(row.values, "title")
         if value is ABSENT or value is None:
             return None
-        return _checked(value, "title") or None
+        return _optional(_scalar_as_text(value), "title") or None
 
     def _label(self, row: Row, field: str) -> str | None:
         value = self._columns.get(row.values, field)
         if value is ABSENT or value is None:
             return None
-        if isinstance(value, float):
-            if math.isnan(value):  # NaN: how pandas writes a missing number
-                return None
-            value = int(value) if value.is_integer() else value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        return _checked(value, field).strip() or None
+        return _optional(_scalar_as_text(value), field).strip() or None
 
     def _id(self, row: Row) -> str:
         return self._label(row, "id") or row.auto_id
@@ -119,7 +128,7 @@ class RecordBuilder:
                 raise _BadRowError("no_language", f"the row has no {field} and --lang is not given")
             return self._lang
         try:
-            return normalize_tag(_checked(value, field))
+            return normalize_tag(_optional(value, field))
         except LanguageError as error:
             raise _BadRowError("unknown_language", f"{field}: {error}") from error
 
@@ -131,7 +140,13 @@ class RecordBuilder:
         if value is ABSENT or value is None:
             return []
         if isinstance(value, str):
-            value = _written_out(value)
+            try:
+                value = from_cell(value)
+            except UnreadableCellError as error:
+                message = f"the answers: {error}{_do_without('answers')}"
+                raise _BadRowError("unreadable_value", message) from error
+            if value is None:
+                return []
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             # The layout of SQuAD on the hub: parallel lists, empty where there is no answer.
             starts = value.get("answer_start", value.get("start"))
@@ -161,8 +176,7 @@ def _checked(value: Any, field: str) -> str:
         except UnicodeDecodeError as error:
             raise _BadRowError("invalid_utf8", f"the {field} is not UTF-8: {error}") from error
     if not isinstance(value, str):
-        kind = type(value).__name__
-        raise _BadRowError("wrong_type", f"the {field} is of type {kind}, not text")
+        raise _BadRowError("wrong_type", f"the {field} is {_kind(value)}, not text")
     if value.isascii():
         if "\0" in value:
             raise _BadRowError("nul", f"the {field} holds a NUL character")
@@ -181,6 +195,36 @@ def _checked(value: Any, field: str) -> str:
     return value
 
 
+def _kind(value: Any) -> str:
+    """Return what a value is, in the words of JSON."""
+    kinds = (name for types, name in _KINDS.items() if isinstance(value, types))
+    return next(kinds, f"of type {type(value).__name__}")
+
+
+def _scalar_as_text(value: Any) -> Any:
+    """Return the text of a number, a date or a UUID, which an id or a title may be."""
+    if isinstance(value, bool) or not isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # how pandas writes whole numbers of a column that lacks some
+    return str(value)
+
+
+def _optional(value: Any, field: str) -> str:
+    """Return the text of a field that a pair can do without."""
+    try:
+        return _checked(value, field)
+    except _BadRowError as error:
+        cause, message = error.args
+        raise _BadRowError(cause, message + _do_without(field)) from error
+
+
+def _do_without(field: str) -> str:
+    fields = ("question_lang", "passage_lang") if field.endswith("_lang") else (field,)
+    options = " ".join(f"--set 'input.{name}=\"\"'" for name in fields)
+    return f"; to do without this column: {options}"
+
+
 def _text_and_start(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
         return item.get("text"), item.get("answer_start", item.get("start"))
@@ -188,30 +232,21 @@ def _text_and_start(item: Any) -> tuple[Any, Any]:
 
 
 def _answer_text(value: Any) -> str:
+    if isinstance(value, float) and math.isnan(value):
+        return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # a year or a count that was written without quotes
-    return _checked(value, "answer")
+    try:
+        return _checked(value, "answer")
+    except _BadRowError as error:
+        cause, message = error.args
+        raise _BadRowError(cause, message + _do_without("answers")) from error
 
 
 def _offset(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _written_out(text: str) -> Any:
-    """Return the list that a cell of a table spells out, or the text itself."""
-    stripped = text.strip()
-    if not stripped.startswith(("[", "{")):
-        return text
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            value = parse(stripped)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, list | dict):
-            return value
-    return text
 
 
 def _locate_all(

@@ -7,6 +7,7 @@ questions that Hugging Face's question answering scripts take (``field="data"``)
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,25 +15,29 @@ from typing import Any, NamedTuple
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.columns import ABSENT, Columns
 from bt_augment.pairs.readers.compression import open_text
-from bt_augment.pairs.readers.json_stream import Event, JsonBreakError, events, unmark, value_of
+from bt_augment.pairs.readers.json_stream import (
+    Event,
+    JsonBreakError,
+    events,
+    inside_document,
+    unmark,
+    value_of,
+)
 
+_NUMBERS = re.compile(r"\d+")
 _SPOOL_BYTES = 4 << 20  # paragraphs that wait in memory for their article's title
 
 
 class _Paragraph(NamedTuple):
-    article: int
-    number: int
+    path: str
     title: Any
     value: Any
-
-    @property
-    def path(self) -> str:
-        return f"data[{self.article}].paragraphs[{self.number}]"
 
 
 class SquadReader(Reader):
     """Reads a SQuAD file, one paragraph in memory at a time.
 
+    Where other documents follow the first, as in files that were joined, they are read too.
     The columns of a row are those of the question, and ``context`` and ``title``; of a flat
     file, those of the entry of ``data``.
     """
@@ -43,57 +48,70 @@ class SquadReader(Reader):
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield the questions in file order."""
         self._at = "$"
-        self._version = ""
         try:
-            with open_text(self.path) as stream:
-                for item in self._paragraphs(events(stream)):
-                    if isinstance(item, _Paragraph):
-                        yield from self._questions(item)
-                    else:
-                        yield item
+            with open_text(self.path) as raw:
+                stream = events(raw)
+                for number, first in enumerate(stream):
+                    yield from self._document(inside_document(number), first, stream)
+                    self._at = inside_document(number + 1)
         except (JsonBreakError, RecursionError) as error:
             message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
             yield quarantined(self.place(self._at), "broken_json", message)
 
-    def _paragraphs(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Row | Quarantined]:
-        first = next(stream, ("", None))
+    def _document(
+        self, path: str, first: Event, stream: Iterator[Event]
+    ) -> Iterator[Row | Quarantined]:
+        self._version = ""
+        for item in self._paragraphs(path, first, stream):
+            if isinstance(item, _Paragraph):
+                yield from self._questions(item)
+            else:
+                yield item
+
+    def _paragraphs(
+        self, path: str, first: Event, stream: Iterator[Event]
+    ) -> Iterator[_Paragraph | Row | Quarantined]:
+        data = f"{path}.data" if path else "data"
+        place = self.place(path or "$")
         if first[0] == "start_array":
-            yield from self._articles(stream)
-            next(stream, None)  # to the end, so that what follows the document is seen
+            yield from self._articles(data, stream)
             return
         if first[0] != "start_map":
-            yield quarantined(self.place("$"), "wrong_type", "the document is not a JSON object")
+            raw = json.dumps(unmark(value_of(first, stream)))
+            yield quarantined(place, "wrong_type", "the document is not a JSON object", raw)
             return
         has_data = False
         for kind, key in stream:
             if kind == "end_map":
-                continue  # to the end, so that what follows the document is seen
+                break
             start = next(stream)
             if key == "data" and start[0] == "start_array":
                 has_data = True
-                yield from self._articles(stream)
+                yield from self._articles(data, stream)
             else:
                 value = value_of(start, stream)
                 if key == "version":
                     self._version = str(value)
         if not has_data:
-            yield quarantined(self.place("$"), "wrong_type", "there is no array 'data'")
+            yield quarantined(place, "wrong_type", "there is no array 'data'")
 
-    def _articles(self, stream: Iterator[Event]) -> Iterator[_Paragraph | Row | Quarantined]:
+    def _articles(
+        self, data: str, stream: Iterator[Event]
+    ) -> Iterator[_Paragraph | Row | Quarantined]:
         for number, event in enumerate(stream):
             if event[0] == "end_array":
                 return
-            self._at = f"data[{number}]"
+            self._at = f"{data}[{number}]"
             if event[0] != "start_map":
                 raw = json.dumps(unmark(value_of(event, stream)))
                 yield quarantined(
                     self.place(self._at), "wrong_type", "the article is not an object", raw
                 )
                 continue
-            yield from self._article(number, stream)
+            yield from self._article(self._at, stream)
 
     def _article(
-        self, number: int, stream: Iterator[Event]
+        self, path: str, stream: Iterator[Event]
     ) -> Iterator[_Paragraph | Row | Quarantined]:
         """Yield an article's paragraphs; where its title comes after them, once that is known.
 
@@ -117,7 +135,7 @@ class SquadReader(Reader):
                             title, titled = unmark(value), True
                         elif key == "paragraphs":
                             yield quarantined(
-                                self.place(f"data[{number}].paragraphs"),
+                                self.place(f"{path}.paragraphs"),
                                 "wrong_type",
                                 "paragraphs is not an array",
                                 json.dumps(unmark(value)),
@@ -128,25 +146,25 @@ class SquadReader(Reader):
                     for index, event in enumerate(stream):
                         if event[0] == "end_array":
                             break
-                        self._at = f"data[{number}].paragraphs[{index}]"
+                        self._at = f"{path}.paragraphs[{index}]"
                         value = unmark(value_of(event, stream))
                         if titled:
-                            yield _Paragraph(number, index, title, value)
+                            yield _Paragraph(self._at, title, value)
                         else:
-                            waiting.write(json.dumps([index, value]) + "\n")
+                            waiting.write(json.dumps([self._at, value]) + "\n")
             except (JsonBreakError, RecursionError) as error:
                 broken = error
             waiting.seek(0)
             for line in waiting:
-                index, value = json.loads(line)
-                yield _Paragraph(number, index, title, value)
+                at, value = json.loads(line)
+                yield _Paragraph(at, title, value)
         if broken is not None:
             raise broken
         if not has_paragraphs:
-            yield self._flat(number, {"title": title, **others})
+            yield self._flat(path, {"title": title, **others})
 
-    def _flat(self, number: int, values: dict[str, Any]) -> Row | Quarantined:
-        place = self.place(f"data[{number}]")
+    def _flat(self, path: str, values: dict[str, Any]) -> Row | Quarantined:
+        place = self.place(path)
         if Columns(self.settings).get(values, "question") is ABSENT:
             return quarantined(
                 place,
@@ -154,7 +172,11 @@ class SquadReader(Reader):
                 "the article has neither paragraphs nor a question",
                 json.dumps(values),
             )
-        return Row(place, self._judged(values), self.auto_id(str(number)))
+        return Row(place, self._judged(values), self._short_id(path))
+
+    def _short_id(self, path: str) -> str:
+        """Return the id of a row that has none: the file's stem and the numbers of its path."""
+        return self.auto_id(".".join(_NUMBERS.findall(path)))
 
     def _judged(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a question's columns; in version 2 one without an answer has none by intent."""
@@ -184,10 +206,10 @@ class SquadReader(Reader):
         shared = {name: item for name, item in value.items() if name not in _NOT_COLUMNS}
         shared["title"] = paragraph.title
         for number, question in enumerate(questions):
-            place = self.place(f"{paragraph.path}.qas[{number}]")
-            auto_id = self.auto_id(f"{paragraph.article}.{paragraph.number}.{number}")
+            path = f"{paragraph.path}.qas[{number}]"
+            place = self.place(path)
             if isinstance(question, dict):
-                yield Row(place, self._judged({**shared, **question}), auto_id)
+                yield Row(place, self._judged({**shared, **question}), self._short_id(path))
             else:
                 yield quarantined(
                     place, "wrong_type", "the question is not an object", json.dumps(question)

@@ -64,6 +64,65 @@ def test_broken_lines_and_unknown_ids_are_quarantined(beir):
     ]
 
 
+@pytest.mark.parametrize("table", ["queries", "corpus"])
+def test_a_second_line_of_one_id_is_quarantined_where_it_is_asked_for(beir, table):
+    asked = {"queries": "q2", "corpus": "d1"}[table]
+    rows = [{"_id": asked, "text": "First."}, {"_id": asked, "text": "Second."}]
+    path = beir / f"{table}.jsonl"
+    rows += [{"_id": "never", "text": "Once."}, {"_id": "never", "text": "Twice."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    outcome = read_all(beir, split="test")
+    (record,) = outcome.records
+    assert "First." in (record.question, record.passage)
+    (bad,) = outcome.quarantined
+    assert (bad.cause, bad.place.file, bad.place.value) == ("repeated_id", str(path), 2)
+    assert asked in bad.message
+    assert "Second." in bad.raw
+
+
+def test_a_judgement_whose_score_is_nan_is_quarantined(beir):
+    with (beir / "qrels" / "train.tsv").open("a", encoding="utf-8") as file:
+        file.write("q1\td1\tnan\n")
+    outcome = read_all(beir)
+    assert len(outcome.records) == 3
+    (bad,) = outcome.quarantined
+    assert (bad.cause, bad.place.value, bad.raw) == ("wrong_type", 6, "q1\td1\tnan\n")
+
+
+def test_a_saved_data_set_that_lacks_a_shard_is_refused_before_anything_is_read(tmp_path):
+    import datasets
+
+    rows = [{"question": "Who?", "context": f"Man {n}."} for n in range(30)]
+    datasets.Dataset.from_list(rows).save_to_disk(tmp_path / "one", num_shards=3)
+    shard = tmp_path / "one" / "data-00001-of-00003.arrow"
+    shard.unlink()
+    with pytest.raises(InputError, match=r"data-00001-of-00003\.arrow is missing.*not whole"):
+        read([str(tmp_path / "one")], InputSettings(lang="en"))
+
+
+def test_numbers_that_stand_for_names_are_read_as_the_names(tmp_path):
+    import datasets
+
+    features = datasets.Features(
+        {
+            "question": datasets.Value("string"),
+            "context": datasets.Value("string"),
+            "lang": datasets.ClassLabel(names=["en", "pt"]),
+            "title": datasets.ClassLabel(names=["Men", "Women"]),
+        }
+    )
+    columns = {"question": ["A?", "B?", "C?"], "context": ["A.", "B.", "C."],
+               "lang": [1, 0, -1], "title": [0, 1, None]}  # fmt: skip
+    data = datasets.Dataset.from_dict(columns, features=features)
+    data.save_to_disk(tmp_path / "saved")
+    data.to_parquet(str(tmp_path / "a.parquet"))
+    for name in ("saved", "a.parquet"):
+        records = read_all(tmp_path / name, lang="fr").items
+        assert [(r.question_lang, r.passage_lang, r.title) for r in records] == [
+            ("pt", "pt", "Men"), ("en", "en", "Women"), ("fr", "fr", None),
+        ]  # fmt: skip
+
+
 def test_a_saved_data_set_and_a_saved_dict_are_read(tmp_path):
     import datasets
 

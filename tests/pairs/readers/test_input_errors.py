@@ -1,13 +1,32 @@
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
+import tarfile
+import zipfile
 
 import pytest
 from reading_samples import read_all
 
 from bt_augment.errors import InputError, LanguageError
 from bt_augment.pairs.readers import InputSettings, Tally, fingerprint, read
+
+
+def zipped():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "question,passage\nA,B\n")
+    return packed.getvalue()
+
+
+def tarred():
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.csv"))
+    return packed.getvalue()
+
 
 ROW = {"question": "Who?", "passage": "A man."}
 
@@ -20,8 +39,18 @@ ROW = {"question": "Who?", "passage": "A man."}
         ("prose.txt", "Once upon a time.\nThe end.\n", "unknown format"),
         ("page.html", "<html><body>Hi</body></html>", "unknown format"),
         ("image", b"\x89PNG\r\n\x1a\n\x00\x00\x00", "unknown format"),
-        ("object.json", '{\n"question": 1\n}', "unknown format"),
-        ("utf16.csv", "question,passage\n".encode("utf-16"), "UTF-16"),
+        ("object.json", '{\n"question": 1\n}', "JSON object.*a list of objects is wanted, or"),
+        ("utf16.csv", "question,passage\n".encode("utf-16"), "is UTF-16; .*-f UTF-16 -t"),
+        ("utf32.csv", "question,passage\n".encode("utf-32"), "is UTF-32; .*-f UTF-32 -t"),
+        ("16le.csv", "question,passage\nQuê?,é\n".encode("utf-16-le"), "-f UTF-16LE -t"),
+        ("16be.jsonl", '{"question": "谁?"}\n'.encode("utf-16-be"), "-f UTF-16BE -t"),
+        ("32le.json", '[{"question": "Who?"}]'.encode("utf-32-le"), "-f UTF-32LE -t"),
+        ("32be.json", '[{"question": "Who?"}]'.encode("utf-32-be"), "-f UTF-32BE -t"),
+        ("a.zip", zipped(), "it is a zip archive.*unpack it"),
+        ("a.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "it is a PDF"),
+        ("a.tar", tarred(), "it is a tar archive: unpack it"),
+        ("a.tar.gz", gzip.compress(tarred()), "it is a tar archive: unpack it"),
+        ("two.csv", "question,passage,question\nA,B,C\n", "2 columns named 'question'.*rename"),
         ("cut.gz", b"\x1f\x8b\x08", "cannot be opened"),
         ("wrong.csv", "who,what\na,b\n", "no column for the question"),
     ],
@@ -31,6 +60,13 @@ def test_an_unusable_file_is_refused_at_the_call(write, name, content, said):
     with pytest.raises(InputError, match=said) as caught:
         read([str(path)], InputSettings(lang="en"))
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["csv", "jsonl", "squad"])
+def test_what_no_format_can_read_is_named_whatever_format_is_said(write, named):
+    path = write("a.zip", zipped())
+    with pytest.raises(InputError, match="it is a zip archive"):
+        read([str(path)], InputSettings(lang="en", format=named))
 
 
 def test_a_missing_file_is_refused_at_the_call(tmp_path):
@@ -108,6 +144,23 @@ def test_a_hub_data_set_is_streamed_by_name(monkeypatch):
     records = read_all("someone/qa", revision="v1").records
     assert [record.id for record in records] == ["a", "qa:2"]
     assert asked == {"split": "train", "revision": "v1", "streaming": True}
+
+
+def test_a_hub_data_sets_class_labels_are_read_as_names(monkeypatch):
+    import datasets
+
+    features = datasets.Features(
+        {
+            "question": datasets.Value("string"),
+            "passage": datasets.Value("string"),
+            "lang": datasets.ClassLabel(names=["en", "pt"]),
+        }
+    )
+    rows = datasets.Dataset.from_list([{**ROW, "lang": 1}], features=features)
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["train"])
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: rows.to_iterable_dataset())
+    (record,) = read_all("someone/qa", lang=None).items
+    assert record.question_lang == record.passage_lang == "pt"
 
 
 def test_fingerprints_are_those_of_the_bytes(write, tmp_path):

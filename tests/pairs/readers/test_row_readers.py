@@ -1,9 +1,13 @@
 import bz2
 import csv
+import datetime as dt
 import gzip
 import io
 import json
 import lzma
+import random
+import uuid
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading_samples import read_all
+
+from bt_augment.errors import InputError
 
 ROWS = [
     {"id": "a", "question": "Who?", "passage": 'A man,\nsaid "no";\tthen left.', "lang": "en"},
@@ -41,12 +47,16 @@ def as_csv(rows, delimiter=",", bom=b""):
 
 def as_parquet(rows):
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
+    pq.write_table(as_table(rows), sink)
     return sink.getvalue()
 
 
+def as_table(rows):
+    return rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+
+
 def as_arrow(rows, new=pa.ipc.new_stream):
-    table = pa.Table.from_pylist(rows)
+    table = as_table(rows)
     sink = io.BytesIO()
     with new(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=2)
@@ -286,6 +296,7 @@ def test_latin_1_bytes_in_csv_cost_their_rows_only(write):
     body = b"id,question,passage\n1,Who?,caf\xe9\n2,Who?,cafe\n"
     outcome = read_all(write("a.csv", body))
     assert outcome.causes == ["invalid_utf8"]
+    assert outcome.quarantined[0].raw == "1,Who?,caf\\xe9"
     assert [record.id for record in outcome.records] == ["2"]
 
 
@@ -332,6 +343,211 @@ def test_a_cut_file_keeps_what_was_read(write, kind, packer):
     assert 100 < len(outcome.records) < 20_000
     assert outcome.quarantined[-1].cause == "broken_file"
     assert len(outcome.quarantined) <= 2  # the break, and a line that it cut
+
+
+@pytest.mark.parametrize("count", [20, 100])
+@pytest.mark.parametrize("packer", ["gzip", "zstd"])
+@pytest.mark.parametrize("kind", ["jsonl", "array", "csv"])
+def test_a_small_cut_file_keeps_what_was_read_as_a_large_one_does(write, kind, packer, count):
+    noise = random.Random(7)
+    rows = [
+        {"id": str(n), "question": "Who?", "passage": noise.randbytes(50).hex()}
+        for n in range(count)
+    ]
+    whole = WRITERS[kind](rows)
+    assert len(whole) < 1 << 16  # all of it is looked at to find the format
+    packed = gzip.compress(whole) if packer == "gzip" else zstd_in_blocks(whole)
+    good = write("good.jsonl", as_jsonl(ROWS))
+    outcome = read_all(write("a.bin", packed[: len(packed) * 2 // 3]), good)
+    first, later = outcome.records[:-3], outcome.records[-3:]
+    assert [(r.id, r.passage) for r in first] == [
+        (row["id"], row["passage"]) for row in rows[: len(first)]
+    ]
+    assert 0.4 * count < len(first) < 0.75 * count
+    assert [r.passage for r in later] == [row["passage"] for row in ROWS]
+    assert outcome.causes[-1] == ("broken_json" if kind == "array" else "broken_file")
+
+
+def zstd_in_blocks(data):
+    """Compress as a program does that writes a row at a time, and flushes."""
+    sink = io.BytesIO()
+    with pa.CompressedOutputStream(pa.PythonFile(sink, mode="w"), "zstd") as stream:
+        for start in range(0, len(data), 150):
+            stream.write(data[start : start + 150])
+            stream.flush()
+        stream.flush()
+        return sink.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file", "csv"])
+def test_two_columns_of_one_needed_name_are_refused_by_name(write, kind):
+    table = pa.table([["A?"], ["B?"], ["C."]], names=["question", "question", "passage"])
+    data = b"question,question,passage\nA?,B?,C.\n" if kind == "csv" else WRITERS[kind](table)
+    path = write("a.bin", data)
+    with pytest.raises(InputError, match=r"2 columns named 'question'.*input.question=") as caught:
+        read_all(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(InputError, match="2 columns named 'question'"):
+        read_all(path, passage="passage.text")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file", "csv"])
+@pytest.mark.parametrize("named", [{}, {"title": "x.y"}])
+def test_two_columns_of_one_name_that_nobody_needs_are_fine(write, kind, named):
+    names = ["note", "question", "note", "passage", "x.y"]
+    table = pa.table([["1"], ["A?"], ["2"], ["B."], ["T"]], names=names)
+    text = (",".join(names) + "\n1,A?,2,B.,T\n").encode()
+    (record,) = read_all(write("a", text if kind == "csv" else WRITERS[kind](table)), **named).items
+    assert (record.question, record.passage) == ("A?", "B.")
+
+
+def test_where_only_unneeded_columns_are_there_twice_the_message_is_about_the_lacking_one(write):
+    table = pa.table([["1"], ["2"]], names=["note", "note"])
+    with pytest.raises(InputError, match="no column for the question"):
+        read_all(write("a.parquet", as_parquet(table)))
+
+
+def test_arrays_that_follow_each_other_are_all_read(write):
+    text = as_array(ROWS[:1]) + b"\n" + as_array(ROWS[1:2]) + json.dumps(ROWS[2]).encode() + b" 7"
+    outcome = read_all(write("a.json", text), lang=None)
+    assert [(r.id, r.place.value) for r in outcome.records] == [
+        ("a", "[0]"), ("b", "documents[1][0]"), ("c", "documents[2]"),
+    ]  # fmt: skip
+    assert [(x.cause, x.place.value) for x in outcome.quarantined] == [
+        ("not_an_object", "documents[3]")
+    ]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("field", "column"),
+    [
+        ("title", "title"), ("lang", "lang"), ("lang", "question_lang"), ("lang", "passage_lang"),
+        ("id", "id"), ("group", "group_id"), ("answers", "answers"),
+    ],
+)  # fmt: skip
+def test_nan_in_an_optional_column_is_absent(write, field, column):
+    row = {"question": "Who?", "passage": "A man, nan."}
+    for path in (
+        write("a.jsonl", [{**row, column: NAN}]),
+        write("a.json", json.dumps([{**row, column: NAN}])),
+        write("a.parquet", as_parquet([{**row, column: NAN}])),
+    ):
+        (record,) = read_all(path).items
+        assert (record.title, record.answers, record.question_lang) == (None, (), "en")
+        assert record.id.startswith("a:")
+
+
+def test_a_column_of_nan_gives_way_to_the_next_usual_one(write):
+    rows = [{"question": "Who?", "passage": NAN, "text": "A man."}, {"question": "?", "text": NAN}]
+    outcome = read_all(write("a.jsonl", rows))
+    assert [r.passage for r in outcome.records] == ["A man."]
+    assert outcome.causes == ["missing_passage"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("nan", []),
+        ("Nan Goldin", ["Nan Goldin"]),
+        ("{'text': array(['Ann'], dtype=object), 'answer_start': array([3], dtype=int32)}",
+         [("Ann", 3)]),
+        ("{'text': array(['Ann', \"O'Neil, dtype=object)\"],\n      dtype=object), "
+         "'answer_start': array([3, 9])}", [("Ann", 3), "O'Neil, dtype=object)"]),
+        ("['Ann' 'Bob']", ["Ann", "Bob"]),
+        ("['Ann'\n \"O'Neil\"]", ["Ann", "O'Neil"]),
+        ("[{'text': np.str_('Ann'), 'start': np.int64(3)}]", [("Ann", 3)]),
+        ("['Ann', \"O'Neil\"]", ["Ann", "O'Neil"]),
+        ("[sic] no", ["[sic] no"]),
+        ("[[Ann]]", ["[[Ann]]"]),
+        ("{x | x > 0}", ["{x | x > 0}"]),
+        ("array([1, 2])", ["array([1, 2])"]),
+    ],
+)  # fmt: skip
+def test_a_csv_cell_of_answers_is_read_as_what_it_is(write, cell, expected):
+    row = {"question": "Who?", "passage": "An Ann and a man.", "answers": cell}
+    (record,) = read_all(write("a.csv", as_csv([row]))).items
+    wanted = [(item, -1) if isinstance(item, str) else item for item in expected]
+    assert [(text, -1 if text != "Ann" else start) for text, start in record.answers] == [
+        (text, -1 if text != "Ann" else 3) for text, _ in wanted
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "['Ann', 'Bo",
+        "{'text': ['Ann'",
+        "{'text': array(open('x')), 'answer_start': []}",
+        "['a' 'b' ... 'y' 'z']",
+    ],
+)
+def test_a_cell_of_answers_that_cannot_be_made_out_is_no_answer(write, cell):
+    row = {"question": "Who?", "passage": "A man.", "answers": cell}
+    outcome = read_all(write("a.csv", as_csv([row, {**row, "answers": "man"}])))
+    assert [r.answers for r in outcome.records] == [(("man", 2),)]
+    (bad,) = outcome.quarantined
+    assert bad.cause in ("unreadable_value", "wrong_type")
+    assert cell[:5] in bad.raw
+    assert "--set 'input.answers=\"\"'" in bad.message
+
+
+NOW = dt.datetime(2024, 5, 1, 12, 30)  # noqa: DTZ001 - Arrow's times without a zone
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.5, "3.5"), (7.0, "7"), (7, "7"), (Decimal("7.50"), "7.50"), (2**62, str(2**62)),
+        (NOW, "2024-05-01 12:30:00"), (NOW.date(), "2024-05-01"), (NOW.time(), "12:30:00"),
+        (uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+    ],
+)  # fmt: skip
+def test_ids_titles_and_groups_may_be_numbers_dates_and_uuids(write, value, text):
+    kind = pa.uuid() if isinstance(value, uuid.UUID) else None
+    column = pa.array([value.bytes if kind else value], kind)
+    names = ["question", "passage", "id", "title", "group_id"]
+    table = pa.table([["Who?"], ["A man."], column, column, column], names=names)
+    (record,) = read_all(write("a.arrow", as_arrow(table))).items
+    assert (record.id, record.title, record.group_id) == (text, text, text)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said", "option"),
+    [
+        ("id", [1], "the id is a list", "input.id"),
+        ("id", True, "the id is true or false", "input.id"),
+        ("title", {"en": "T"}, "the title is an object", "input.title"),
+        ("group_id", {}, "the group is an object", "input.group"),
+        ("lang", 3, "the question_lang is a number", "input.passage_lang"),
+        ("answers", [None], "the answer is null", "input.answers"),
+    ],
+)
+def test_an_optional_column_that_cannot_be_used_says_how_to_do_without(
+    write, column, value, said, option
+):
+    path = write("a.jsonl", [{"question": "Who?", "passage": "A man.", column: value}])
+    (bad,) = read_all(path).quarantined
+    assert bad.cause == "wrong_type"
+    assert said in bad.message
+    assert f"--set '{option}=\"\"'" in bad.message
+    field = option.removeprefix("input.")
+    without = {"question_lang": "", "passage_lang": ""} if field.endswith("_lang") else {field: ""}
+    assert len(read_all(path, **without).records) == 1
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("named", [b"sep=;\r\n", b"sep=;\n", b'"sep=;"\n'])
+def test_excels_first_line_names_the_delimiter_and_is_no_header(write, bom, named):
+    path = write("a.csv", bom + named + b'question;passage\n"A?";B, C\nlost\nD?;E\n')
+    outcome = read_all(path)
+    assert [(r.id, r.question, r.passage) for r in outcome.records] == [
+        ("a:3", "A?", "B, C"),
+        ("a:5", "D?", "E"),
+    ]
+    assert [(x.cause, x.place.value) for x in outcome.quarantined] == [("ragged_row", 4)]
 
 
 def test_real_natural_questions_are_read_with_and_without_a_mapping(shared):

@@ -179,11 +179,52 @@ def test_articles_without_the_object_around_them_are_read(write, layout):
     assert found.quarantined == []
 
 
-def test_what_follows_a_bare_list_of_articles_is_not_lost_unseen(write):
-    text = json.dumps(squad(paragraph("One.", question("A?")))["data"]) + " {}"
+@pytest.mark.parametrize(
+    ("after", "cause", "said"),
+    [
+        (" {}", "wrong_type", "no array 'data'"),
+        (" 7", "wrong_type", "not a JSON object"),
+        ("\n]", "broken_json", "near"),
+        (" {", "broken_json", "premature EOF"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["wrapped", "bare"])
+def test_what_follows_a_document_is_not_lost_unseen(write, layout, after, cause, said):
+    document = squad(paragraph("One.", question("A?")))
+    text = json.dumps(document if layout == "wrapped" else document["data"]) + after
     found = read_all(write("a.json", text))
     assert len(found.records) == 1
-    assert [item.cause for item in found.quarantined] == ["broken_json"]
+    (bad,) = found.quarantined
+    assert (bad.cause, bad.place.value) == (cause, "documents[1]")
+    assert said in bad.message
+
+
+@pytest.mark.parametrize("between", ["", "\n", " \n\n"])
+def test_documents_that_follow_each_other_are_all_read(write, between):
+    asked = [question("A?"), question("B?", "b", is_impossible=True), question("C?", "c")]
+    for item in asked:
+        del item["id"]
+    first = squad(paragraph("One.", asked[0]))
+    second = squad(paragraph("Two.", asked[1], 5, asked[2]), version="v2.0")
+    found = read_all(write("a.json", json.dumps(first) + between + json.dumps(second)))
+    assert [(r.id, r.passage, r.place.value) for r in found.records] == [
+        ("a:0.0.0", "One.", "data[0].paragraphs[0].qas[0]")
+    ]
+    # An empty list of answers means none in version 2, which the second document is.
+    assert [(item.id, item.place.value) for item in found.left_out] == [
+        ("a:1.0.0.0", "documents[1].data[0].paragraphs[0].qas[0]"),
+        ("a:1.0.0.2", "documents[1].data[0].paragraphs[0].qas[2]"),
+    ]
+    assert [item.place.value for item in found.quarantined] == [
+        "documents[1].data[0].paragraphs[0].qas[1]"
+    ]
+
+
+def test_bad_bytes_are_quarantined_as_they_are(write):
+    document = squad(paragraph("One.", question("BAD")))
+    data = json.dumps(document).encode().replace(b"BAD", b"caf\xe9 \xff")
+    (bad,) = read_all(write("a.json", data)).quarantined
+    assert "caf\\xe9 \\xff" in bad.raw
 
 
 def test_a_flat_file_of_questions_is_read(write):

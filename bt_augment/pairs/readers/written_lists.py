@@ -1,0 +1,91 @@
+"""Lists and objects that a cell of a table spells out, in JSON or as Python prints them."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import tokenize
+from typing import Any
+
+# How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
+_SPELT_OUT = re.compile(r"(\[\s*)?(\{\s*)?['\"]|\[\s*array\(")
+_NO_ANSWER = "nan"  # how pandas writes an absent cell that was made text
+
+# numpy's wrappers around what it prints: array(['a'], dtype=object), np.str_('a').
+_WRAPPERS = re.compile(r"array|str_|u?int(8|16|32|64)|float(16|32|64)|bool_?")
+
+_PARSE_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
+
+
+class UnreadableCellError(ValueError):
+    """The cell spells out a list or an object, and breaks off or is of no known form."""
+
+
+def from_cell(text: str) -> Any:
+    """Return the list or object that a cell spells out, None for ``nan``, or the text itself.
+
+    Nothing of the cell is run.
+
+    Raises:
+        UnreadableCellError: it begins like a list or an object that cannot be read.
+    """
+    stripped = text.strip()
+    if stripped == _NO_ANSWER:
+        return None
+    if not stripped.startswith(("[", "{")):
+        return text
+    for parse in (json.loads, _printed):
+        try:
+            value = parse(stripped)
+        except _PARSE_ERRORS:
+            continue
+        if isinstance(value, list | dict):
+            return value
+    if _SPELT_OUT.match(stripped):
+        raise UnreadableCellError("it begins like a list or an object, and cannot be read as one")
+    return text
+
+
+def _printed(text: str) -> Any:
+    """Return the value that Python or numpy printed."""
+    tree = ast.parse(_with_commas(text), mode="eval")
+    return ast.literal_eval(_Unwrapped().visit(tree))
+
+
+class _Unwrapped(ast.NodeTransformer):
+    """Puts what numpy's wrappers hold in their place."""
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if _WRAPPERS.fullmatch(name) and len(node.args) == 1:
+            return self.visit(node.args[0])
+        return node  # which literal_eval refuses
+
+
+def _with_commas(text: str) -> str:
+    """Return ``text`` with a comma between texts that follow each other.
+
+    numpy's lists have none, and Python would take ``['a' 'b']`` for one text.
+    """
+    lines = io.StringIO(text).readlines()
+    ends: list[tuple[int, int]] = []
+    before = None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.NL, tokenize.NEWLINE):
+            continue
+        if before is not None and before.type == token.type == tokenize.STRING:
+            ends.append(before.end)
+        before = token
+    for row, column in reversed(ends):
+        line = lines[row - 1]
+        lines[row - 1] = f"{line[:column]},{line[column:]}"
+    return "".join(lines)
