@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from bt_augment.cli.terminal import echo
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,11 +55,6 @@ def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> b
     if value:
         logging.getLogger().setLevel(logging.ERROR)
     return value
-
-
-def print_json(content: Any) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
 def silence_libraries() -> None:
@@ -171,4 +167,4 @@ class Lines(Reporter):
             text += f", {rate:,.0f} rows/s"
             if total and done < total:
                 text += f", {(total - done) / rate:,.0f} s left"
-        click.echo(text, err=True)
+        echo(text, err=True)

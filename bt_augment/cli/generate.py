@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.common import common_options, progress_for, set_option
 from bt_augment.cli.places import FolderOrUrl
 from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
+from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RecipeError
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_totals
+from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,16 +109,16 @@ def command(
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
     if not examples:
-        click.echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
+        echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
     else:
         from bt_augment.cli.pair_view import PairView
 
         limit = None if full else _PASSAGE_CHARACTERS
         _print([PairView(e, limit=limit, diff=diff) for e in examples], paged)
         if not sample and len(examples) == count:
-            click.echo(f"\npage {page}; --page {page + 1} shows more")
+            echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
-        click.echo()
+        echo()
         print_totals(run, read_manifest(folder).totals)
 
 

@@ -13,7 +13,8 @@ from typing import NoReturn
 import click
 
 from bt_augment.cli.secrets import Secrets
-from bt_augment.errors import BtAugmentError
+from bt_augment.cli.terminal import echo
+from bt_augment.errors import BtAugmentError, printable
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM  # as a shell says it
@@ -90,9 +91,10 @@ def main() -> NoReturn:
     try:
         app(prog_name="bt-augment", standalone_mode=False)
     except BtAugmentError as error:
-        click.echo(secrets.redacted(f"error: {error}"), err=True)
+        echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
     except click.ClickException as error:
+        error.message = printable(error.message)
         error.show()
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
@@ -101,7 +103,7 @@ def main() -> NoReturn:
         # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
         told = str(stop) or str(stop.__cause__ or "")
         how = told or "finished units are kept; run the same command again to go on"
-        click.echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
+        echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
         sys.stdout.flush()
         # Translation threads cannot be interrupted, and leaving by the front door waits for them.
         os._exit(TERMINATED if ended.told else INTERRUPTED)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import at_hand
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.shards.remote.urls import is_url, place
 
 
@@ -58,7 +59,7 @@ def command(
         print_json({**asdict(written), "out": str(out)})
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in written.counts.items())
-        click.echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
+        echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
 
 
 def _at_hand(source: str) -> str:
