@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the resampling over queries."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the resampling over queries.",
 )
 @click.option(
     "--figures",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import common_options, progress_for
+from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for
 from bt_augment.cli.terminal import echo, print_json
 
 
@@ -73,7 +73,9 @@ from bt_augment.cli.terminal import echo, print_json
     show_default=True,
     help="Texts per batch, for torch.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option(
+    "--workers", type=click.IntRange(1, MAX_WORKERS), help="CPU threads; default: all cores."
+)
 @click.option("--no-cache", is_flag=True, help="Keep no vectors for the next evaluation.")
 @common_options
 def command(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from bt_augment.cli.pair_view import PairView
 
+_MOST_PAIRS = 1_000_000  # all that are shown are held in memory
+_MOST_PAGES = 1_000_000_000  # of one pair each, in the largest run
 _PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a pair, at a glance
 
 
@@ -37,11 +39,16 @@ def _pattern(
 @click.command("inspect")
 @click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
-    "-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs to show."
+    "-n",
+    "count",
+    type=click.IntRange(1, _MOST_PAIRS),
+    default=5,
+    show_default=True,
+    help="Pairs to show.",
 )
 @click.option(
     "--page",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_PAGES),
     default=1,
     show_default=True,
     help="Which page of -n pairs to show.",
@@ -58,7 +65,7 @@ def _pattern(
 )
 @click.option(
     "--sample",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_PAIRS),
     metavar="N",
     help="Show N pairs drawn at random instead of the first ones.",
 )

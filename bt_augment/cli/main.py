@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ import click
 
 from bt_augment.cli.secrets import Secrets
 from bt_augment.cli.terminal import echo
-from bt_augment.errors import BtAugmentError, printable
+from bt_augment.errors import BtAugmentError
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM  # as a shell says it
@@ -94,8 +95,9 @@ def main() -> NoReturn:
         echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
     except click.ClickException as error:
-        error.message = printable(error.message)
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        echo(said.getvalue(), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)

@@ -34,7 +34,13 @@ from bt_augment.shards.remote.urls import is_url, place
     show_default=True,
     help="Of results: the measure that arms are compared by.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw and resampling.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the draw and resampling.",
+)
 @common_options
 def command(
     sources: tuple[str, ...],
