@@ -21,7 +21,7 @@ class BtAugmentError(Exception):
 
     def __str__(self) -> str:
         """Return the message, which may quote any text, in a form that can be printed."""
-        return _NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
+        return printable(super().__str__())
 
 
 class InputError(BtAugmentError):
@@ -80,6 +80,11 @@ class MissingDependencyError(BtAugmentError):
             f"{purpose} needs the package {package!r}, which is not installed. "
             f"Install it with: pip install 'bt-augment[{extra}]'"
         )
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with what a terminal would obey written out, such as ``\x1b``."""
+    return _NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

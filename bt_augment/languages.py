@@ -74,7 +74,9 @@ _OLD_CODES = {"fil": "tl", "he": "iw", "id": "in", "jv": "jw", "nso": "ns", "sr"
 # in the wrong column would else take seconds to be told from a tag.
 _LONGEST_TAG = 100
 
-_NOT_A_LANGUAGE = (None, "und", "mul", "zxx", "mis")
+# Tags of "undetermined", "multiple", "no linguistic content" and "uncoded"; langcodes reads und as
+# None.
+_NO_ONE_LANGUAGE = (None, "mul", "zxx", "mis")
 
 
 @lru_cache(maxsize=10_000)  # bounded: rows may name any number of private tags
@@ -82,7 +84,7 @@ def normalize_tag(text: str) -> str:
     """Return ``text`` as a standard BCP-47 tag: ``PT_br`` → ``pt-BR``, ``por_Latn`` → ``pt``.
 
     Raises:
-        LanguageError: not a valid tag of a known language; the message suggests one.
+        LanguageError: not a valid tag, or not of one known language; the message suggests one.
     """
     if len(text) > _LONGEST_TAG:
         raise _unknown(f"{text[:_LONGEST_TAG]}…")
@@ -90,8 +92,13 @@ def normalize_tag(text: str) -> str:
         language = langcodes.get(langcodes.standardize_tag(text.strip()))
     except LanguageTagError:
         raise _unknown(text) from None
-    if not language.is_valid() or language.extlangs or language.language in _NOT_A_LANGUAGE:
+    if not language.is_valid() or language.extlangs:
         raise _unknown(text)
+    if language.language in _NO_ONE_LANGUAGE:
+        raise LanguageError(
+            f"{text!r} is a BCP-47 tag, but names no one language; write the language of the text, "
+            "such as en, pt-BR or zh-Hant"
+        )
     return language.simplify_script().to_tag()
 
 

@@ -217,6 +217,7 @@ def recipe_from(content: Mapping[str, Any], where: Places) -> Recipe:
     Raises:
         BtAugmentError: as :func:`load_recipe`.
     """
+    where.refuse_flags(content, _Sections)
     try:
         sections = _Sections.model_validate(content)
     except ValidationError as error:
@@ -286,8 +287,9 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: Places) -> Fi
     plain = {key: value for key, value in given.items() if key not in score.options}
     for key, value in options.items():
         kind = type(score.options[key])
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise RecipeError(f"{where((*place, key))}: {value!r} is not of type {kind.__name__}")
+    where.refuse_flags(plain, ScoreSetting, place)
     try:
         setting = ScoreSetting.model_validate(plain)
     except ValidationError as error:

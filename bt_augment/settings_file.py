@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -111,6 +112,24 @@ class Places:
         shown = "" if first["type"] == "missing" else f", not {value}{near}"
         raise RecipeError(f"{self(place)}: {first['msg']}{shown}") from error
 
+    def refuse_flags(self, content: Any, model: Any, keys: Sequence[str | int] = ()) -> None:
+        """Refuse true and false where a number is wanted: Python takes them for 1 and 0.
+
+        Args:
+            content: what is validated next.
+            model: against this.
+            keys: where it is.
+
+        Raises:
+            RecipeError: names the place.
+        """
+        schema = _schema_of(model)
+        for place, value in _flags(content, schema, schema):
+            raise RecipeError(
+                f"{self((*keys, *place))}: wants a number, not {str(value).lower()} (YAML reads "
+                "yes, no, on and off as true and false)"
+            )
+
     def _with(
         self, overlays: tuple[Keys, ...] | None = None, sections: tuple[Keys, ...] | None = None
     ) -> Places:
@@ -184,7 +203,8 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
         try:
             yield key, _bounded(yaml.safe_load(value))
         except _YAML_ERRORS as error:
-            raise RecipeError(f"--set {text!r}: the value is not YAML ({error})") from error
+            _, cause = _fault(error, value)
+            raise RecipeError(f"--set {text!r}: the value is not YAML ({cause})") from error
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +242,7 @@ def _dotted(keys: Sequence[str | int]) -> str:
 
 
 def _keys_of(model: Any, path: Sequence[str | int]) -> list[str]:
-    schema = TypeAdapter(model).json_schema()
+    schema = _schema_of(model)
     node = _resolved(schema, schema)
     for key in path:
         inner = node.get("properties", {}).get(str(key))
@@ -230,6 +250,36 @@ def _keys_of(model: Any, path: Sequence[str | int]) -> list[str]:
             inner = node.get("additionalProperties") or node.get("items") or {}
         node = _resolved(schema, inner)
     return list(node.get("properties", {}))
+
+
+@cache
+def _schema_of(model: Any) -> dict[str, Any]:
+    return TypeAdapter(model).json_schema()
+
+
+def _flags(
+    content: Any, schema: Mapping[str, Any], node: Mapping[str, Any]
+) -> Iterator[tuple[Keys, bool]]:
+    """Yield the keys of booleans for which the schema allows numbers and no booleans."""
+    node = _resolved(schema, node)
+    options = [_resolved(schema, option) for option in node.get("anyOf", [node])]
+    if isinstance(content, bool):
+        kinds = {option.get("type") for option in options}
+        if kinds & {"integer", "number"} and "boolean" not in kinds:
+            yield (), content
+        return
+    for option in options:
+        inner: Iterable[tuple[str | int, Any, Any]] = ()
+        if isinstance(content, dict):
+            named = option.get("properties", {})
+            rest = option.get("additionalProperties")
+            inner = ((key, value, named.get(key, rest)) for key, value in content.items())
+        elif isinstance(content, list):
+            inner = ((i, value, option.get("items")) for i, value in enumerate(content))
+        for key, value, part in inner:
+            if isinstance(part, dict):
+                for keys, flag in _flags(value, schema, part):
+                    yield (key, *keys), flag
 
 
 def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -245,11 +295,28 @@ def _read(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
 
 
+def _fault(error: Exception, text: str) -> tuple[str, str]:
+    """Return where YAML ends to be YAML, as messages write it, and why; each in one line."""
+    cause = str(error)
+    line = column = 0
+    if isinstance(error, yaml.MarkedYAMLError):
+        cause = ": ".join(part for part in (error.context, error.problem) if part)
+        if mark := error.problem_mark or error.context_mark:
+            line, column = mark.line + 1, mark.column + 1
+    elif isinstance(error, yaml.reader.ReaderError):
+        cause = f"the character {error.character!r} is not allowed"
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+    place = f", line {line}, column {column}" if line else ""
+    return place, " ".join(cause.split())
+
+
 def _parse(text: str, path: Path | None) -> dict[str, Any]:
     try:
         content = _bounded(_Loader(text).get_single_data())
     except _YAML_ERRORS as error:
-        raise RecipeError(f"{path}: is not YAML: {error}") from error
+        place, cause = _fault(error, text)
+        raise RecipeError(f"{path}{place}: is not YAML: {cause}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

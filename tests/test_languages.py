@@ -36,6 +36,14 @@ def test_what_is_not_a_language_is_refused(text: str) -> None:
         languages.normalize_tag(text)
 
 
+@pytest.mark.parametrize("text", ["und", "mul", "MUL-US", "zxx", "mis", "und-Latn"])
+def test_a_tag_that_names_no_language_is_refused_as_that(text: str) -> None:
+    with pytest.raises(LanguageError, match="names no one language") as caught:
+        languages.normalize_tag(text)
+    assert "did you mean" not in str(caught.value)
+    assert "is not a BCP-47" not in str(caught.value)
+
+
 def test_a_language_name_suggests_its_tag() -> None:
     with pytest.raises(LanguageError, match="did you mean 'pt'"):
         languages.normalize_tag("portugese")

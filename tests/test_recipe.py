@@ -148,6 +148,55 @@ def test_yaml_runs_no_code(recipe, tmp_path, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("routes: [en:pt\ninput: {}\n", "bad.yaml, line 2, column 6: is not YAML: "),
+        ("input:\n  lang: a: b\n", "bad.yaml, line 2, column 10: is not YAML: mapping values"),
+        ("input:\n  lang: \x01\n", "bad.yaml, line 2, column 9: is not YAML: the character"),
+        ("a: 1\na: 2\n", "bad.yaml, line 2, column 1: is not YAML: the key 'a' is there twice"),
+        ("a: 2024-13-45\n", "bad.yaml: is not YAML: month must be in 1..12"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_one_line_with_its_place(tmp_path, text, said):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_value_that_is_no_yaml_is_told_in_one_line():
+    with pytest.raises(RecipeError, match="the value is not YAML") as caught:
+        load_recipe(assignments=["routes=[en:pt"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "filters.fidelity.chrf.min=yes",
+        "filters.fidelity.chrf.max=false",
+        "output.unit_rows=on",
+        "input.limit=true",
+        "code_switch.ratio=yes",
+        "translation.decoding.candidates=yes",
+        "translation.decoding.max_input_tokens=yes",
+    ],
+)
+def test_yes_and_no_are_no_numbers(setting):
+    with pytest.raises(RecipeError, match=r"wants a number, not (true|false)") as caught:
+        load_recipe(assignments=[setting])
+    assert str(caught.value).startswith(setting.partition("=")[0])
+
+
+def test_yes_and_no_are_booleans_where_these_are_wanted():
+    loaded = load_recipe(assignments=["output.native=no", "filters.fidelity.chrf.enabled=no"])
+    assert loaded.output.native is False
+    assert "fidelity.chrf" not in loaded.enabled
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"routes: [en:pt", "is not YAML"),

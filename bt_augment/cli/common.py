@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -11,8 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
+from bt_augment.cli.terminal import echo
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_WORKERS = 1024  # threads; more than a machine has cores only take memory
 _LINE_SECONDS = 10.0  # between two plain progress lines
 
 
@@ -54,11 +56,6 @@ def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> b
     if value:
         logging.getLogger().setLevel(logging.ERROR)
     return value
-
-
-def print_json(content: Any) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
 def silence_libraries() -> None:
@@ -171,4 +168,4 @@ class Lines(Reporter):
             text += f", {rate:,.0f} rows/s"
             if total and done < total:
                 text += f", {(total - done) / rate:,.0f} s left"
-        click.echo(text, err=True)
+        echo(text, err=True)

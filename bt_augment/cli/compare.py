@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
+from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from bt_augment.evaluation import Arm
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the resampling over queries."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the resampling over queries.",
 )
 @click.option(
     "--figures",
@@ -71,7 +76,7 @@ def command(
     if as_json:
         print_json(content)
     else:
-        click.echo(comparison.table(form))
+        echo(comparison.table(form))
 
 
 def _draw(arms: Sequence[Arm], metric: str, folder: Path, *, quiet: bool) -> list[str]:
@@ -80,6 +85,6 @@ def _draw(arms: Sequence[Arm], metric: str, folder: Path, *, quiet: bool) -> lis
     drawn = write_figures(arms, metric, folder)
     if not quiet:  # beside the table, which may go into a file
         for sentence in drawn.left_out:
-            click.echo(sentence, err=True)
-        click.echo(f"wrote {len(drawn.files)} files to {folder}", err=True)
+            echo(sentence, err=True)
+        echo(f"wrote {len(drawn.files)} files to {folder}", err=True)
     return [str(path) for path in drawn.files]

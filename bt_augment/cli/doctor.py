@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.errors import BtAugmentError
 
 
@@ -22,7 +23,8 @@ def command(quiet: bool, as_json: bool) -> None:
         print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         for finding in findings:
-            mark = click.style("ok  ", fg="green") if finding.ok else click.style("FAIL", fg="red")
-            click.echo(f"{mark}  {finding.check}: {finding.detail}")
+            mark, colour = ("ok  ", "green") if finding.ok else ("FAIL", "red")
+            click.secho(mark, fg=colour, nl=False)
+            echo(f"  {finding.check}: {finding.detail}")
     if not all(finding.ok for finding in findings):
         raise BtAugmentError("something above needs attention")

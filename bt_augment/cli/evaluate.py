@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for
+from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for
+from bt_augment.cli.terminal import echo, print_json
 
 
 @click.command("evaluate")
@@ -72,7 +73,9 @@ from bt_augment.cli.common import common_options, print_json, progress_for
     show_default=True,
     help="Texts per batch, for torch.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option(
+    "--workers", type=click.IntRange(1, MAX_WORKERS), help="CPU threads; default: all cores."
+)
 @click.option("--no-cache", is_flag=True, help="Keep no vectors for the next evaluation.")
 @common_options
 def command(
@@ -133,23 +136,23 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 def _print(results: dict[str, Any], out: Path) -> None:
     counts = results["counts"]
     languages = ", ".join(counts["queries"])
-    click.echo(
+    echo(
         f"{results['benchmark']}: {sum(counts['queries'].values()):,} queries, "
         f"{sum(counts['candidates'].values()):,} candidates ({languages})"
     )
     names = list(next(iter(results["settings"].values())))
-    click.echo("".join([f"{'':8}", *(f"{name:>9}" for name in names)]))
+    echo("".join([f"{'':8}", *(f"{name:>9}" for name in names)]))
     for setting, means in results["settings"].items():
-        click.echo("".join([f"{setting:8}", *(f"{means[name]:9.4f}" for name in names)]))
+        echo("".join([f"{setting:8}", *(f"{means[name]:9.4f}" for name in names)]))
     for measure, values in results["language_bias"].items():
-        click.echo(f"{measure.replace('_', ' ')}: {values['mean']:.4g}")
+        echo(f"{measure.replace('_', ' ')}: {values['mean']:.4g}")
     overlap = results["overlap"]
     if overlap["checked"]:
         found = overlap["questions"] + overlap["passages"]
-        click.echo(
+        echo(
             f"overlap with training data: {overlap['questions']} questions, "
             f"{overlap['passages']} passages{', so this is not zero-shot' if found else ''}"
         )
     else:
-        click.echo(f"overlap with training data: not checked ({overlap['reason']})")
-    click.echo(f"wrote {out}")
+        echo(f"overlap with training data: not checked ({overlap['reason']})")
+    echo(f"wrote {out}")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
+from bt_augment.cli.terminal import echo, print_json
 
 # Written out, as the package that knows them is imported only when the command runs.
 _FORMATS = ("sentence-transformers", "tevatron", "flagembedding", "beir", "squad")
@@ -68,8 +69,8 @@ def command(
     if as_json:
         print_json({"out": str(out), **asdict(done)})
     elif not quiet:
-        click.echo(f"wrote {done.written:,} of {done.rows:,} accepted rows to {out}")
+        echo(f"wrote {done.written:,} of {done.rows:,} accepted rows to {out}")
         for path, count in done.files.items():
-            click.echo(f"    {path}: {count:,}")
+            echo(f"    {path}: {count:,}")
         for reason, count in done.left_out.items():
-            click.echo(f"left out, {reason}: {count:,}")
+            echo(f"left out, {reason}: {count:,}")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.common import common_options, progress_for, set_option
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
+from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RunFolderError
 
 

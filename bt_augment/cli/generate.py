@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for, set_option
+from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for, set_option
 from bt_augment.cli.places import FolderOrUrl
 from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
+from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
 @click.option("--unit-rows", type=click.IntRange(min=1), help="Pairs per unit and shard.")
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_WORKERS),
     help="CPU threads; default: all cores. On Ray, CPUs of each actor; default: up to 4.",
 )
 @click.option(

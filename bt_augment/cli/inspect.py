@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_totals
+from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bt_augment.cli.pair_view import PairView
 
+_MOST_PAIRS = 1_000_000  # all that are shown are held in memory
+_MOST_PAGES = 1_000_000_000  # of one pair each, in the largest run
 _PASSAGE_CHARACTERS = 240  # shown of each version unless --full: the shape of a pair, at a glance
 
 
@@ -36,11 +39,16 @@ def _pattern(
 @click.command("inspect")
 @click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @click.option(
-    "-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs to show."
+    "-n",
+    "count",
+    type=click.IntRange(1, _MOST_PAIRS),
+    default=5,
+    show_default=True,
+    help="Pairs to show.",
 )
 @click.option(
     "--page",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_PAGES),
     default=1,
     show_default=True,
     help="Which page of -n pairs to show.",
@@ -57,7 +65,7 @@ def _pattern(
 )
 @click.option(
     "--sample",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_PAIRS),
     metavar="N",
     help="Show N pairs drawn at random instead of the first ones.",
 )
@@ -108,16 +116,16 @@ def command(
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
     if not examples:
-        click.echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
+        echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
     else:
         from bt_augment.cli.pair_view import PairView
 
         limit = None if full else _PASSAGE_CHARACTERS
         _print([PairView(e, limit=limit, diff=diff) for e in examples], paged)
         if not sample and len(examples) == count:
-            click.echo(f"\npage {page}; --page {page + 1} shows more")
+            echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
-        click.echo()
+        echo()
         print_totals(run, read_manifest(folder).totals)
 
 

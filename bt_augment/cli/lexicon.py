@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.errors import LexiconError
 
 
@@ -65,9 +66,9 @@ def command(
     if as_json:
         print_json({"out": str(out), "sentences": made.sentences, "entries": len(made.entries)})
     elif not quiet:
-        click.echo(
+        echo(
             f"wrote {len(made.entries):,} entries to {out}, from {made.sentences:,} pairs of "
             "sentences"
         )
         for entry in made.entries[:10]:
-            click.echo(f"    {entry.word}  {entry.translation}  ({entry.count:,})")
+            echo(f"    {entry.word}  {entry.translation}  ({entry.count:,})")

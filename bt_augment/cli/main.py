@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import NoReturn
 import click
 
 from bt_augment.cli.secrets import Secrets
+from bt_augment.cli.terminal import echo
 from bt_augment.errors import BtAugmentError
 
 INTERRUPTED = 130
@@ -90,10 +92,12 @@ def main() -> NoReturn:
     try:
         app(prog_name="bt-augment", standalone_mode=False)
     except BtAugmentError as error:
-        click.echo(secrets.redacted(f"error: {error}"), err=True)
+        echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        echo(said.getvalue(), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
@@ -101,7 +105,7 @@ def main() -> NoReturn:
         # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
         told = str(stop) or str(stop.__cause__ or "")
         how = told or "finished units are kept; run the same command again to go on"
-        click.echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
+        echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
         sys.stdout.flush()
         # Translation threads cannot be interrupted, and leaving by the front door waits for them.
         os._exit(TERMINATED if ended.told else INTERRUPTED)

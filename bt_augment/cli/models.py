@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
+from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from bt_augment.translation.models import ModelCatalog
@@ -27,8 +28,8 @@ def list_(quiet: bool, as_json: bool) -> None:
         print_json(models)
         return
     for model in models:
-        click.echo(_line(model))
-    click.echo(
+        echo(_line(model))
+    echo(
         "Also by name: Helsinki-NLP/opus-mt-SRC-TGT, opus-mt, facebook/nllb-200-…, "
         "facebook/m2m100_…, google/madlad400-…, facebook/mbart-large-50-…, or a local folder"
     )
@@ -44,7 +45,7 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
         print_json(models)
         return
     for model in models:
-        click.echo("\n".join(f"{key}: {value}" for key, value in model.items()))
+        echo("\n".join(f"{key}: {value}" for key, value in model.items()))
 
 
 @command.command("convert")
@@ -61,7 +62,7 @@ def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> 
     if as_json:
         print_json({"name": name, "folder": str(folder)})
     else:
-        click.echo(f"{name}: {folder}")
+        echo(f"{name}: {folder}")
 
 
 def _catalog() -> ModelCatalog:

@@ -9,6 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from bt_augment.cli.terminal import printable_values
 from bt_augment.languages import same_language
 from bt_augment.pairs.word_diff import Part, word_diff
 
@@ -30,8 +31,8 @@ class PairView:
             diff: mark the words in which the made text differs from the native one, where both
                 are in one language.
         """
-        self._row = example.row
-        self._source = example.source
+        self._row = printable_values(example.row)
+        self._source = printable_values(example.source)
         self._limit = limit
         self._diff = diff and example.source is not None
 
@@ -103,17 +104,17 @@ def _cut(text: str, limit: int | None) -> str:
 
 
 def _answers(answers: list[dict[str, Any]]) -> str:
-    shown = dict.fromkeys(
+    said = dict.fromkeys(
         f"{a['text']} (at {a['start']})" if a["start"] >= 0 else f"{a['text']} (not located)"
         for a in answers
     )
-    return "; ".join(shown)
+    return "; ".join(said)
 
 
 def _scores(scores: dict[str, float | None]) -> str:
     families: dict[str, list[str]] = {}
     for name, value in scores.items():
         if value is not None:
-            family, score = name.split(".", 1)
+            family, _, score = name.partition(".")
             families.setdefault(family, []).append(f"{score} {value:.3g}")
-    return "\n".join(f"{family}: {', '.join(shown)}" for family, shown in families.items())
+    return "\n".join(f"{family}: {', '.join(found)}" for family, found in families.items())

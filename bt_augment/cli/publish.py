@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
+from bt_augment.cli.terminal import echo, print_json
 
 
 @click.command("publish")
@@ -91,14 +92,14 @@ def command(
 
 def _print(told: dict[str, Any]) -> None:
     if "out" in told:
-        click.echo(f"wrote what would be uploaded to {told['out']}; nothing was sent")
+        echo(f"wrote what would be uploaded to {told['out']}; nothing was sent")
     else:
-        click.echo(
+        echo(
             f"published {told['url']}: {len(told['changed'])} files sent, "
             f"{len(told['unchanged'])} unchanged, {len(told['deleted'])} deleted"
         )
     for name, rows in told["configs"].items():
-        click.echo(f"    {name}: {rows:,} rows")
+        echo(f"    {name}: {rows:,} rows")
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:

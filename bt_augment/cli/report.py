@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import at_hand
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.shards.remote.urls import is_url, place
 
 
@@ -33,7 +34,13 @@ from bt_augment.shards.remote.urls import is_url, place
     show_default=True,
     help="Of results: the measure that arms are compared by.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw and resampling.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the draw and resampling.",
+)
 @common_options
 def command(
     sources: tuple[str, ...],
@@ -58,7 +65,7 @@ def command(
         print_json({**asdict(written), "out": str(out)})
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in written.counts.items())
-        click.echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
+        echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
 
 
 def _at_hand(source: str) -> str:

@@ -13,12 +13,12 @@ import click
 from bt_augment.cli.common import (
     Reporter,
     common_options,
-    print_json,
     progress_for,
     set_option,
     silence_libraries,
 )
 from bt_augment.cli.places import LocalFolder
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.experiment.alphas import said
 from bt_augment.experiment.runner import DONE, STATES, Left, Progress
 
@@ -69,7 +69,7 @@ def command(
         else:
             _print_plan(plan, states)
             for step in plan.steps:
-                click.echo(f"  {states[step.key]:10}  {step.kind:8}  {step.name}")
+                echo(f"  {states[step.key]:10}  {step.kind:8}  {step.name}")
         return
     silence_libraries()
     try:
@@ -101,7 +101,7 @@ class _Steps(Progress):
     def begin(self, step: Step, number: int, total: int, left: Left) -> Reporter:
         """Print which step begins, and open its bar."""
         if not self._quiet:
-            click.echo(f"[{number}/{total}] {step.kind} {step.name}{_left(left)}", err=True)
+            echo(f"[{number}/{total}] {step.kind} {step.name}{_left(left)}", err=True)
         self._inner = progress_for(quiet=self._quiet)
         return self._inner
 
@@ -128,9 +128,9 @@ def _print_plan(plan: Plan, states: Mapping[str, str], *, err: bool = False) -> 
     )
     counts = Counter(states.values())
     how_many = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    click.echo(f"{len(plan.steps)} steps: {listed}; {how_many}", err=err)
+    echo(f"{len(plan.steps)} steps: {listed}; {how_many}", err=err)
     for sentence in said(plan.skipped):
-        click.echo(f"left out: {sentence}", err=err)
+        echo(f"left out: {sentence}", err=err)
 
 
 def _plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:
@@ -150,6 +150,6 @@ def _plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _print_outcome(outcome: Outcome) -> None:
-    click.echo((outcome.out / "results" / "table.md").read_text(encoding="utf-8"))
-    click.echo(f"{outcome.done} steps done, {outcome.cached} were done before")
-    click.echo(f"wrote {outcome.out / 'results'}")
+    echo((outcome.out / "results" / "table.md").read_text(encoding="utf-8"))
+    echo(f"{outcome.done} steps done, {outcome.cached} were done before")
+    echo(f"wrote {outcome.out / 'results'}")

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-import click
+from bt_augment.cli.terminal import echo
+from bt_augment.errors import printable
 
 _HIDDEN = "[token]"
 _SHORTEST = 8  # what is shorter is no token, and would take words out of messages
@@ -57,13 +58,16 @@ class Secrets:
             kind: type[BaseException], error: BaseException, trace: TracebackType | None
         ) -> None:
             lines = traceback.format_exception(kind, error, trace)
-            click.echo(self.redacted("".join(lines)), err=True, nl=False)
+            echo(self.redacted("".join(lines)), err=True, nl=False)
 
         sys.excepthook = show
 
 
 class _Redacting(logging.Formatter):
-    """Formats as another formatter does, and then takes the tokens out: of tracebacks too."""
+    """Formats as another formatter does, and then takes the tokens out: of tracebacks too.
+
+    What a terminal would obey is written out.
+    """
 
     def __init__(self, inner: logging.Formatter, secrets: Secrets) -> None:
         super().__init__()
@@ -71,7 +75,7 @@ class _Redacting(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.redacted(self._inner.format(record))
+        return printable(self._secrets.redacted(self._inner.format(record)))
 
 
 def _stored_token(environment: Mapping[str, str]) -> str:

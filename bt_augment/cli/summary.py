@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+from bt_augment.cli.terminal import echo
 
 if TYPE_CHECKING:
     from bt_augment.generation import ShardSummary, Summary
@@ -31,37 +31,37 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 def print_summary(summary: Summary) -> None:
     """Print what this call did, and the counts of the run."""
     if summary.resumed == summary.units:
-        click.echo("already complete:")
+        echo("already complete:")
     elif summary.resumed:
-        click.echo(f"resumed after {summary.resumed} finished units")
+        echo(f"resumed after {summary.resumed} finished units")
     for cause, count in summary.ingested.quarantined.items():
-        click.echo(f"quarantined {cause}: {count:,}")
+        echo(f"quarantined {cause}: {count:,}")
     for note, count in summary.ingested.notes.items():
-        click.echo(f"{note}: {count:,}")
+        echo(f"{note}: {count:,}")
     print_totals(summary.out, summary.totals)
 
 
 def print_totals(out: Path | str, totals: Totals) -> None:
     """Print the counts of a run, the commonest reject reasons, and how to open the folder."""
     made = max(1, totals.candidates)
-    click.echo(
+    echo(
         f"read {totals.read:,}: {totals.native:,} pairs, {totals.quarantined:,} quarantined, "
         f"{totals.left_out:,} left out"
     )
-    click.echo(
+    echo(
         f"made {totals.candidates:,}: {totals.accepted:,} accepted "
         f"({totals.accepted / made:.0%}), {totals.rejected:,} rejected"
     )
     for route, counts in totals.routes.items():
-        click.echo(f"    {route}: {counts['accepted']:,} accepted, {counts['rejected']:,} rejected")
+        echo(f"    {route}: {counts['accepted']:,} accepted, {counts['rejected']:,} rejected")
     if totals.native_rejected:
-        click.echo(f"{totals.native_rejected:,} native pairs overlap a benchmark: rejected")
+        echo(f"{totals.native_rejected:,} native pairs overlap a benchmark: rejected")
     if totals.reasons:
-        click.echo("rejected because (a pair may have several reasons):")
+        echo("rejected because (a pair may have several reasons):")
         for reason, count in list(totals.reasons.items())[:_TOP_REASONS]:
-            click.echo(f"    {reason}: {count:,}")
-    click.echo(f"wrote {out}; open it with:")
-    click.echo(f'    from datasets import load_from_disk; load_from_disk("{out}")["train"]')
+            echo(f"    {reason}: {count:,}")
+    echo(f"wrote {out}; open it with:")
+    echo(f'    from datasets import load_from_disk; load_from_disk("{out}")["train"]')
 
 
 def shard_json(summary: ShardSummary) -> dict[str, Any]:
@@ -80,11 +80,11 @@ def shard_json(summary: ShardSummary) -> dict[str, Any]:
 def print_shard(summary: ShardSummary) -> None:
     """Print what a job of one part did, and what is left to do."""
     if summary.finished:
-        click.echo(f"{summary.out}: the run is complete already")
+        echo(f"{summary.out}: the run is complete already")
         return
     before = f", {summary.resumed:,} of them before" if summary.resumed else ""
-    click.echo(f"shard {summary.shard}: {summary.units:,} units made{before}")
-    click.echo(
+    echo(f"shard {summary.shard}: {summary.units:,} units made{before}")
+    echo(
         f"{summary.run_made:,} of the run's {summary.run_units:,} units are made; when all shards "
         "are done, join them with the same command without --shard"
     )

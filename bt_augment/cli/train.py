@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, print_json, progress_for, silence_libraries
+from bt_augment.cli.common import common_options, progress_for, silence_libraries
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
+from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from bt_augment.training.trainer import Trained
@@ -235,18 +236,18 @@ def _print(trained: Trained) -> None:
     manifest = trained.manifest
     counts, drawn = manifest["counts"], manifest["drawn"]
     if trained.already:
-        click.echo("already complete:")
+        echo("already complete:")
     elif trained.resumed_at is not None:
-        click.echo(f"resumed at step {trained.resumed_at:,}")
+        echo(f"resumed at step {trained.resumed_at:,}")
     rows = ", ".join(f"{n:,} {m.replace('_', ' ')}" for m, n in counts["methods"].items())
-    click.echo(f"trained on {rows} rows: {counts['pairs']:,} pairs")
-    click.echo(
+    echo(f"trained on {rows} rows: {counts['pairs']:,} pairs")
+    echo(
         f"{manifest['steps']:,} steps: {drawn['monolingual_steps']:,} monolingual, "
         f"{drawn['cross_lingual_steps']:,} cross-lingual; {drawn['made_share']:.1%} of pairs made"
     )
     if manifest["scores"]:
         said = ", ".join(f"{name} {value:.4f}" for name, value in manifest["scores"].items())
-        click.echo(f"held out {counts['held_out_groups']:,} passages: {said}")
-    click.echo(f"wrote {trained.out}; open it with:")
-    click.echo("    from sentence_transformers import SentenceTransformer")
-    click.echo(f'    SentenceTransformer("{trained.out}")')
+        echo(f"held out {counts['held_out_groups']:,} passages: {said}")
+    echo(f"wrote {trained.out}; open it with:")
+    echo("    from sentence_transformers import SentenceTransformer")
+    echo(f'    SentenceTransformer("{trained.out}")')

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, print_json
+from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
+from bt_augment.cli.terminal import echo, print_json
 from bt_augment.errors import RunFolderError
 
 
@@ -35,4 +36,4 @@ def command(run: Path | str, quiet: bool, as_json: bool) -> None:
             "--overwrite"
         )
     if not (quiet or as_json):
-        click.echo(f"{run}: sound; {result.shards} shards, {result.rows:,} rows, books balanced")
+        echo(f"{run}: sound; {result.shards} shards, {result.rows:,} rows, books balanced")

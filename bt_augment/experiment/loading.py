@@ -60,6 +60,7 @@ def load_experiment(path: Path, assignments: Sequence[str] = ()) -> Experiment:
     content, where = _profiled(content, where)
     for key, value in given:
         assign(content, key, value)
+    where.refuse_flags(content, Sections)
     try:
         sections = Sections.model_validate(content)
     except ValidationError as error:
@@ -242,6 +243,7 @@ class _Resolver:
         for key in content:
             if key not in allowed:
                 raise RecipeError(where.unknown((key,), allowed))
+        where.refuse_flags(content, _Training)
         try:
             checked = TypeAdapter(_Training).validate_python({"base_model": part.model, **content})
         except ValidationError as error:
@@ -254,10 +256,10 @@ class _Resolver:
 
     def _evaluation(self, name: str, part: BaseModelSection) -> EvaluationSection:
         where = self._where.under("evaluation").beside("base_models", name, "evaluation")
+        content = merged(self._sections.evaluation, part.evaluation)
+        where.refuse_flags(content, EvaluationSection)
         try:
-            return EvaluationSection.model_validate(
-                merged(self._sections.evaluation, part.evaluation)
-            )
+            return EvaluationSection.model_validate(content)
         except ValidationError as error:
             where.refuse(error, EvaluationSection)
 

@@ -25,6 +25,7 @@ from bt_augment.translation.lexicon import Lexicon, languages_of
 from bt_augment.translation.model_reference import ModelReference
 from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
 from bt_augment.translation.route import Route
+from bt_augment.translation.translator import check_topk
 
 _VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "fastchrf")
 _BATCH_TOKENS = "batch_tokens"
@@ -73,6 +74,7 @@ def prepare(request: Generation) -> Prepared:
     copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
     models = _resolve_models(request, device)
+    check_topk((models[hop] for route in recipe.routes for hop in route.hops), recipe.decoding)
     settings = input_settings(recipe)
     identity = _identity(request, settings, copies, models, kinds, device)
     if device == "cuda":

@@ -22,6 +22,7 @@ from bt_augment.generation.request import Summary
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
+from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.card import write_card
 from bt_augment.shards.links import own_file
@@ -37,8 +38,10 @@ from bt_augment.shards.store import (
     shard_path,
     write_shard,
 )
-from bt_augment.shards.verification import check_shard
+from bt_augment.shards.verification import check_shard, run_problem
 from bt_augment.translation.models import cache_folder
+
+_EXAMPLE = "filters.fidelity.chrf.min=45"
 
 
 def refilter(
@@ -71,6 +74,8 @@ def refilter(
         raise RunFolderError(f"{out}: is the run itself; choose another --out")
     manifest = read_manifest(source)
     run = read_run(source)
+    if problem := run_problem(source, manifest):
+        raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
     folder = open_run_folder(out, cache_folder(environment or {}))
     identity = {
@@ -117,9 +122,16 @@ def stored_recipe(
 
     Raises:
         RunFolderError: the folder is no run.
-        RecipeError: the recipe or an assignment is not valid.
+        RecipeError: the recipe or an assignment is not valid, or an assignment is none of filters.
     """
     stored = read_run(folder)["recipe"]
+    for key, _ in parse_assignments(assignments, _EXAMPLE):
+        section = key.split(".")[0]
+        if section != "filters" and section in stored:
+            raise RecipeError(
+                f"--set {key}: filter judges the pairs of a run anew, so only filters.… settings "
+                f"count, such as {_EXAMPLE}; to change {section}, generate again"
+            )
     overrides = {key: stored[key] for key in ("routes", "decontaminate")}
     if recipe_file is None:
         overrides["filters"] = stored["filters"]
@@ -185,7 +197,13 @@ def _judge_units(
     finish(folder.path, row_schema(score_names()), shards)
     write_card(folder.path, totals)
     write_manifest(
-        folder.path, Manifest(totals=totals, ingested=manifest.ingested, units=journal.units)
+        folder.path,
+        Manifest(
+            totals=totals,
+            ingested=manifest.ingested,
+            units=journal.units,
+            run_sha256=folder.run_sha256(),
+        ),
     )
 
 

@@ -79,7 +79,13 @@ def finish_run(folder: RunFolder, journal: Journal, ingested: Ingested) -> Total
     finish(folder.path, row_schema(score_names()), shards)
     write_card(folder.path, totals)
     write_manifest(
-        folder.path, Manifest(totals=totals, ingested=ingested.model_dump(), units=journal.units)
+        folder.path,
+        Manifest(
+            totals=totals,
+            ingested=ingested.model_dump(),
+            units=journal.units,
+            run_sha256=folder.run_sha256(),
+        ),
     )
     folder.seal()
     return totals

@@ -13,9 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bt_augment.errors import RouteError, did_you_mean
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.manifest import UnitEntry, read_manifest
+from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import REJECTED, TRAIN, rows_of
+from bt_augment.translation.route import Route
 
 _SEARCHED = ("question", "passage", "pivot_question", "pivot_passage")
 
@@ -47,14 +50,17 @@ def browse(
         skip: fitting rows to pass over first; for the pages after the first one.
         rejected: look among the rejected rows instead of the accepted ones.
         reason: prefix of a reject reason, such as ``fidelity``; implies ``rejected``.
-        route: as the user writes it, such as ``en:pt:en``.
+        route: as the user writes it, such as ``en:pt:en``, in any spelling of its tags.
         pattern: found in the question or the passage, in the made, pivot or native text.
         seed: draw a sample, each row as likely as any other, in place of the first rows.
 
     Raises:
         RunFolderError: the folder is no finished run, or damaged.
+        RouteError: it is no route, or none of the run's.
+        LanguageError: a tag of it is not BCP-47.
     """
     split = REJECTED if rejected or reason else TRAIN
+    route = None if route is None else _route_of(folder, route)
     fitting = (
         example
         for example in examples(folder, split, reason=reason, route=route)
@@ -92,6 +98,22 @@ def native_rows(folder: Path, unit: UnitEntry, wanted: set[str]) -> dict[str, di
         )
         found |= {row["id"]: row for row in table.filter(chosen).to_pylist()}
     return found
+
+
+def _route_of(folder: Path, text: str) -> str:
+    """Return the route of the run that ``text`` names."""
+    run = read_run(folder)
+    known = [*run["recipe"]["routes"], *run.get("switches", ())]
+    if text in known:
+        return text
+    # A text is switched into several languages at once: en:en+pt+de.
+    route = text if "+" in text else str(Route.parse(text))
+    if route not in known:
+        raise RouteError(
+            f"{folder}: has no route {route}{did_you_mean(route, known)}; its routes are "
+            f"{', '.join(known)}"
+        )
+    return route
 
 
 def _texts(example: Example) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
+RUN = "run.json"
 SCORED = ".work/scored"  # units that jobs of one part made, not yet judged
 
 
@@ -92,11 +93,20 @@ class Totals(_Entry):
 
 
 class Manifest(_Entry):
-    """The whole manifest of a finished run; ``ingested`` says what was read, by language."""
+    """The whole manifest of a finished run.
+
+    Attributes:
+        format: of the manifest.
+        totals: the sums over all units.
+        ingested: what was read, by language.
+        run_sha256: of ``run.json``; None in runs of before it was noted.
+        units: in order.
+    """
 
     format: int = 1
     totals: Totals
     ingested: dict[str, Any]
+    run_sha256: str | None = None
     units: list[UnitEntry]
 
     def fingerprint(self) -> str:
@@ -206,10 +216,13 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a finished run.
 
     Raises:
-        RunFolderError: there is none (the run did not finish), or it is damaged.
+        RunFolderError: there is none (the folder is no run, or the run did not finish), or it is
+            damaged.
     """
     path = own_file(folder, MANIFEST)
     if not path.is_file():
+        if not own_file(folder, RUN).is_file():
+            raise no_run(folder)
         raise RunFolderError(
             f"{folder}: no {MANIFEST}; this is not a finished run. {_advice(folder)}"
         )
@@ -224,6 +237,15 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: damaged at {place or 'the start'}: {first['msg']}. Restore the file from a "
             "copy, or make the run again with --overwrite"
         ) from error
+
+
+def no_run(folder: Path) -> RunFolderError:
+    """Return the error for a folder without ``run.json``."""
+    if not folder.exists():
+        return RunFolderError(f"{folder}: there is no such folder")
+    return RunFolderError(
+        f"{folder}: is not a run folder (it has no {RUN}); name one that generate or filter wrote"
+    )
 
 
 def _advice(folder: Path) -> str:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import storage_errors, temporary_name
+from bt_augment.shards.atomic import sha256_of, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.links import own_file, refuse_links
-from bt_augment.shards.manifest import MANIFEST, Journal, UnitEntry, write_json
+from bt_augment.shards.manifest import MANIFEST, RUN, Journal, UnitEntry, no_run, write_json
 from bt_augment.shards.run_fields import check_fields
 from bt_augment.shards.store import SPLITS, file_problem
 
-RUN = "run.json"
 QUARANTINE = "quarantine.jsonl"
 CARD = "README.md"
 _WORK = ".work"  # what a run needs only until it is finished
@@ -67,9 +66,15 @@ class RunFolder:
             waiting: told, while waiting, how many seconds it has been.
 
         Raises:
-            RunFolderError: another process holds it.
+            RunFolderError: another process holds it, or it is not a run's.
             StorageError: the folder cannot be made.
         """
+        self._refuse_foreign()
+        with self._held(patience, waiting):
+            yield
+
+    @contextmanager
+    def _held(self, patience: float, waiting: Callable[[float], None] | None) -> Iterator[None]:
         busy = RunFolderError(
             f"{self.out}: another process is writing this run; wait for it, or choose another --out"
         )
@@ -102,12 +107,8 @@ class RunFolder:
         refuse_links(self.path, (*_OWN, _WORK))
         known = self.identity()
         if known is None:
-            strangers = self._strangers()
-            if strangers and not overwrite:
-                raise RunFolderError(
-                    f"{self.out}: holds files that are not of a run "
-                    f"({', '.join(strangers[:3])}); choose an empty folder"
-                )
+            if not overwrite:
+                self._refuse_foreign()
             with storage_errors(self.path):
                 self.work.mkdir(exist_ok=True)
             write_json(self.path / RUN, dict(identity))
@@ -129,6 +130,15 @@ class RunFolder:
             RunFolderError: it is damaged.
         """
         return read_run(self.path) if (self.path / RUN).exists() else None
+
+    def run_sha256(self) -> str:
+        """Return the SHA-256 of ``run.json``, for the manifest.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        with storage_errors(self.path):
+            return sha256_of(self.path / RUN)
 
     def journal(self) -> Journal:
         """Return the units done so far."""
@@ -193,6 +203,15 @@ class RunFolder:
                 elif target.is_dir():
                     shutil.rmtree(target)
 
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder of something else: before it is held, as a lock is left in it."""
+        strangers = self._strangers() if self.path.is_dir() else []
+        if strangers and not (self.path / RUN).exists():
+            raise RunFolderError(
+                f"{self.out}: holds files that are not of a run ({', '.join(strangers[:3])}); "
+                "choose an empty folder"
+            )
+
     def _strangers(self) -> list[str]:
         with storage_errors(self.path):
             return sorted(p.name for p in self.path.iterdir() if p.name not in _BEFORE_RUN)
@@ -207,8 +226,8 @@ def read_run(folder: Path) -> dict[str, Any]:
     path = own_file(folder, RUN)
     try:
         data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RunFolderError(f"{folder}: is not a run folder (it has no {RUN})") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise no_run(folder) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     return parse_run(data, str(path))

@@ -39,13 +39,15 @@ class ModelFolder:
         """Hold the folder against other processes; a process that dies lets go of it.
 
         Raises:
-            TrainingError: another process holds it.
+            TrainingError: another process holds it, or it is not a training's.
             StorageError: the folder cannot be made.
         """
         busy = TrainingError(
             f"{self.path}: another process trains into this folder; wait for it, or "
             "choose another --out"
         )
+        if self.path.is_dir() and not self._identity_path.exists():
+            self._refuse_strangers()  # before a lock is left in their folder
         with claimed(self.path, busy):
             with storage_errors(self.path):
                 self.work.mkdir(exist_ok=True)

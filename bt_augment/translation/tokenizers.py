@@ -24,6 +24,7 @@ TOKENIZER_JSON = "tokenizer.json"
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _VOCABULARY_NAMES = ("shared_vocabulary", "source_vocabulary", "source_vocabulary_1")
+_TARGET_NAMES = ("shared_vocabulary", "target_vocabulary")
 
 
 class TranslationTokenizer(ABC):
@@ -210,14 +211,27 @@ def read_vocabulary(folder: Path) -> frozenset[str]:
     Raises:
         ModelError: there is no vocabulary file, or it cannot be read.
     """
-    for name in _VOCABULARY_NAMES:
+    return frozenset(_tokens(folder, _VOCABULARY_NAMES))
+
+
+def target_vocabulary_size(folder: Path) -> int:
+    """Return how many tokens the decoder of a CTranslate2 folder chooses among.
+
+    Raises:
+        ModelError: there is no vocabulary file, or it cannot be read.
+    """
+    return len(_tokens(folder, _TARGET_NAMES))
+
+
+def _tokens(folder: Path, names: Sequence[str]) -> list[str]:
+    for name in names:
         for path in (folder / f"{name}.json", folder / f"{name}.txt"):
             if path.is_file():
                 return _read_tokens(path)
     raise ModelError(f"{folder}: no vocabulary file (shared_vocabulary.json); it is damaged")
 
 
-def _read_tokens(path: Path) -> frozenset[str]:
+def _read_tokens(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
         tokens = json.loads(text) if path.suffix == ".json" else text.split("\n")
@@ -225,7 +239,7 @@ def _read_tokens(path: Path) -> frozenset[str]:
         raise ModelError(f"{path}: cannot be read ({error}); the model is damaged") from error
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ModelError(f"{path}: is not a list of tokens; the model is damaged")
-    return frozenset(tokens)
+    return tokens
 
 
 @cache

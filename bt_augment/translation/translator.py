@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from bt_augment.errors import ModelError
+from bt_augment.errors import ModelError, RecipeError
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
     Device,
@@ -22,6 +23,7 @@ from bt_augment.translation.devices import (
 )
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.segmentation import join_parts, split_long
+from bt_augment.translation.tokenizers import target_vocabulary_size
 
 if TYPE_CHECKING:
     from bt_augment.translation.models import ResolvedModel
@@ -41,6 +43,12 @@ _TURN = threading.Lock()
 SENTENCE_TOKENS = 128
 
 MAX_HYPOTHESES = 64  # of a beam: memory grows with it, quality does not
+
+# Of a sentence: a decoder that goes on for longer repeats itself, and no position of a usual model
+# is beyond.
+MAX_OUTPUT_TOKENS = 4_096
+
+MAX_BATCH_TOKENS = 1_000_000  # a hundred times what was quickest on a GPU
 
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
@@ -68,9 +76,9 @@ class Decoding:
     topk: Annotated[int, Ge(0)] = 10
     temperature: Annotated[float, Gt(0)] = 1.0
     seed: Annotated[int, Ge(0)] = 0
-    max_output_tokens: Annotated[int, Ge(1)] = 256
+    max_output_tokens: Annotated[int, Ge(1), Le(MAX_OUTPUT_TOKENS)] = 256
     max_input_tokens: Annotated[int, Ge(8)] | None = SENTENCE_TOKENS
-    batch_tokens: Annotated[int, Ge(1)] | None = None
+    batch_tokens: Annotated[int, Ge(1), Le(MAX_BATCH_TOKENS)] | None = None
     with_logprob: bool = False
 
 
@@ -168,6 +176,9 @@ class Translator:
                 ones.
             decoding: search settings.
             salt: mixed into the seed, so that each unit draws its own samples.
+
+        Raises:
+            RecipeError: an output grows longer than the model has positions.
         """
         tokenizer = self.model.tokenizer
         limit = min(
@@ -231,7 +242,7 @@ class Translator:
             return []
         prefix = self.model.tokenizer.target_prefix
         sampling = decoding.method == "sampling"
-        with _TURN:
+        with _TURN, self._bearable(decoding):
             engine = self._seeded_engine(decoding.seed, salt) if sampling else self._engine
             results = engine.translate_batch(
                 tokens,
@@ -264,6 +275,18 @@ class Translator:
             found += [found[-1]] * (decoding.candidates - len(found))
             translations.append(found)
         return translations
+
+    @contextmanager
+    def _bearable(self, decoding: Decoding) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if "position" not in str(error):
+                raise
+            raise RecipeError(
+                f"translation.decoding.max_output_tokens: {decoding.max_output_tokens} is more "
+                f"than model {self.model.name!r} can write ({error}); set it lower"
+            ) from error
 
     def _seeded_engine(self, seed: int, salt: int) -> Any:
         """Return an engine whose one worker starts from the seed.
@@ -301,6 +324,23 @@ def load_translators(
         )
         loaded.setdefault(model.folder, translators[hop])
     return translators
+
+
+def check_topk(models: Iterable[ResolvedModel], decoding: Decoding) -> None:
+    """Refuse to sample among more tokens than a model has.
+
+    Raises:
+        RecipeError: names the model and the size of its vocabulary.
+    """
+    if decoding.method != "sampling":
+        return
+    for model in models:
+        size = target_vocabulary_size(model.folder)
+        if decoding.topk > size:
+            raise RecipeError(
+                f"translation.decoding.topk: {decoding.topk} is more than the {size} tokens of the "
+                f"vocabulary of model {model.name!r}; draw among fewer, or 0 for all"
+            )
 
 
 def _shortened(tokens: list[str]) -> list[str]:

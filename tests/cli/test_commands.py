@@ -89,6 +89,20 @@ def test_filter_judges_anew_and_prints_json(new_command, finished, tmp_path):
     assert new_command("verify", tmp_path / "f").code == 0
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["translation.models=[x]", "routes=[en:fr]", "output.native=false", "input.limit=1",
+     "decontaminate.xquad=data", "code_switch.ratio=0.1"],
+)  # fmt: skip
+def test_filter_refuses_settings_that_only_generate_follows(command, finished, tmp_path, setting):
+    said = user_error(
+        command("filter", finished, "--set", setting, "--out", tmp_path / "f"),
+        "judges the pairs of a run anew", "only filters.… settings count",
+    )  # fmt: skip
+    assert setting.partition("=")[0] in said
+    assert not (tmp_path / "f").exists()
+
+
 def test_filter_takes_the_filters_of_a_recipe_in_place_of_the_runs(command, finished, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("filters: {fidelity: {chrf: {min: 80}}}\n")
@@ -151,6 +165,41 @@ def test_inspect_turns_pages_and_greps(command, finished):
     assert broken.code == 2
     assert "not a regular expression" in broken.err
     assert command("inspect", finished, "--sample", 2, "--page", 2).code == 2
+
+
+@pytest.mark.parametrize("route", ["EN:por", " en:pt", "eng:pt"])
+def test_inspect_takes_a_route_in_any_spelling(command, finished, route):
+    shown = command("inspect", finished, "--route", route, "-n", 3, "--json").json
+    assert [pair["row"]["route"] for pair in shown] == [["en", "pt"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ("xx", "route 'xx' needs two or more language tags"),
+        ("en:xx", "'xx' is not a BCP-47 language tag"),
+        ("en:en", "goes from 'en' to itself"),
+        ("en:fr", "has no route en:fr"),
+        ("en:en+pt", "has no route en:en+pt"),
+    ],
+)
+def test_inspect_refuses_what_is_no_route_of_the_run(command, finished, route, said):
+    told = user_error(command("inspect", finished, "--route", route), said)
+    if "has no route" in said:
+        assert "its routes are en:pt:en, en:pt" in told
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",), ("--shard", "1/2")])
+def test_a_strangers_folder_is_left_as_it_was(command, one, finished, tmp_path, more):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    calls = [("generate", one, "--route", "en:pt", "--out", foreign, *more)]
+    if "--shard" not in more:
+        calls.append(("filter", finished, "--out", foreign, *more))
+    for call in calls:
+        user_error(command(*call), "thesis.txt")
+        assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
 
 
 def test_inspect_selects_rejected_rows_by_reason_and_route(command, finished):
@@ -272,9 +321,15 @@ def test_help_is_there(command, arguments, said):
             "r.yaml",
         ),
         (("generate", "{one}", "--route", "en:pt", "--set", "a", "--out", "{new}"), "KEY=VALUE"),
-        (("filter", "{new}", "--out", "{new}2"), "is not a run folder"),
-        (("inspect", "{new}"), "not a finished run"),
-        (("verify", "{new}"), "not a finished run"),
+        (("filter", "{new}", "--out", "{new}2"), "there is no such folder"),
+        (("inspect", "{new}"), "there is no such folder"),
+        (("inspect", "{new}", "--route", "en:pt"), "there is no such folder"),
+        (("verify", "{new}"), "there is no such folder"),
+        (("export", "{new}", "--format", "beir", "--out", "{new}2"), "there is no such folder"),
+        (("filter", ".", "--out", "{new}2"), "is not a run folder"),
+        (("inspect", "."), "is not a run folder"),
+        (("verify", "."), "is not a run folder"),
+        (("export", ".", "--format", "beir", "--out", "{new}2"), "is not a run folder"),
     ],
 )
 def test_a_users_error_is_one_message_and_exit_2(command, one, tmp_path, arguments, said):

@@ -41,6 +41,8 @@ SHIPPED = {
         ({"training": {"step": 3}}, "training.step", "unknown key (did you mean 'steps'?)"),
         ({"training": {"alpha": 1}}, "training.alpha", "unknown key"),
         ({"training": {"steps": 0}}, "training", "steps is 0; it must be 1 or more"),
+        ({"training": {"steps": True}}, "training.steps", "wants a number, not true"),
+        ({"alphas": [False]}, "alphas.0", "wants a number, not false"),
         ({"training": {"steps": "many"}}, "training.steps", "valid integer"),
         ({"training": {"draw": "unifrom"}}, "training.draw", "(did you mean 'uniform'?)"),
         ({"evaluation": {"backend": "onnx"}}, "evaluation.backend", "'torch' or 'ctranslate2'"),

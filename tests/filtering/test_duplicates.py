@@ -153,6 +153,16 @@ def test_an_add_that_fails_leaves_the_unit_as_it_was(index: DuplicateIndex) -> N
     assert scores(index, 1, [(QUESTION, PASSAGE)], ["b"]) == ([1], [1])
 
 
+def test_a_full_disk_is_told_as_that(index: DuplicateIndex) -> None:
+    ((pages,),) = index._db.execute("PRAGMA page_count").fetchall()
+    index._db.execute(f"PRAGMA max_page_count = {pages}")
+    many = [(f"{QUESTION} {n}", PASSAGE) for n in range(300)]
+    with pytest.raises(StorageError, match="database or disk is full"):
+        index.add(0, sketch(rows(*many)), [str(n) for n in range(300)])
+    index._db.execute(f"PRAGMA max_page_count = {pages + 10_000}")
+    assert scores(index, 1, [(QUESTION, PASSAGE)], ["b"]) == ([0], [0])
+
+
 def test_a_file_that_is_no_index_is_named(tmp_path: Path) -> None:
     path = tmp_path / "duplicates.sqlite"
     path.write_text("this is not a database, it is a sentence " * 50)

@@ -24,7 +24,7 @@ def test_no_pairs_need_be_shown(command, calm, tmp_path):
     ("sources", "message"),
     [
         (["nowhere"], "no such run folder or results file"),
-        (["."], "not a finished run"),
+        (["."], "is not a run folder"),
         ([".", "."], "one run folder, or results files"),
         (["notes.json"], "not a results file"),
         (["broken.json"], "cannot be read as a results file"),

@@ -117,6 +117,7 @@ def test_a_damaged_manifest_is_refused_and_the_place_named(copied, text, place):
         read_manifest(copied)
 
 
-def test_an_unfinished_run_has_no_manifest(tmp_path):
+def test_an_unfinished_run_has_no_manifest(copied):
+    (copied / "manifest.json").unlink()
     with pytest.raises(RunFolderError, match="not a finished run"):
-        read_manifest(tmp_path)
+        read_manifest(copied)

@@ -6,6 +6,8 @@ import shutil
 import pytest
 
 from bt_augment.errors import RunFolderError
+from bt_augment.generation import refilter
+from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.verification import verify
 
 SHARD = "train/data-00001-of-00008.arrow"
@@ -174,5 +176,31 @@ def test_a_damaged_run_json_is_refused(copied, content, said):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunFolderError, match="not a finished run"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         verify(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="there is no such folder"):
+        verify(tmp_path / "nope")
+
+
+def test_an_edited_threshold(copied, tmp_path):
+    path = copied / "run.json"
+    run = json.loads(path.read_text())
+    run["recipe"]["filters"]["fidelity"]["chrf"]["min"] = 1
+    path.write_text(json.dumps(run, indent=1))
+    problem = "run.json: its SHA-256 differs from the manifest's; it was changed"
+    assert verify(copied).problems == (problem,)
+    with pytest.raises(RunFolderError, match=problem):  # filter would start from it
+        refilter(copied, tmp_path / "filtered", stored_recipe(copied))
+
+
+def test_a_run_judged_anew_is_sound(finished, tmp_path):
+    out = tmp_path / "filtered"
+    refilter(finished, out, stored_recipe(finished, None, ["filters.fidelity.chrf.min=75"]))
+    assert verify(out).problems == ()
+
+
+def test_a_run_of_before_its_settings_were_noted_is_sound(copied):
+    assert edit(copied, lambda manifest: manifest.pop("run_sha256")) == ()

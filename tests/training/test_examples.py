@@ -157,7 +157,7 @@ def test_a_choice_that_leaves_nothing_is_refused(run_of, options, said):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunFolderError, match="not a finished run"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         training_pairs([tmp_path])
 
 

@@ -12,10 +12,10 @@ import filelock
 
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
-from bt_augment.shards.manifest import MANIFEST, Manifest, ShardEntry, read_manifest
+from bt_augment.shards.manifest import MANIFEST, RUN, Manifest, ShardEntry, read_manifest
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name
-from bt_augment.shards.run_folder import CARD, QUARANTINE, RUN
+from bt_augment.shards.run_folder import CARD, QUARANTINE
 from bt_augment.shards.store import SPLITS
 
 _DICT = "dataset_dict.json"
@@ -45,6 +45,8 @@ def fetched_run(
     """
     store = ObjectStore(url)
     written = store.read(MANIFEST)
+    if written is None and store.read(RUN) is None:
+        raise RunFolderError(f"{url}: there is no run (no {RUN}); check the URL")
     if written is None:
         raise RunFolderError(
             f"{url}: no {MANIFEST}; this is not a finished run. Run the same generate command "

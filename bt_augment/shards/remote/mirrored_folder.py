@@ -21,11 +21,11 @@ from pydantic import ValidationError
 from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
 from bt_augment.shards.claims import LOCK
-from bt_augment.shards.manifest import MANIFEST, Journal, UnitEntry
+from bt_augment.shards.manifest import MANIFEST, RUN, Journal, UnitEntry
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name, place
-from bt_augment.shards.run_folder import CARD, QUARANTINE, RUN, RunFolder, parse_run
+from bt_augment.shards.run_folder import CARD, QUARANTINE, RunFolder, parse_run
 from bt_augment.shards.store import SPLITS
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class MirroredFolder(RunFolder):
             StorageError: the disk or the store refused.
         """
         with (
-            super().claimed(patience=patience, waiting=waiting),
+            self._held(patience, waiting),
             self._lease.held(self._holder()),
         ):
             yield

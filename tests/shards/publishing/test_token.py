@@ -122,5 +122,5 @@ def test_a_bugs_traceback_and_a_librarys_log_hide_it_too(environment, monkeypatc
 def test_what_is_no_token_is_left_alone(environment, monkeypatch, command, tmp_path):
     monkeypatch.setitem(environment, "HF_TOKEN", "no")
     done = command("verify", tmp_path)
-    assert "not a finished run" in done.err
+    assert "is not a run folder" in done.err
     assert json.dumps(done.err)

@@ -84,6 +84,8 @@ def test_an_unfinished_run_is_not_read(bucket, there, tmp_path):
     bucket.files.rm_file(f"{URL}/manifest.json")
     with pytest.raises(RunFolderError, match="not a finished run"):
         fetched_run(URL, tmp_path)
+    with pytest.raises(RunFolderError, match=r"there is no run \(no run\.json\)"):
+        fetched_run(f"{URL}-elsewhere", tmp_path)
 
 
 def test_commands_that_write_here_only_say_so(command, tmp_path):

@@ -1,5 +1,6 @@
 """A run made on an S3 server is the run that is made in a folder."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -39,16 +40,18 @@ def test_from_a_bucket_to_a_bucket(
     objects = bucket.objects(URL)
     assert canary not in made.out + made.err
     assert not [name for name, content in objects.items() if canary.encode() in content]
-    run = json.loads(objects.pop("run.json"))
+    settings = objects.pop("run.json")
+    run = json.loads(settings)
     assert run["inputs"][0]["path"] == "s3://bucket/in/pairs.jsonl"
     lost = [json.loads(line) for line in objects.pop("quarantine.jsonl").splitlines()]
     assert [record["file"] for record in lost] == ["s3://bucket/in/pairs.jsonl"]
     files = files_of(calm)
     for name in ("manifest.json", "run.json", "quarantine.jsonl"):
         files.pop(name)
-    books_there = books(objects.pop("manifest.json"))
+    there, here = books(objects.pop("manifest.json")), books((calm / "manifest.json").read_bytes())
     assert objects == files
-    assert books_there == books((calm / "manifest.json").read_bytes())
+    assert there.pop("run_sha256") == hashlib.sha256(settings).hexdigest() != here.pop("run_sha256")
+    assert there == here
 
     opened = datasets.load_from_disk(URL)
     assert opened["train"]["id"][:] == [row["id"] for row in split_rows(calm, "train")]

@@ -1,0 +1,81 @@
+"""A terminal shows the text of a user's data, and never obeys it."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+CLI = Path(__file__).resolve().parents[2] / "bt_augment" / "cli"
+
+RED, TITLE, BELL, C1, DELETE, TURNED = (
+    "\x1b[31m", "\x1b]0;owned\x07", "\x07", "\x9b2J", "\x7f", "\u202e",
+)  # fmt: skip
+EVIL = RED + TITLE + BELL + C1 + DELETE + TURNED
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory, make_run, english):
+    """Return a run whose every text would do something to a terminal."""
+    folder = tmp_path_factory.mktemp("evil")
+    pairs = folder / f"pairs{RED}.jsonl"
+    row = english[0]
+    texts = {
+        "id": f"one{EVIL}", "title": f"title{EVIL}", "question": f"{EVIL} {row['question']}",
+        "passage": f"{row['passage']} {EVIL}", "answers": [f"lamp{EVIL}"],
+    }  # fmt: skip
+    pairs.write_text(json.dumps(texts) + "\n" + json.dumps({"question": f"{EVIL}?"}) + "\n")
+    run = folder / f"run{RED}"
+    make_run(run, pairs, routes=("en:pt:en", "en:pt"))
+    return pairs, run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("inspect", "{run}", "--full"),
+        ("inspect", "{run}", "--rejected", "--diff", "--full"),
+        ("inspect", "{run}", "--reason", RED),
+        ("verify", "{run}"),
+        ("generate", "{pairs}", "--route", "en:pt", "--out", "{new}"),
+        ("generate", "{pairs}", "--route", f"en:{RED}", "--out", "{new}"),
+        ("generate", "{pairs}", f"--nosuch{RED}", "--out", "{new}"),
+        ("filter", "{run}", "--out", "{new}"),
+        ("export", "{run}", "--format", "squad", "--out", "{new}"),
+        ("lexicon", "{run}", "--languages", "en:pt", "--min-count", "1", "--out", "{new}"),
+    ],
+)
+def test_a_command_prints_nothing_that_a_terminal_obeys(command, evil, tmp_path, arguments):
+    pairs, run = evil
+    new = tmp_path / f"new{RED}"
+    done = command(*(text.format(pairs=pairs, run=run, new=new) for text in arguments))
+    assert done.code in {0, 2}, done.err
+    assert "Traceback" not in done.err
+    assert not OBEYED.findall(done.out + done.err)
+
+
+def test_inspect_shows_control_characters_as_escapes(command, evil):
+    shown = "".join(
+        command("inspect", evil[1], *which, "--full").out for which in ((), ("--rejected",))
+    )
+    for text in (r"\x1b[31m", r"\x1b]0;owned\x07", r"\x9b2J", r"\x7f", r"\u202e"):
+        assert text in shown
+
+
+def test_json_holds_the_text_as_it_is_and_prints_it_harmless(command, evil):
+    done = [command("inspect", evil[1], *which, "--json") for which in ((), ("--rejected",))]
+    assert not any(OBEYED.findall(one.out) for one in done)
+    assert {row["row"]["source_id"] for one in done for row in one.json} == {f"one{EVIL}"}
+
+
+def test_the_command_line_prints_by_one_way_only():
+    printing = {"echo", "secho", "print", "echo_via_pager"}
+    for path in CLI.glob("*.py"):
+        if path.name == "terminal.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "click":
+                marked = path.name == "doctor.py" and node.attr == "secho"  # of two words
+                assert marked or node.attr not in printing, path
