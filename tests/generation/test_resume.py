@@ -134,9 +134,8 @@ from bt_augment.pairs.readers import InputSettings
 from bt_augment.shards.run_folder import RunFolder
 
 folder = RunFolder(Path(sys.argv[2]))
-with folder.claimed():
-    folder.path.joinpath(".work").mkdir(exist_ok=True)
-    ingest(folder, [sys.argv[1]], InputSettings(lang="en"), 250, Silent())
+folder.path.joinpath(".work").mkdir(parents=True, exist_ok=True)
+ingest(folder, [sys.argv[1]], InputSettings(lang="en"), 250, Silent())
 """
 
 
