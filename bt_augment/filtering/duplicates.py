@@ -70,6 +70,7 @@ CREATE TABLE IF NOT EXISTS passages (key INTEGER PRIMARY KEY, signature BLOB NOT
 CREATE TABLE IF NOT EXISTS bands (
     key INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (key, row)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS units (unit INTEGER PRIMARY KEY);
 CREATE TEMP TABLE probes (
     row INTEGER NOT NULL, key INTEGER NOT NULL, source INTEGER NOT NULL
 );
@@ -163,6 +164,16 @@ class DuplicateIndex:
                 )
             )  # in the order of the table: pages are visited once
             self._db.executemany("INSERT INTO bands VALUES (?, ?)", entries)
+            self._db.execute("INSERT OR IGNORE INTO units VALUES (?)", (unit,))
+
+    def units(self) -> frozenset[int]:
+        """Return the units that are stored.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        with self._storage():
+            return frozenset(unit for (unit,) in self._db.execute("SELECT unit FROM units"))
 
     def score(
         self, unit: int, sketches: Sketches, source_ids: Sequence[str]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from bt_augment.errors import InputError
-from bt_augment.generation.ingestion import Ingested, ingest
+from bt_augment.generation.ingestion import Ingested, has_read, ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import rejoin
 from bt_augment.generation.request import Generation
+from bt_augment.pairs.readers import fingerprint
 from bt_augment.shards.run_folder import RunFolder
 
 
@@ -38,6 +41,7 @@ def begin(
         return None
     progress.start("read", prepared.settings.limit)
     recipe = request.recipe
+    read_before = has_read(folder)
     try:
         ingested = ingest(
             folder,
@@ -47,9 +51,20 @@ def begin(
             progress,
             prepared.copies,
         )
+        if not read_before:
+            _refuse_changed(request, prepared)
         check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
     except InputError:
         folder.abandon()  # else the mended input would be refused as another run's
         raise
-    rejoin(folder, [*map(str, recipe.routes), *map(str, prepared.work.switches)])
+    rejoin(folder, ingested.units, [*map(str, recipe.routes), *map(str, prepared.work.switches)])
     return ingested
+
+
+def _refuse_changed(request: Generation, prepared: Prepared) -> None:
+    """Refuse what was read from files that are not those which the run's identity names."""
+    now = fingerprint(request.inputs, prepared.settings, prepared.copies)
+    for before, after in zip_longest(prepared.identity["inputs"], now):
+        if before != after:
+            name = (before or after)["path"]
+            raise InputError(f"{name}: was changed while it was read; run the same command again")

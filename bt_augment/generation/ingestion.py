@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -18,12 +19,18 @@ from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.generation.progress import Progress
 from bt_augment.pairs.readers import InputSettings, Quarantined, Record, Tally, read
 from bt_augment.pairs.schema import batch_from_rows, native_schema
-from bt_augment.shards.atomic import publish, storage_errors, temporary_name, write_atomically
+from bt_augment.shards.atomic import (
+    publish,
+    sha256_of,
+    storage_errors,
+    temporary_name,
+    write_atomically,
+)
 from bt_augment.shards.manifest import MANIFEST
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder
-from bt_augment.shards.store import read_shard
 
 _MARK = "ingested.json"
+_DIGEST_BYTES = 32
 
 
 class Ingested(BaseModel):
@@ -59,17 +66,46 @@ class Ingested(BaseModel):
         except ValidationError as error:
             raise _damaged(folder / MANIFEST, "ingested", error) from error
 
+
+class _Mark(BaseModel):
+    """What says that the input is read whole, and as what.
+
+    Attributes:
+        ingested: what was read.
+        quarantine: SHA-256 of what could not be read.
+        sha256: of both.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ingested: Ingested
+    quarantine: str
+    sha256: str
+
     @classmethod
-    def marked(cls, mark: Path) -> Ingested:
+    def of(cls, ingested: Ingested, quarantine: str) -> _Mark:
+        digest = hashlib.sha256(ingested.model_dump_json().encode() + quarantine.encode())
+        return cls(ingested=ingested, quarantine=quarantine, sha256=digest.hexdigest())
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> _Mark:
         """Return what an unfinished run has read.
 
         Raises:
-            RunFolderError: the file is damaged.
+            RunFolderError: the file or the quarantine was changed since.
         """
+        path = folder.work / _MARK
         try:
-            return cls.model_validate_json(mark.read_bytes())
+            with storage_errors(path):
+                mark = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise _damaged(mark, "the start", error) from error
+            raise _damaged(path, "the start", error) from error
+        if mark != cls.of(mark.ingested, mark.quarantine):
+            raise _changed(path)
+        quarantine = folder.path / QUARANTINE
+        if not quarantine.is_file() or sha256_of(quarantine) != mark.quarantine:
+            raise _changed(quarantine)
+        return mark
 
 
 def _damaged(path: Path, place: str, error: ValidationError) -> RunFolderError:
@@ -77,6 +113,13 @@ def _damaged(path: Path, place: str, error: ValidationError) -> RunFolderError:
     inner = ".".join(str(part) for part in first["loc"])
     return RunFolderError(
         f"{path}: damaged at {inner or place}: {first['msg']}. Make the run again with --overwrite"
+    )
+
+
+def _changed(path: Path) -> RunFolderError:
+    return RunFolderError(
+        f"{path}: was removed or changed since the input was read. Make the run again with "
+        "--overwrite"
     )
 
 
@@ -103,11 +146,11 @@ def ingest(
 
     Raises:
         InputError: an input cannot be used at all.
+        RunFolderError: what was read before was changed since.
         StorageError: the disk refused.
     """
-    mark = folder.work / _MARK
-    if mark.exists():
-        return Ingested.marked(mark)
+    if has_read(folder):
+        return _Mark.read(folder).ingested
     tally = Tally()
     languages: Counter[str] = Counter()
     quarantine = folder.path / QUARANTINE
@@ -123,7 +166,7 @@ def ingest(
             languages.update(r.passage_lang for r in rows if r.question_lang == r.passage_lang)
             batch = batch_from_rows((record.as_row() for record in rows), native_schema())
             index.add(NATIVE_UNIT - units, sketch(batch), batch.column("id").to_pylist())
-            _write_unit(unit_path(folder, units), batch)
+            _write_unit(folder, units, batch)
             units += 1
             progress.advance("read", tally.records)
         lost.flush()
@@ -138,18 +181,38 @@ def ingest(
         left_out=dict(tally.left_out),
         notes=dict(tally.notes),
     )
-    write_atomically(mark, result.model_dump_json().encode())
+    marked = _Mark.of(result, sha256_of(quarantine))
+    write_atomically(folder.work / _MARK, marked.model_dump_json().encode())
     return result
 
 
+def has_read(folder: RunFolder) -> bool:
+    """Tell whether the input was read whole by an earlier call."""
+    return (folder.work / _MARK).exists()
+
+
 def read_unit(folder: RunFolder, unit: int) -> pa.RecordBatch:
-    """Return the native rows of a unit."""
-    return read_shard(unit_path(folder, unit)).combine_chunks().to_batches()[0]
+    """Return the native rows of a unit.
+
+    Raises:
+        RunFolderError: its file was changed since it was written, or is another unit's.
+    """
+    path = _unit_path(folder, unit)
+    with storage_errors(path):
+        data = path.read_bytes() if path.is_file() else b""
+    rows, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if _digest(unit, rows) != digest:
+        raise _changed(path)
+    with pa.ipc.open_stream(pa.py_buffer(rows)) as reader:
+        return reader.read_next_batch()
 
 
-def unit_path(folder: RunFolder, unit: int) -> Path:
-    """Return the file of a unit's native rows."""
+def _unit_path(folder: RunFolder, unit: int) -> Path:
     return folder.work / f"natives-{unit:05d}.arrow"
+
+
+def _digest(unit: int, rows: bytes) -> bytes:
+    return hashlib.sha256(f"{unit}:".encode() + rows).digest()
 
 
 def duplicates_path(folder: RunFolder) -> Path:
@@ -172,9 +235,14 @@ def _records(
             lost.write(json.dumps(item.as_row(), ensure_ascii=False).encode() + b"\n")
 
 
-def _write_unit(path: Path, batch: pa.RecordBatch) -> None:
+def _write_unit(folder: RunFolder, unit: int, batch: pa.RecordBatch) -> None:
+    """Write a unit as an Arrow stream with the digest of unit and stream behind it."""
+    path = _unit_path(folder, unit)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    rows = bytes(sink.getvalue())
     with storage_errors(path), path.open("wb") as file:
-        with pa.ipc.new_stream(file, batch.schema) as writer:
-            writer.write_batch(batch)
+        file.write(rows + _digest(unit, rows))
         file.flush()
         os.fsync(file.fileno())

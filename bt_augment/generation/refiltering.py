@@ -160,32 +160,14 @@ def _judge_units(
     for _ in folder.rejoined(rows=False):
         pass  # entered, which is all that deciding needs
     journal = folder.journal()
-    units = len(manifest.units)
     done = sum(unit.rows for unit in journal.units)
-    for unit in manifest.units[len(journal.units) :]:
-        tables = {split: _read(source, unit, split) for split in SPLITS}
-        try:
-            judged = _judge(tables[TRAIN], tables[REJECTED], recipe, routes)
-        except (ValueError, KeyError) as error:  # ids and order that no run has
-            raise RunFolderError(
-                f"{source}, unit {unit.unit}: its rows are not as generate orders and names them "
-                f"({error}); make the run again"
-            ) from error
-        journal.append(
-            unit.model_copy(
-                update={
-                    "accepted": judged.accepted,
-                    "rejected": unit.candidates - judged.accepted,
-                    "native_rejected": judged.native_rejected,
-                    "reasons": dict(judged.reasons),
-                    "routes": {route: dict(counts) for route, counts in judged.routes.items()},
-                    "files": {
-                        split: write_shard(folder.path, shard_path(split, unit.unit, units), rows)
-                        for split, rows in ((TRAIN, judged.train), (REJECTED, judged.rejected))
-                    },
-                }
-            )
-        )
+    damaged = [manifest.units[unit] for unit in folder.damaged_units(journal)]
+    for unit in [*damaged, *manifest.units[len(journal.units) :]]:
+        entry = _judged_unit(source, folder, unit, len(manifest.units), recipe, routes)
+        if unit.unit < len(journal.units):
+            journal.confirm(entry)
+            continue
+        journal.append(entry)
         done += unit.rows
         progress.advance("filter", done)
     totals = total(
@@ -204,6 +186,38 @@ def _judge_units(
             units=journal.units,
             run_sha256=folder.run_sha256(),
         ),
+    )
+
+
+def _judged_unit(
+    source: Path,
+    folder: RunFolder,
+    unit: UnitEntry,
+    units: int,
+    recipe: Recipe,
+    routes: Sequence[str],
+) -> UnitEntry:
+    """Write a unit's shards with their new verdicts, and return its entry for the manifest."""
+    tables = {split: _read(source, unit, split) for split in SPLITS}
+    try:
+        judged = _judge(tables[TRAIN], tables[REJECTED], recipe, routes)
+    except (ValueError, KeyError) as error:  # ids and order that no run has
+        raise RunFolderError(
+            f"{source}, unit {unit.unit}: its rows are not as generate orders and names them "
+            f"({error}); make the run again"
+        ) from error
+    return unit.model_copy(
+        update={
+            "accepted": judged.accepted,
+            "rejected": unit.candidates - judged.accepted,
+            "native_rejected": judged.native_rejected,
+            "reasons": dict(judged.reasons),
+            "routes": {route: dict(counts) for route, counts in judged.routes.items()},
+            "files": {
+                split: write_shard(folder.path, shard_path(split, unit.unit, units), rows)
+                for split, rows in ((TRAIN, judged.train), (REJECTED, judged.rejected))
+            },
+        }
     )
 
 

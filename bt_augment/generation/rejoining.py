@@ -1,4 +1,4 @@
-"""A run that another machine began: what it made enters the index of duplicates of this one."""
+"""The index of duplicates of a run that goes on: what it lacks is entered from the files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bt_augment.filtering.duplicates import DuplicateIndex, sketch
+from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.generation.ingestion import duplicates_path, read_unit
 from bt_augment.generation.units import made_order
 from bt_augment.pairs.schema import NATIVE
@@ -16,23 +16,42 @@ from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.store import SPLITS, read_shard
 
 
-def rejoin(folder: RunFolder, routes: Sequence[str]) -> None:
-    """Take over the units that another machine made, so that later ones are judged as there.
+def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
+    """Enter the native rows and finished units that the index lacks, as it was lost.
 
-    Memory holds one unit.
+    The units that another machine made are taken over, too, so that later ones are judged as
+    there. Memory holds one unit.
 
     Args:
         folder: the run folder, begun and with its input read.
+        units: that the input was read into.
         routes: of the run, in the order in which rows are made.
 
     Raises:
         RunFolderError: a unit's shards were changed.
         StorageError: the disk or the store refused.
     """
+    with DuplicateIndex(duplicates_path(folder)) as index:
+        known = index.units()
+        for unit in range(units):
+            if NATIVE_UNIT - unit not in known:
+                natives = read_unit(folder, unit)
+                index.add(NATIVE_UNIT - unit, sketch(natives), natives.column("id").to_pylist())
+    journal = folder.journal()
+    lost = [entry for entry in journal.units if entry.unit not in known]
+    damaged = frozenset(folder.damaged_units(journal) if lost else ())
+    for entry in lost:
+        if entry.unit not in damaged:  # that one is made again, and entered then
+            with folder.at_hand(entry):
+                _enter(folder, entry, routes)
     for entry in folder.rejoined(rows=True):
-        made = _made(folder, entry, routes)
-        with DuplicateIndex(duplicates_path(folder)) as index:
-            index.add(entry.unit, sketch(made), made.column("source_id").to_pylist())
+        _enter(folder, entry, routes)
+
+
+def _enter(folder: RunFolder, entry: UnitEntry, routes: Sequence[str]) -> None:
+    made = _made(folder, entry, routes)
+    with DuplicateIndex(duplicates_path(folder)) as index:
+        index.add(entry.unit, sketch(made), made.column("source_id").to_pylist())
 
 
 def _made(folder: RunFolder, entry: UnitEntry, routes: Sequence[str]) -> pa.RecordBatch:

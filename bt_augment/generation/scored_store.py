@@ -42,7 +42,7 @@ class ScoredStore:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
                 with temporary.open("wb") as file:
-                    file.write(encode(scored))
+                    file.write(encode(scored, unit))
                     file.flush()
                     os.fsync(file.fileno())
                 publish(temporary, path)
@@ -60,7 +60,7 @@ class ScoredStore:
         with storage_errors(path):
             data = path.read_bytes()
         try:
-            return decode(data)
+            return decode(data, unit)
         except DamagedUnitError as error:
             raise RunFolderError(
                 f"{path}: {error}. Delete the file and run the same command again: the unit is "

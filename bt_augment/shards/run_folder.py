@@ -160,6 +160,15 @@ class RunFolder:
                 if any(file_problem(self.path, entry) for entry in unit.files.values())
             ]
 
+    @contextmanager
+    def at_hand(self, entry: UnitEntry) -> Iterator[None]:  # noqa: ARG002 - the contract
+        """Have the shards of a finished unit in the folder meanwhile; here they always are.
+
+        Args:
+            entry: of the journal.
+        """
+        yield
+
     def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:  # noqa: ARG002 - the contract
         """Yield the units that another machine has made, each entered when the next is asked for.
 
@@ -193,15 +202,11 @@ class RunFolder:
                 f"{self.path}: holds no run, so --overwrite removes nothing; choose an empty folder"
             )
         with storage_errors(self.path):
-            if self.work.exists() and not (self.path / _DISCARDED).exists():
+            if self.work.exists():
+                _remove(self.path / _DISCARDED)  # of a removal that was cut short
                 self.work.rename(self.path / _DISCARDED)  # gone at once, or not at all
             for name in _OWN:
-                target = self.path / name
-                temporary_name(target).unlink(missing_ok=True)
-                if target.is_symlink() or target.is_file():
-                    target.unlink()
-                elif target.is_dir():
-                    shutil.rmtree(target)
+                _remove(self.path / name)
 
     def _refuse_foreign(self) -> None:
         """Refuse a folder of something else: before it is held, as a lock is left in it."""
@@ -215,6 +220,14 @@ class RunFolder:
     def _strangers(self) -> list[str]:
         with storage_errors(self.path):
             return sorted(p.name for p in self.path.iterdir() if p.name not in _BEFORE_RUN)
+
+
+def _remove(target: Path) -> None:
+    temporary_name(target).unlink(missing_ok=True)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

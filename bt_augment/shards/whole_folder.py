@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -51,5 +51,6 @@ def whole_folder(out: Path, busy: BtAugmentError) -> Iterator[Path]:
             shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        held.unlink(missing_ok=True)
+        with suppress(OSError):  # what stopped the block is what is told
+            held.unlink()
         lock.release()

@@ -120,6 +120,30 @@ def test_interrupted_it_goes_on(finished, tmp_path, arrow_bytes, monkeypatch):
     assert arrow_bytes(tmp_path / "out") == arrow_bytes(tmp_path / "calm")
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_shard_damaged_before_it_goes_on_is_written_again(
+    finished, tmp_path, arrow_bytes, monkeypatch, damage
+):
+    from bt_augment.generation import refiltering
+
+    real, made = refiltering.write_shard, []
+
+    def crash(folder: Path, path, batch):
+        made.append(path)
+        if len(made) == 6:
+            raise KeyboardInterrupt
+        return real(folder, path, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refiltering, "write_shard", crash)
+        with pytest.raises(KeyboardInterrupt):
+            again(finished, tmp_path / "out", STRICT)
+    damage(tmp_path / "out" / made[0])
+    again(finished, tmp_path / "out", STRICT)
+    again(finished, tmp_path / "calm", STRICT)
+    assert arrow_bytes(tmp_path / "out") == arrow_bytes(tmp_path / "calm")
+
+
 def test_other_thresholds_into_the_same_folder_are_refused(finished, tmp_path):
     again(finished, tmp_path / "out")
     with pytest.raises(RunFolderError, match=r"recipe\.filters\.fidelity\.chrf\.min was"):

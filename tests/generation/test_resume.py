@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kills import end, journal_lines, kill_until_done, wait_for
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import InputError, RunFolderError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
@@ -297,6 +297,71 @@ def test_a_shard_damaged_before_the_run_goes_on_is_made_again(
     assert "unit 0: a shard was changed since it was written; made again" in caplog.text
     assert arrow_bytes(run) == arrow_bytes(calm_small_run)
     assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_lost_index_of_duplicates_is_made_again(
+    tmp_path, english, write_rows, make_run, arrow_bytes, damage
+):
+    # Given rows of which later units repeat earlier ones
+    rows = [{**row, "id": f"{n}"} for n, row in enumerate(brief(english[:2]) * 3)]
+    source = write_rows(rows)
+    make_run(tmp_path / "calm", source, *SMALL)
+    run = tmp_path / "run"
+    _stop_after_two_units(run, source, SMALL, make_run)
+
+    damage(run / ".work" / "duplicates.sqlite")
+    make_run(run, source, *SMALL)
+    assert without_seconds(run)["totals"]["reasons"]["duplicates.exact.high"] >= 4
+    assert arrow_bytes(run) == arrow_bytes(tmp_path / "calm")
+    assert without_seconds(run)["units"] == without_seconds(tmp_path / "calm")["units"]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (".work/natives-00002.arrow", _flip_a_bit),
+        (".work/natives-00002.arrow", lambda path: path.unlink()),
+        (".work/natives-00002.arrow", lambda path: os.truncate(path, 20)),
+        (".work/natives-00002.arrow", lambda path: path.write_bytes(
+            path.with_name("natives-00001.arrow").read_bytes())),
+        (".work/ingested.json", lambda path: path.write_text(
+            path.read_text().replace('"units":3', '"units":2'))),
+        (".work/ingested.json", lambda path: path.write_text("{}")),
+        ("quarantine.jsonl", lambda path: path.unlink()),
+        ("quarantine.jsonl", lambda path: path.write_text("")),
+    ],
+)  # fmt: skip
+def test_what_was_read_and_changed_since_is_named_and_not_used(
+    tmp_path, english, write_rows, make_run, name, damage
+):
+    run, source = tmp_path / "run", write_rows([*brief(english[:6]), "{broken"])
+    _stop_after_two_units(run, source, SMALL, make_run)
+    before = (run / name).read_bytes()
+    damage(run / name)
+    assert not (run / name).exists() or (run / name).read_bytes() != before
+    with pytest.raises(RunFolderError, match=rf"{Path(name).name}: .*--overwrite"):
+        make_run(run, source, *SMALL)
+    assert not (run / "manifest.json").exists()
+
+
+def test_an_input_that_changes_while_it_is_read_is_refused(
+    tmp_path, english, write_rows, make_run, monkeypatch
+):
+    from bt_augment.generation import ingestion
+
+    run, source = tmp_path / "run", write_rows(english[:4])
+    real = ingestion.read
+
+    def read(*arguments):
+        write_rows(english[4:9])
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingestion, "read", read)
+        with pytest.raises(InputError, match="was changed while it was read"):
+            make_run(run, source, routes=("en:pt",))
+    assert make_run(run, source, routes=("en:pt",)).totals.native == 5
 
 
 def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(

@@ -252,7 +252,7 @@ def same(a: ScoredUnit, b: ScoredUnit) -> bool:
 def test_a_scored_unit_comes_back_from_bytes_as_it_was(scored):
     assert scored.made.num_rows == 10
     assert any(np.isnan(values).any() for values in scored.scores.values())
-    assert same(decode(encode(scored)), scored)
+    assert same(decode(encode(scored, 0), 0), scored)
 
 
 def test_a_unit_of_no_made_rows_comes_back_too(scored):
@@ -265,19 +265,24 @@ def test_a_unit_of_no_made_rows_comes_back_too(scored):
         native_scores={"contamination.question": np.zeros(5, dtype=np.float32)},
         sketches=sketch(scored.made.slice(0, 0)),
     )
-    assert same(decode(encode(none)), none)
+    assert same(decode(encode(none, 0), 0), none)
 
 
 def test_bytes_that_were_changed_are_refused_wherever(scored):
-    data = encode(scored)
+    data = encode(scored, 0)
     for place in (0, 9, 40, len(data) // 2, len(data) - 1):
         changed = bytearray(data)
         changed[place] ^= 0x10
         with pytest.raises(DamagedUnitError):
-            decode(bytes(changed))
+            decode(bytes(changed), 0)
     for length in (0, 7, 31, 100, len(data) - 1):
         with pytest.raises(DamagedUnitError):
-            decode(data[:length])
+            decode(data[:length], 0)
+
+
+def test_another_units_bytes_are_refused(scored):
+    with pytest.raises(DamagedUnitError, match="holds unit 0, not 2"):
+        decode(encode(scored, 0), 2)
 
 
 def without_methods(scored):
@@ -304,7 +309,7 @@ def without_methods(scored):
 )  # fmt: skip
 def test_a_made_up_unit_with_a_right_digest_is_refused(scored, change, told):
     with pytest.raises(DamagedUnitError, match=told):
-        decode(encode(change(scored)))
+        decode(encode(change(scored), 0), 0)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +328,7 @@ def test_a_made_up_header_with_a_right_digest_is_refused(header):
     written = json.dumps(header).encode()
     body = b"BTASCORE" + len(written).to_bytes(4, "little") + written + b"\xff" * 64
     with pytest.raises(DamagedUnitError):
-        decode(body + hashlib.sha256(body).digest())
+        decode(body + hashlib.sha256(body).digest(), 0)
 
 
 def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
@@ -339,7 +344,7 @@ def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
 
 
 def test_the_file_is_arrow_under_json_and_no_pickle(scored):
-    data = encode(scored)
+    data = encode(scored, 0)
     length = int.from_bytes(data[8:12], "little")
     header = json.loads(data[12 : 12 + length])
     at, tables = 12 + length, []

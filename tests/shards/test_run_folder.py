@@ -95,6 +95,16 @@ def test_overwrite_killed_at_any_file_can_be_repeated(tmp_path, monkeypatch):
         assert not (folder.work / "journal.jsonl").exists()
 
 
+def test_overwrite_after_one_that_was_cut_short_removes_all_work(tmp_path):
+    folder = begin(tmp_path / "out")
+    (folder.path / ".discarded").mkdir()  # the earlier removal was killed here
+    (folder.path / ".discarded" / "old.arrow").write_bytes(b"older")
+    (folder.work / "natives-00000.arrow").write_bytes(b"of another input")
+    begin(tmp_path / "out", {**IDENTITY, "inputs": []}, overwrite=True)
+    assert list(folder.work.iterdir()) == []
+    assert not (folder.path / ".discarded").exists()
+
+
 def test_a_first_start_killed_before_run_json_was_whole_can_be_repeated(tmp_path):
     path = tmp_path / "out"
     (path / ".work").mkdir(parents=True)

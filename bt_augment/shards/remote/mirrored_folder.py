@@ -175,6 +175,20 @@ class MirroredFolder(RunFolder):
         """Return none: shards that are sent are not kept here, and ``verify`` checks them there."""
         return []
 
+    @contextmanager
+    def at_hand(self, entry: UnitEntry) -> Iterator[None]:
+        """Have the shards of a unit that was sent in the cache meanwhile.
+
+        Raises:
+            RunFolderError: a shard was changed since it was sent.
+            StorageError: the disk or the store refused.
+        """
+        self._fetch(entry)
+        try:
+            yield
+        finally:
+            self._drop(entry)
+
     def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:
         """Yield the units that are on the store and unknown to the cache; see :class:`RunFolder`.
 
