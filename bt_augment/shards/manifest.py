@@ -38,8 +38,8 @@ def _by_verdict(counts: dict[str, int]) -> dict[str, int]:
 def _known_format(number: int) -> int:
     if number != _FORMAT:
         raise _refused(
-            f"it is {number}, and this version of bt-augment reads {_FORMAT} only; was it written "
-            "by a newer one?"
+            f"it is {number}, and this version of bt-augment reads {_FORMAT} only; it may be of "
+            "a newer one"
         )
     return number
 
