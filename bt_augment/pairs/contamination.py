@@ -6,8 +6,9 @@ is cut into characters; its n-grams are as long as 13 words are in that script.
 
 from __future__ import annotations
 
+import logging
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +23,8 @@ from bt_augment.pairs.readers.base import InputSettings, Quarantined, Row
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 from bt_augment.pairs.readers.squad import SquadReader
 
+logger = logging.getLogger(__name__)
+
 Hashes = npt.NDArray[np.uint64]
 
 NGRAM_WORDS = 13
@@ -31,6 +34,7 @@ NGRAM_THAI = 50  # characters, marks included: a word of Thai, Lao, Khmer or Bur
 _HAN = r"\p{Han}\p{Hiragana}\p{Katakana}"
 _THAI = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _NOT_TEXT = regex.compile(r"[\p{P}\p{S}\p{Z}\p{C}]+")
+_NO_TEXT = regex.compile(rf"(?:{_NOT_TEXT.pattern})?")
 _TOKEN = regex.compile(rf"(?V1)[{_HAN}{_THAI}]|[\S--[{_HAN}{_THAI}]]+")
 _ONE_HAN = regex.compile(rf"[{_HAN}]")
 _ONE_THAI = regex.compile(rf"[{_THAI}]")
@@ -42,6 +46,7 @@ _MULTIPLIERS: Hashes = np.random.Generator(np.random.PCG64(13)).integers(
     0, 2**64 - 1, size=NGRAM_THAI, dtype=np.uint64
 ) | np.uint64(1)
 
+_FIELDS = ("question", "passage")
 _QUERY_TEXT = ("text", "query", "question")
 _PASSAGE_TEXT = ("text", "passage", "documentation")
 
@@ -71,20 +76,30 @@ class BenchmarkText:
         """Return the text of benchmark folders.
 
         Read are, compressed or not: ``<lang>.json`` in the SQuAD layout (XQuAD-R, MLQA-R), and
-        ``queries*.jsonl`` with ``corpus*.jsonl`` (BEIR, xtyle).
+        ``queries*.jsonl`` with ``corpus*.jsonl`` (BEIR, xtyle). A benchmark that has questions or
+        passages alone is given as its one file.
 
         Args:
-            folders: the folder, or one SQuAD file, of each benchmark by its name.
+            folders: the folder, or one file, of each benchmark by its name.
 
         Raises:
-            InputError: a folder holds no such file, or a file cannot be read to its end: text
-                that was not seen cannot be ruled out.
+            InputError: a folder holds no such file, or one kind of the two; a file holds no text,
+                or cannot be read to its end: text that was not seen cannot be ruled out.
         """
-        files = [file for name, path in folders.items() for file in _files(name, path)]
-        return cls(
-            (text for file in files for text in _texts(file, "question")),
-            (text for file in files for text in _texts(file, "passage")),
-        )
+        files = {file: name for name, path in folders.items() for file in _files(name, path)}
+        seen: set[tuple[Path, str]] = set()
+
+        def texts(field: str) -> Iterator[str]:
+            for file in files:
+                for text in _texts(file, field):
+                    if (file, field) not in seen and not _NO_TEXT.fullmatch(text):
+                        seen.add((file, field))
+                    yield text
+
+        known = cls(texts("question"), texts("passage"))
+        for file, name in files.items():
+            _check_seen(name, file, [field for field in _FIELDS if (file, field) in seen])
+        return known
 
     def question_matches(self, text: str) -> bool:
         """Return whether a question is one of the benchmarks', normalized."""
@@ -173,13 +188,42 @@ def _files(name: str, path: Path) -> list[Path]:
             f"benchmark {name}: {path} holds neither <lang>.json in the SQuAD layout nor "
             "queries*.jsonl with corpus*.jsonl"
         )
+    kinds = {_kind(file) for file in files}
+    for kind, other in (("queries", "corpus"), ("corpus", "queries")):
+        if kind in kinds and other not in kinds:
+            raise InputError(
+                f"benchmark {name}: {path} holds {kind}*.jsonl and no {other}*.jsonl, half a "
+                "benchmark. Add the other half; if there is none, name the file instead of the "
+                "folder"
+            )
     return files
+
+
+def _check_seen(name: str, file: Path, seen: Sequence[str]) -> None:
+    """Refuse a file from which nothing could be kept out.
+
+    Args:
+        name: of the benchmark.
+        file: one of it.
+        seen: what it gave, of questions and passages.
+    """
+    lacking = {"queries": "no question", "corpus": "no passage"}
+    if not seen:
+        lack = lacking.get(_kind(file) or "squad", "no question and no passage")
+        raise InputError(
+            f"benchmark {name}: {file} holds {lack}, so it would keep nothing out; is it whole?"
+        )
+    if _kind(file) not in lacking and len(seen) == 1:
+        logger.warning(
+            "benchmark %s: %s holds %ss only; nothing else is kept out", name, file, seen[0]
+        )
 
 
 def _kind(file: Path) -> str | None:
     base: str = regex.sub(r"\.(gz|zst|bz2|xz)$", "", file.name)
-    if base.endswith(".jsonl") and base.startswith(("queries", "corpus")):
-        return base[:6]
+    for kind in ("queries", "corpus"):
+        if base.startswith(kind) and base.endswith(".jsonl"):
+            return kind
     return "squad" if base.endswith(".json") else None
 
 
@@ -189,8 +233,13 @@ def _texts(file: Path, field: str) -> Iterator[str]:
     if kind == "squad":
         last: Any = None
         for row in _checked_rows(SquadReader(str(file), InputSettings())):
-            text = row.values.get("question" if field == "question" else "context")
-            if isinstance(text, str) and (field == "question" or text != last):
+            column = "question" if field == "question" else "context"
+            text = row.values.get(column)
+            if column == "context" and text is None:
+                continue  # a flat file may have questions alone
+            if not isinstance(text, str):
+                raise InputError(f"{row.place}: {column} is not text")
+            if field == "question" or text != last:
                 last = text
                 yield text
     elif (kind == "corpus") == (field == "passage"):

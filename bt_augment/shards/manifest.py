@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import storage_errors, write_atomically
@@ -24,8 +25,33 @@ MANIFEST = "manifest.json"
 RUN = "run.json"
 SCORED = ".work/scored"  # units that jobs of one part made, not yet judged
 
+_FORMAT = 1
+_VERDICTS = frozenset({"accepted", "rejected"})
+
+
+def _by_verdict(counts: dict[str, int]) -> dict[str, int]:
+    if counts.keys() != _VERDICTS:
+        raise _refused("a route has 'accepted' and 'rejected', and nothing else")
+    return counts
+
+
+def _known_format(number: int) -> int:
+    if number != _FORMAT:
+        raise _refused(
+            f"it is {number}, and this version of bt-augment reads {_FORMAT} only; it may be of "
+            "a newer one"
+        )
+    return number
+
+
+def _refused(message: str, place: Sequence[int | str] = ()) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{message}", {"message": message, "place": list(place)})
+
 
 Split = Annotated[str, Field(pattern="^(train|rejected)$")]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]  # what Arrow and NumPy hold
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Routes = dict[str, Annotated[dict[str, Count], AfterValidator(_by_verdict)]]
 
 
 class _Entry(BaseModel):
@@ -37,8 +63,8 @@ class ShardEntry(_Entry):
 
     # Nothing else is ever read by way of a manifest: no path leads out of the folder.
     path: str = Field(pattern=r"^(train|rejected)/data-\d{5,}-of-\d{5,}\.arrow$")
-    rows: int = Field(ge=0)
-    bytes: int = Field(ge=0)
+    rows: Count
+    bytes: Count
     sha256: str
 
 
@@ -60,36 +86,75 @@ class UnitEntry(_Entry):
         files: split → Arrow file.
     """
 
-    unit: int = Field(ge=0)
-    rows: int = Field(ge=0)
-    candidates: int = Field(ge=0)
-    accepted: int = Field(ge=0)
-    rejected: int = Field(ge=0)
-    native_rejected: int = Field(ge=0)
-    not_applicable: dict[str, int]
-    reasons: dict[str, int]
-    routes: dict[str, dict[str, int]]
-    seconds: float = Field(ge=0)
-    tokens: int = Field(ge=0)
+    unit: Count
+    rows: Count
+    candidates: Count
+    accepted: Count
+    rejected: Count
+    native_rejected: Count
+    not_applicable: dict[str, Count]
+    reasons: dict[str, Count]
+    routes: Routes
+    seconds: Seconds
+    tokens: Count
     files: dict[Split, ShardEntry] = Field(min_length=2)
 
 
 class Totals(_Entry):
     """The sums over all units; ``read`` also counts what was quarantined or left out."""
 
-    read: int
-    native: int
-    quarantined: int
-    left_out: int
-    candidates: int
-    accepted: int
-    rejected: int
-    native_rejected: int
-    not_applicable: int
-    reasons: dict[str, int]
-    routes: dict[str, dict[str, int]]
-    tokens: int
-    seconds: float
+    read: Count
+    native: Count
+    quarantined: Count
+    left_out: Count
+    candidates: Count
+    accepted: Count
+    rejected: Count
+    native_rejected: Count
+    not_applicable: Count
+    reasons: dict[str, Count]
+    routes: Routes
+    tokens: Count
+    seconds: Seconds
+
+
+class _Ingested(_Entry):
+    rows: Count
+    units: Count
+    languages: dict[str, Count]
+    quarantined: dict[str, Count]
+    left_out: dict[str, Count]
+    notes: dict[str, Count]
+
+
+def _whole_ingested(content: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _Ingested.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _refused(first["msg"], first["loc"]) from error
+    return content
+
+
+def _in_order(units: list[UnitEntry]) -> list[UnitEntry]:
+    """Refuse units that are not each there once, with shards of their own."""
+    if not units:
+        raise _refused("there is none, and a run has at least one")
+    for number, unit in enumerate(units):
+        if unit.unit != number:
+            raise _refused(
+                f"it is {unit.unit}, where the units are numbered 0, 1, 2 and so on",
+                (number, "unit"),
+            )
+    for number, unit in enumerate(units):
+        for split, entry in unit.files.items():
+            path = shard_path(split, number, len(units))
+            if entry.path != path:
+                raise _refused(
+                    f"it is {entry.path}, where that of unit {number} of {len(units)} is {path}",
+                    (number, "files", split, "path"),
+                )
+    return units
 
 
 class Manifest(_Entry):
@@ -103,11 +168,11 @@ class Manifest(_Entry):
         units: in order.
     """
 
-    format: int = 1
+    format: Annotated[int, AfterValidator(_known_format)] = _FORMAT
     totals: Totals
-    ingested: dict[str, Any]
+    ingested: Annotated[dict[str, Any], AfterValidator(_whole_ingested)]
     run_sha256: str | None = None
-    units: list[UnitEntry]
+    units: Annotated[list[UnitEntry], AfterValidator(_in_order)]
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over those of the shards of accepted rows, in hexadecimal digits."""
@@ -181,8 +246,26 @@ class Journal:
             )
 
 
+def shard_path(split: str, unit: int, units: int) -> str:
+    """Return the path of a unit's shard within the run folder."""
+    return f"{split}/data-{unit:05d}-of-{units:05d}.arrow"
+
+
 def total(units: Sequence[UnitEntry], *, quarantined: int, left_out: int) -> Totals:
     """Return the sums over ``units``."""
+    return Totals(**_sums(units, quarantined, left_out))
+
+
+def unsummed(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield each field of the totals that is not the sum over the units, and both in words."""
+    totals = manifest.totals
+    for name, value in _sums(manifest.units, totals.quarantined, totals.left_out).items():
+        said = getattr(totals, name)
+        if said != value:
+            yield f"totals.{name}", f"is {said}, the units add up to {value}"
+
+
+def _sums(units: Sequence[UnitEntry], quarantined: int, left_out: int) -> dict[str, Any]:
     reasons: Counter[str] = Counter()
     routes: dict[str, Counter[str]] = {}
     for unit in units:
@@ -190,21 +273,21 @@ def total(units: Sequence[UnitEntry], *, quarantined: int, left_out: int) -> Tot
         for route, counts in unit.routes.items():
             routes.setdefault(route, Counter()).update(counts)
     native = sum(u.rows for u in units)
-    return Totals(
-        read=native + quarantined + left_out,
-        native=native,
-        quarantined=quarantined,
-        left_out=left_out,
-        candidates=sum(u.candidates for u in units),
-        accepted=sum(u.accepted for u in units),
-        rejected=sum(u.rejected for u in units),
-        native_rejected=sum(u.native_rejected for u in units),
-        not_applicable=sum(sum(u.not_applicable.values()) for u in units),
-        reasons=dict(reasons.most_common()),
-        routes={route: dict(counts) for route, counts in routes.items()},
-        tokens=sum(u.tokens for u in units),
-        seconds=round(sum(u.seconds for u in units), 3),
-    )
+    return {
+        "read": native + quarantined + left_out,
+        "native": native,
+        "quarantined": quarantined,
+        "left_out": left_out,
+        "candidates": sum(u.candidates for u in units),
+        "accepted": sum(u.accepted for u in units),
+        "rejected": sum(u.rejected for u in units),
+        "native_rejected": sum(u.native_rejected for u in units),
+        "not_applicable": sum(sum(u.not_applicable.values()) for u in units),
+        "reasons": dict(reasons.most_common()),
+        "routes": {route: dict(counts) for route, counts in routes.items()},
+        "tokens": sum(u.tokens for u in units),
+        "seconds": round(sum(u.seconds for u in units), 3),
+    }
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -212,8 +295,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_json(folder / MANIFEST, manifest.model_dump())
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, *, summed: bool = True) -> Manifest:
     """Return the manifest of a finished run.
+
+    Args:
+        folder: the run folder.
+        summed: refuse totals that are not the sums over the units.
 
     Raises:
         RunFolderError: there is none (the folder is no run, or the run did not finish), or it is
@@ -227,16 +314,25 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: no {MANIFEST}; this is not a finished run. {_advice(folder)}"
         )
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RunFolderError(
-            f"{path}: damaged at {place or 'the start'}: {first['msg']}. Restore the file from a "
-            "copy, or make the run again with --overwrite"
-        ) from error
+        inner = first.get("ctx", {}).get("place", ())
+        place = ".".join(str(part) for part in (*first["loc"], *inner))
+        raise _damaged(path, place or "the start", first["msg"]) from error
+    if summed:
+        for place, problem in unsummed(manifest):
+            raise _damaged(path, place, problem)
+    return manifest
+
+
+def _damaged(path: Path, place: str, problem: str) -> RunFolderError:
+    return RunFolderError(
+        f"{path}: damaged at {place}: {problem}. Restore the file from a copy, or make the run "
+        "again with --overwrite"
+    )
 
 
 def no_run(folder: Path) -> RunFolderError:
@@ -264,8 +360,9 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def unbalanced(totals: Totals, routes: int, candidates: int) -> Iterable[str]:
+def unbalanced(manifest: Manifest, routes: int, candidates: int) -> Iterable[str]:
     """Yield each way in which the books do not balance, in words."""
+    totals = manifest.totals
     made = totals.accepted + totals.rejected
     if made != totals.candidates:
         yield f"{totals.candidates} candidates, but {made} accepted or rejected"
@@ -281,3 +378,20 @@ def unbalanced(totals: Totals, routes: int, candidates: int) -> Iterable[str]:
             f"{totals.read} records read, but {totals.native} native + {totals.quarantined} "
             f"quarantined + {totals.left_out} left out"
         )
+    yield from _unread(manifest)
+
+
+def _unread(manifest: Manifest) -> Iterator[str]:
+    """Yield in what the units are not what was read, which filtering does not change."""
+    ingested, totals = _Ingested.model_validate(manifest.ingested), manifest.totals
+    for name, said, found in (
+        ("rows", ingested.rows, totals.native),
+        ("units", ingested.units, len(manifest.units)),
+        ("quarantined", sum(ingested.quarantined.values()), totals.quarantined),
+        ("left_out", sum(ingested.left_out.values()), totals.left_out),
+    ):
+        if said != found:
+            yield f"ingested.{name} comes to {said}, but the totals and units to {found}"
+    known = sum(ingested.languages.values())
+    if known > ingested.rows:
+        yield f"ingested.languages come to {known}, more than ingested.rows, {ingested.rows}"

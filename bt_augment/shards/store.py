@@ -18,16 +18,12 @@ from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import publish, sha256_of, storage_errors, temporary_name
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import ShardEntry, write_json
+from bt_augment.shards.manifest import shard_path as shard_path  # used with these
 from bt_augment.shards.row_check import row_problem
 
 TRAIN = "train"
 REJECTED = "rejected"
 SPLITS = (TRAIN, REJECTED)
-
-
-def shard_path(split: str, unit: int, units: int) -> str:
-    """Return the path of a unit's shard within the run folder."""
-    return f"{split}/data-{unit:05d}-of-{units:05d}.arrow"
 
 
 def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:

@@ -22,8 +22,8 @@ from bt_augment.shards.manifest import (
     ShardEntry,
     UnitEntry,
     read_manifest,
-    total,
     unbalanced,
+    unsummed,
 )
 from bt_augment.shards.row_check import row_problem
 from bt_augment.shards.run_folder import QUARANTINE, read_run
@@ -49,7 +49,7 @@ def verify(folder: Path) -> Verification:
     Raises:
         RunFolderError: the folder is no finished run, or its manifest is damaged.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, summed=False)  # each sum is named below
     run = read_run(folder)
     problems: list[str] = []
     for unit in manifest.units:
@@ -171,17 +171,11 @@ def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator[str]:
     totals = manifest.totals
-    sums = total(manifest.units, quarantined=totals.quarantined, left_out=totals.left_out)
-    for name, value in sums.model_dump().items():
-        said = getattr(totals, name)
-        if said != value:
-            yield f"totals.{name} is {said}, the units add up to {value}"
+    yield from (f"{place} {problem}" for place, problem in unsummed(manifest))
     recipe = run["recipe"]
     candidates = recipe["translation"]["decoding"]["candidates"]
     routes = len(recipe["routes"]) + len(run.get("switches", ()))
-    yield from unbalanced(totals, routes, candidates)
-    if [unit.unit for unit in manifest.units] != list(range(len(manifest.units))):
-        yield "the manifest's units are not numbered 0, 1, 2 and so on"
+    yield from unbalanced(manifest, routes, candidates)
     lines = _lines(own_file(folder, QUARANTINE))
     if lines != totals.quarantined:
         yield f"{QUARANTINE}: {lines} records, but the totals say {totals.quarantined}"

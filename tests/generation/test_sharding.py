@@ -1,5 +1,6 @@
 """Parts of a run made by jobs of their own, and joined."""
 
+import hashlib
 import json
 import re
 import signal
@@ -82,6 +83,8 @@ def test_shards_at_once_then_joined_give_the_bytes_of_one_run(
     make_run(single, source, "output.unit_rows=4", routes=("en:pt:en", "en:pt"))
     assert arrow_bytes(run) == arrow_bytes(single)
     assert command("verify", run).code == 0
+    digest = json.loads((run / "manifest.json").read_bytes())["run_sha256"]
+    assert digest == hashlib.sha256((run / "run.json").read_bytes()).hexdigest()
     assert not (run / ".work").exists()
     again = command(*arguments, "--shard", "1/3")
     assert again.code == 0

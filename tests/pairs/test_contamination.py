@@ -80,6 +80,48 @@ def test_a_benchmark_that_cannot_be_read_whole_is_refused(write, tmp_path, name,
         BenchmarkText.from_folders({"b": tmp_path / "b"})
 
 
+def squad(context="Alpha.", question="Who A?"):
+    return {"data": [{"paragraphs": [{"context": context, "qas": [{"question": question}]}]}]}
+
+
+QUERIES, CORPUS = [{"_id": "1", "text": "Who B?"}], [{"_id": "1", "text": "Beta."}]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"queries.jsonl": QUERIES, "corpus.jsonl": []}, r"b.corpus\.jsonl holds no passage"),
+        ({"queries.jsonl": [], "corpus.jsonl": CORPUS}, r"b.queries\.jsonl holds no question"),
+        ({"queries.jsonl": QUERIES, "corpus.jsonl": [{"_id": "1", "text": " - "}]},
+         r"b.corpus\.jsonl holds no passage"),
+        ({"queries.jsonl": QUERIES}, r"b holds queries\*\.jsonl and no corpus\*\.jsonl"),
+        ({"corpus.jsonl": CORPUS}, r"b holds corpus\*\.jsonl and no queries\*\.jsonl"),
+        ({"en.json": json.dumps({"data": []})}, r"b.en\.json holds no question and no passage"),
+        ({"en.json": json.dumps(squad("", "?"))}, r"b.en\.json holds no question and no passage"),
+        ({"en.json": json.dumps(squad(5, []))}, r"en\.json.*: question is not text"),
+        ({"en.json": json.dumps(squad(5))}, r"en\.json.*: context is not text"),
+        ({"en.json": json.dumps(squad()), "pt.json": json.dumps([])}, r"b.pt\.json holds"),
+    ],
+)  # fmt: skip
+def test_a_benchmark_that_would_keep_nothing_out_is_refused(write, tmp_path, files, said):
+    for name, content in files.items():
+        write(f"b/{name}", content)
+    with pytest.raises(InputError, match=said):
+        BenchmarkText.from_folders({"b": tmp_path / "b"})
+
+
+def test_half_a_benchmark_is_taken_where_its_file_is_named(write, tmp_path, caplog):
+    write("b/queries.jsonl", QUERIES)
+    known = BenchmarkText.from_folders({"b": tmp_path / "b" / "queries.jsonl"})
+    assert known.question_matches("who b")
+    assert not caplog.messages
+    write("c/en.json", json.dumps({"data": [{"question": "Who C?"}]}))
+    known = BenchmarkText.from_folders({"c": tmp_path / "c"})
+    assert known.question_matches("who c")
+    (said,) = caplog.messages
+    assert said.endswith("en.json holds questions only; nothing else is kept out")
+
+
 def test_xquad_finds_itself_and_not_squadshifts(shared):
     known = BenchmarkText.from_folders({"xquad-r": shared / "xquad-r" / "zh.json.gz"})
     settings = InputSettings(lang="zh", limit=50)

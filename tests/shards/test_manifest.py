@@ -121,3 +121,50 @@ def test_an_unfinished_run_has_no_manifest(copied):
     (copied / "manifest.json").unlink()
     with pytest.raises(RunFolderError, match="not a finished run"):
         read_manifest(copied)
+
+
+def again(manifest, number=1):
+    manifest["units"].insert(1, manifest["units"][0] | {"unit": number})
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda m: m.update(format=99), "format: it is 99, and this version"),
+        (lambda m: m.update(units=[]), "units: there is none"),
+        (lambda m: m["units"][0].update(unit=10**20), r"units\.0\.unit"),
+        (lambda m: m["units"].reverse(), r"units\.0\.unit: it is 7"),
+        (lambda m: again(m, 0), r"units\.1\.unit: it is 0"),
+        (again, r"units\.2\.unit: it is 1"),
+        (lambda m: m["units"].__setitem__(1, m["units"][0] | {"unit": 1}),
+         r"units\.1\.files\.train\.path: it is train/data-00000-of-00008\.arrow"),
+        (lambda m: m["units"].pop(0), r"units\.0\.unit: it is 1"),
+        (lambda m: m["units"][0]["files"].update(train=m["units"][0]["files"]["rejected"]),
+         r"units\.0\.files\.train\.path"),
+        (lambda m: m["units"][2]["files"]["train"].update(rows=2**63),
+         r"units\.2\.files\.train\.rows"),
+        (lambda m: m["units"][2]["routes"].update(x={"accepted": 1}),
+         r"units\.2\.routes\.x: a route has"),
+        (lambda m: m["units"][2]["reasons"].update(x=-1), r"units\.2\.reasons\.x"),
+        (lambda m: m["units"][2].update(seconds=float("nan")), r"units\.2\.seconds"),
+        (lambda m: m["totals"].update(routes={"x": {}}), r"totals\.routes\.x: a route has"),
+        (lambda m: m["totals"].update(candidates=10**30), r"totals\.candidates"),
+        (lambda m: m["totals"].update(read=-1), r"totals\.read"),
+        (lambda m: m["totals"].update(accepted=0), r"totals\.accepted: is 0, the units add up"),
+        (lambda m: m["totals"].update(reasons={}), r"totals\.reasons: is {}"),
+        (lambda m: [u.update(tokens=2**63 - 1) for u in m["units"]], r"totals\.tokens"),
+        (lambda m: [u.update(seconds=1e308) for u in m["units"]], r"totals\.seconds"),
+        (lambda m: m.update(ingested={}), r"ingested\.rows: Field required"),
+        (lambda m: m.update(ingested=[]), "ingested: "),
+        (lambda m: m["ingested"].update(units=-2), r"ingested\.units"),
+        (lambda m: m["ingested"].update(notes={"x": "y"}), r"ingested\.notes\.x"),
+        (lambda m: m["ingested"].update(more=1), r"ingested\.more"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_no_run_has_is_refused_and_the_field_named(copied, change, place):
+    path = copied / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(RunFolderError, match=rf"manifest\.json: damaged at {place}"):
+        read_manifest(copied)

@@ -120,14 +120,30 @@ def test_a_unit_gone_with_its_shards(copied):
         for shard in manifest["units"].pop()["files"].values():
             (copied / shard["path"]).unlink()
 
-    problems = edit(copied, drop)
-    assert any(problem.startswith("totals.native is 238") for problem in problems)
-    assert any(problem.startswith("train/state.json: was changed") for problem in problems)
+    with pytest.raises(RunFolderError, match=r"damaged at units\.0\.files\.train\.path"):
+        edit(copied, drop)
 
 
 def test_a_unit_numbered_twice(copied):
-    problems = edit(copied, lambda m: m["units"][1].update(unit=0))
-    assert "the manifest's units are not numbered 0, 1, 2 and so on" in problems
+    with pytest.raises(RunFolderError, match=r"damaged at units\.1\.unit: it is 0"):
+        edit(copied, lambda m: m["units"][1].update(unit=0))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"rows": 700}, "ingested.rows comes to 700, but the totals and units to 238"),
+        ({"units": 2}, "ingested.units comes to 2, but the totals and units to 8"),
+        ({"quarantined": {"broken_json": 1}},
+         "ingested.quarantined comes to 1, but the totals and units to 0"),
+        ({"left_out": {"unanswerable": 1}},
+         "ingested.left_out comes to 1, but the totals and units to 0"),
+        ({"languages": {"en": 300}},
+         "ingested.languages come to 300, more than ingested.rows, 238"),
+    ],
+)  # fmt: skip
+def test_what_was_read_edited(copied, change, problem):
+    assert edit(copied, lambda manifest: manifest["ingested"].update(change)) == (problem,)
 
 
 def test_a_removed_quarantine_line(tmp_path, english, write_rows, make_run):

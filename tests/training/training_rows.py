@@ -67,7 +67,11 @@ def write_run(folder: Path, units: Iterable[Iterable[dict[str, Any]]], source: s
         )
     finish(folder, schema, shards)
     totals = total(entries, quarantined=0, left_out=0)
-    write_manifest(folder, Manifest(totals=totals, ingested={}, units=entries))
+    ingested = {
+        "rows": totals.native, "units": len(entries), "languages": {}, "quarantined": {},
+        "left_out": {}, "notes": {},
+    }  # fmt: skip
+    write_manifest(folder, Manifest(totals=totals, ingested=ingested, units=entries))
     recipe = {
         "routes": [], "filters": {}, "decontaminate": {}, "output": {"native": True},
         "translation": {"decoding": {"candidates": 1}},
