@@ -23,6 +23,8 @@ _ADVICE = {
     errno.EPERM: "not permitted; choose another --out, or change its permissions",
     errno.ENOENT: "the folder cannot be made, or has disappeared; check --out and run the same "
     "command again",
+    errno.ENAMETOOLONG: "the name is too long for the file system, which must also hold a longer "
+    "temporary one; choose a shorter --out",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
 }
 
