@@ -1,5 +1,7 @@
 """A command that writes one file replaces none of a run."""
 
+from pathlib import Path
+
 import pytest
 
 from bt_augment.errors import InputError, RunFolderError, StorageError
@@ -20,7 +22,7 @@ LONG = "n" * 256
 
 
 def evaluated(out):
-    evaluate(Evaluation(model="nowhere", benchmark="xquad-r", data=None, out=out))
+    evaluate(Evaluation(model="nowhere", benchmark="xquad-r", data=Path("nowhere"), out=out))
 
 
 WRITERS = {
