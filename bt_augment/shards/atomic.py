@@ -72,8 +72,11 @@ def open_temporary(temporary: Path) -> BinaryIO:
     Raises:
         OSError: the disk refused.
     """
-    temporary.unlink(missing_ok=True)  # of a link the link, not what it leads to
-    return temporary.open("xb")  # O_EXCL follows no link
+    try:
+        return temporary.open("xb")  # O_EXCL follows no link
+    except FileExistsError:
+        temporary.unlink()  # of a link the link, not what it leads to
+        return temporary.open("xb")
 
 
 def publish(temporary: Path, path: Path) -> None:

@@ -12,6 +12,7 @@ from bt_augment.shards.exporting import export
 from bt_augment.shards.publishing import Terms, dry_run
 from bt_augment.shards.verification import verify
 from bt_augment.translation.model_file import read_variables
+from bt_augment.translation.tokenizers import read_json
 
 pytestmark = pytest.mark.usefixtures("in_time")
 
@@ -88,7 +89,10 @@ def test_a_pipe_in_an_unfinished_run_is_refused(tmp_path, english, write_rows, m
         make_run(run, source, "output.unit_rows=2")
 
 
-def test_a_pipe_in_place_of_the_weights_of_a_model_is_refused(tmp_path):
-    os.mkfifo(tmp_path / "model.bin")
+@pytest.mark.parametrize(
+    ("name", "read"), [("model.bin", read_variables), ("config.json", read_json)]
+)
+def test_a_pipe_in_a_model_folder_is_refused(tmp_path, name, read):
+    os.mkfifo(tmp_path / name)
     with pytest.raises(ModelError, match="is not a file"):
-        read_variables(tmp_path / "model.bin")
+        read(tmp_path / name)
