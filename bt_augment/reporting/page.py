@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import InputError, MissingDependencyError
 from bt_augment.shards.atomic import storage_errors, write_atomically
+from bt_augment.shards.outputs import refuse_in_run
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,11 +61,13 @@ def check_out(path: Path) -> None:
 
     Raises:
         InputError: it is a folder.
+        RunFolderError: it lies in a run folder.
         StorageError: its folder cannot be made.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file with --out, such as report.html")
     with storage_errors(path):
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file with --out, such as report.html")
+        refuse_in_run(path)
         path.parent.mkdir(parents=True, exist_ok=True)
 
 

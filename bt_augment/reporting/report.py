@@ -44,4 +44,6 @@ def write_report(
     for path in (path for arm in arms for path in arm.results):
         if not path.is_file():
             raise InputError(f"{path}: there is no such run folder or results file")
+        if path.resolve() == out.resolve():
+            raise InputError(f"{out}: is what the report is made of; choose another --out")
     return write_results_report(arms, out, metric=metric, seed=seed)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from bt_augment.errors import StorageError
 
@@ -22,6 +23,8 @@ _ADVICE = {
     errno.EPERM: "not permitted; choose another --out, or change its permissions",
     errno.ENOENT: "the folder cannot be made, or has disappeared; check --out and run the same "
     "command again",
+    errno.ENAMETOOLONG: "the name is too long for the file system, which must also hold a longer "
+    "temporary one; choose a shorter --out",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
 }
 
@@ -46,7 +49,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = temporary_name(path)
     with storage_errors(path):
         try:
-            with temporary.open("wb") as file:
+            with open_temporary(temporary) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -59,6 +62,21 @@ def write_atomically(path: Path, data: bytes) -> None:
 def temporary_name(path: Path) -> Path:
     """Return the name a file has while it is written."""
     return path.with_name(f".{path.name}.tmp")
+
+
+def open_temporary(temporary: Path) -> BinaryIO:
+    """Open a file of a temporary name for writing; what lies there is removed, never opened.
+
+    A run folder may come from somebody else, and a link by that name lead anywhere.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    try:
+        return temporary.open("xb")  # O_EXCL follows no link
+    except FileExistsError:
+        temporary.unlink()  # of a link the link, not what it leads to
+        return temporary.open("xb")
 
 
 def publish(temporary: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from bt_augment.errors import BtAugmentError
+from bt_augment.errors import BtAugmentError, RunFolderError
 from bt_augment.shards.atomic import storage_errors
 
 LOCK = ".lock"
@@ -59,11 +59,22 @@ def claimed(
 
 
 def is_claimed(path: Path) -> bool:
-    """Tell whether a process holds a lock file that is there."""
+    """Tell whether a process holds a lock file that is there.
+
+    Raises:
+        StorageError: it cannot be opened.
+        RunFolderError: it is no file.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise RunFolderError(
+            f"{path}: is not a file, so it is no lock of a run; remove it and run the same command "
+            "again"
+        )
     lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
+    with storage_errors(path):
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:  # an OSError too
+            return True
     lock.release()
     return False

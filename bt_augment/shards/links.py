@@ -1,16 +1,19 @@
 """No symbolic link leads out of a run folder: only what is its own is read and written.
 
 A run folder may come from somebody else. A link in it could name any file of this machine, which
-``publish`` or ``report`` would then show to others.
+``publish`` or ``report`` would then show to others. A pipe or device would keep a reader waiting
+for ever.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from bt_augment.errors import RunFolderError
+from bt_augment.shards.atomic import storage_errors, temporary_name
 
 
 def own_file(folder: Path, name: str) -> Path:
@@ -21,13 +24,13 @@ def own_file(folder: Path, name: str) -> Path:
         name: a path below it, as the manifest writes it.
 
     Raises:
-        RunFolderError: a part of the path below ``folder`` is a symbolic link.
+        RunFolderError: a part of the path below ``folder`` is a symbolic link, or what is there
+            is neither a file nor a folder.
     """
     path = folder
     for part in Path(name).parts:
         path = path / part
-        if path.is_symlink():
-            raise _refused(path)
+        _check(path)
     return path
 
 
@@ -39,20 +42,34 @@ def refuse_links(folder: Path, names: Iterable[str]) -> None:
         names: files and folders below it; folders are looked into.
 
     Raises:
-        RunFolderError: one of them, or something in a folder, is a symbolic link.
+        RunFolderError: one of them, its temporary name, or something in a folder, is a symbolic
+            link, or neither a file nor a folder.
+        StorageError: a folder cannot be read.
     """
     for name in names:
         path = own_file(folder, name)
+        _check(temporary_name(path))
         if not path.is_dir():
             continue
-        with os.scandir(path) as entries:
-            link = next((entry.path for entry in entries if entry.is_symlink()), None)
-        if link is not None:
-            raise _refused(Path(link))
+        with storage_errors(path), os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+                    _check(Path(entry.path))
 
 
-def _refused(path: Path) -> RunFolderError:
-    return RunFolderError(
-        f"{path}: is a symbolic link; a run folder's files are its own. Replace it by what it "
-        "stands for (cp -rL), or make the run again"
-    )
+def _check(path: Path) -> None:
+    """Refuse a path that is there and is neither a file nor a folder."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return  # not there, or not to be read: whoever opens it says so
+    if stat.S_ISLNK(mode):
+        raise RunFolderError(
+            f"{path}: is a symbolic link; a run folder's files are its own. Replace it by what it "
+            "stands for (cp -rL), or make the run again"
+        )
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise RunFolderError(
+            f"{path}: is neither a file nor a folder (a pipe, a socket or a device); remove it, "
+            "or make the run again"
+        )

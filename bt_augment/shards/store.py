@@ -15,7 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import publish, sha256_of, storage_errors, temporary_name
+from bt_augment.shards.atomic import (
+    open_temporary,
+    publish,
+    sha256_of,
+    storage_errors,
+    temporary_name,
+)
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import ShardEntry, write_json
 from bt_augment.shards.manifest import shard_path as shard_path  # used with these
@@ -42,7 +48,7 @@ def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:
     with storage_errors(target):
         target.parent.mkdir(exist_ok=True)  # not its parents: a run folder that went is no new one
         try:
-            with temporary.open("wb") as file:
+            with open_temporary(temporary) as file:
                 with pa.ipc.new_stream(file, batch.schema) as writer:
                     writer.write_batch(batch)
                 file.flush()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,20 +13,29 @@ import filelock
 from bt_augment.errors import BtAugmentError
 from bt_augment.shards.atomic import storage_errors, sync_tree
 
+_NAMED = 3  # strangers in one message
+
+Own = Callable[[str], bool]
+
 
 @contextmanager
-def whole_folder(out: Path, busy: BtAugmentError) -> Iterator[Path]:
+def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
     """Give an empty folder beside ``out``, which takes its place when the block ends well.
 
-    A process killed before leaves ``.<name>.partial``, which the next call removes.
+    A process killed before leaves ``.<name>.partial``, which the next call removes. Nothing that
+    others put into a folder is ever removed.
 
     Args:
-        out: the folder to write; one that is there is replaced.
+        out: the folder to write; one that is there is replaced, where it is a link to one that
+            one.
         busy: raised where another process writes it.
+        own: tells, of a file's path in the folder, whether the caller writes such files.
 
     Raises:
+        BtAugmentError: of the type of ``busy``: a folder that had to go holds files of others.
         StorageError: the disk refused.
     """
+    out = Path(os.path.realpath(out))
     partial, replaced, held = (
         out.with_name(f".{out.name}.{end}") for end in ("partial", "replaced", "lock")
     )
@@ -38,19 +48,49 @@ def whole_folder(out: Path, busy: BtAugmentError) -> Iterator[Path]:
             raise busy from error
     try:
         with storage_errors(out):
+            for folder in (partial, replaced, out):
+                _refuse_strangers(folder, own, type(busy))
             for left in (partial, replaced):
-                if left.exists():
-                    shutil.rmtree(left)
+                _remove(left)
             partial.mkdir()
-        yield partial
-        with storage_errors(out):
-            sync_tree(partial)
-            if out.exists():
-                out.rename(replaced)  # at once: a folder half removed would be neither
-            partial.rename(out)
-            shutil.rmtree(replaced, ignore_errors=True)
+        try:
+            yield partial
+            with storage_errors(out):
+                sync_tree(partial)
+                _refuse_strangers(out, own, type(busy))  # it may have taken hours
+                if out.exists():
+                    out.rename(replaced)  # at once: a folder half removed would be neither
+                partial.rename(out)
+                shutil.rmtree(replaced, ignore_errors=True)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):  # what stopped the block is what is told
             held.unlink()
         lock.release()
+
+
+def _refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None:
+    """Refuse a folder that cannot be removed without removing what others put there."""
+    if folder.is_symlink() or not folder.exists():
+        return
+    if not folder.is_dir():
+        raise kind(f"{folder}: is not a folder; move it away, or choose another folder to write")
+    inside = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in inside)
+    strangers = [name for name in names if not own(name)]
+    if strangers:
+        more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+        raise kind(
+            f"{folder}: would be removed, but holds files that were not written by this command "
+            f"({', '.join(strangers[:_NAMED])}{more}); move them away, or choose another folder "
+            "to write"
+        )
+
+
+def _remove(left: Path) -> None:
+    """Remove what an earlier process left; of a link only the link."""
+    if left.is_symlink():
+        left.unlink()
+    elif left.exists():
+        shutil.rmtree(left)

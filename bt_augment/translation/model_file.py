@@ -38,8 +38,11 @@ def read_variables(path: Path) -> dict[str, Variable] | None:
     Values are skipped, not read.
 
     Raises:
-        ModelError: the file is missing, or ends before what its headers announce.
+        ModelError: the file is missing, is no file (a pipe would be waited for), or ends before
+            what its headers announce.
     """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: is not a file; get or convert the model again")
     try:
         with path.open("rb") as file:
             return _walk(file, path.stat().st_size)

@@ -88,7 +88,9 @@ def write_atomically(path: Path, content: dict[str, object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
+    temporary.unlink(missing_ok=True)  # a link by that name is not followed
+    with temporary.open("x", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=2, sort_keys=True))
     temporary.replace(path)
 
 

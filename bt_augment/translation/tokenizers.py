@@ -194,8 +194,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a model's JSON file.
 
     Raises:
-        ModelError: the file is missing, unreadable or not a JSON object.
+        ModelError: the file is missing, unreadable, no file (a pipe would be waited for) or not a
+            JSON object.
     """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: is not a file; get or convert the model again")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

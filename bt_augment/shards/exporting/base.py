@@ -54,12 +54,14 @@ class Exporter(ABC):
         negatives: passages that do not answer, for each row, unless the user says otherwise; 0
             where the form has no place for them.
         takes_negatives: whether the user may ask for them.
+        paths: of the files it writes, with ``*`` for what differs.
         usage: how the result is opened, as Markdown for its README.
     """
 
     name: ClassVar[str]
     negatives: ClassVar[int] = 0
     takes_negatives: ClassVar[bool] = False
+    paths: ClassVar[tuple[str, ...]]
     usage: ClassVar[str]
 
     @abstractmethod

@@ -18,6 +18,7 @@ class Beir(Exporter):
     """``corpus.jsonl``, ``queries.jsonl`` and ``qrels/train.tsv``; equal passages are one."""
 
     name = "beir"
+    paths = (CORPUS, QUERIES, QRELS)
     usage = """```python
 from beir.datasets.data_loader import GenericDataLoader
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bt_augment.errors import ExportError, did_you_mean
@@ -54,11 +55,11 @@ def export(
         negatives: passages that do not answer, for each row; None is the form's own number.
         methods: methods of the rows to take.
         seed: of the choice of negatives.
-        overwrite: replace an earlier export.
+        overwrite: replace an earlier export, unless files of others lie in it.
 
     Raises:
         ExportError: the form, a method or the number of negatives is not possible, ``out`` is
-            taken, or no row can be written.
+            taken or holds files of others, or no row can be written.
         RunFolderError: the folder is no finished run, or one of its shards was damaged.
         StorageError: the disk refused.
     """
@@ -68,7 +69,7 @@ def export(
     _check_out(out, overwrite=overwrite)
     rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
     busy = ExportError(f"{out}: another process is writing this export; wait for it")
-    with whole_folder(out, busy) as partial, storage_errors(out):
+    with whole_folder(out, busy, _is_own) as partial, storage_errors(out):
         tally = exporter.write(rows, Negatives(rows, count, seed), partial)
         left_out = dict(tally.left_out)
         done = Export(
@@ -120,12 +121,20 @@ def _check_methods(methods: Collection[str]) -> None:
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / EXPORT).is_file():
+    with storage_errors(out):
+        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return
+        earlier = (out / EXPORT).is_file()
+    if not earlier:
         raise ExportError(f"{out}: is not an earlier export; choose another --out")
     if not overwrite:
         raise ExportError(f"{out}: holds an earlier export; choose another --out, or --overwrite")
+
+
+def _is_own(path: str) -> bool:
+    """Tell whether an export, of any form, writes a file of this path."""
+    patterns = (EXPORT, README, *(p for kind in FORMATS.values() for p in kind.paths))
+    return any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in patterns)
 
 
 def _why(done: Export) -> str:

@@ -15,6 +15,7 @@ class FlagEmbedding(Exporter):
     """``train.jsonl``; its trainer wants at least one negative for each query."""
 
     name = "flagembedding"
+    paths = (TRAIN,)
     negatives = 7  # its trainer's default group is one positive and seven negatives
     takes_negatives = True
     usage = """```sh

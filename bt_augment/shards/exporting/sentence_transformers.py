@@ -20,6 +20,7 @@ class SentenceTransformers(Exporter):
     """``pairs`` (anchor, positive), and with negatives ``triplets`` (…, negative_1, …) as well."""
 
     name = "sentence-transformers"
+    paths = (PAIRS, TRIPLETS)
     takes_negatives = True
     usage = """```python
 from datasets import load_dataset

@@ -23,6 +23,7 @@ class Squad(Exporter):
     """``train.<lang>.json``; a row without an answer in its passage cannot be written."""
 
     name = "squad"
+    paths = ("train.*.json",)
     usage = """Each file is SQuAD 1.1: `{"data": [{"title", "paragraphs": [{"context", "qas"}]}]}`.
 Rows whose answer was lost on the way, or that have none, or whose question is in another language
 than the passage, are left out and counted in `export.json`."""

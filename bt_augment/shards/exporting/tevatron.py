@@ -17,6 +17,7 @@ class Tevatron(Exporter):
     """``train.jsonl`` with whole passages, and ``corpus.jsonl`` to encode."""
 
     name = "tevatron"
+    paths = (TRAIN, CORPUS)
     negatives = 7  # Tevatron's default group is one positive and seven negatives
     takes_negatives = True
     usage = """```sh

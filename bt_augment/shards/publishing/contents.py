@@ -16,7 +16,7 @@ from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.browsing import Example, browse
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.publishing.card import Card
-from bt_augment.shards.publishing.files import DATA, fingerprints, write_files
+from bt_augment.shards.publishing.files import DATA, FILE_PATTERN, fingerprints, write_files
 from bt_augment.shards.publishing.metadata import configs
 from bt_augment.shards.publishing.provenance import RECIPE, models, recipe_yaml, routes, sources
 from bt_augment.shards.run_folder import CARD, read_run
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 RECORD = "bt-augment.json"  # what this tool put into a repository, and so may remove from it
 
 _FORMAT = 1
+_UNFINISHED = re.compile(rf"{DATA}/\.({'|'.join(SPLITS)})-[^/]*")
 _EXAMPLES = 2  # of each route, and of the rejected rows
 _ROUTES_SHOWN = 4
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -128,6 +129,13 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
             files=fingerprints(out),
             fingerprint=manifest.fingerprint(),
         )
+
+
+def is_own(path: str) -> bool:
+    """Tell whether :func:`write_contents` writes a file of this path."""
+    if path in (CARD, RECIPE, RECORD):
+        return True
+    return bool(FILE_PATTERN.fullmatch(path) or _UNFINISHED.fullmatch(path))
 
 
 def _check(run: Path) -> None:

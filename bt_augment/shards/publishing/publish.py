@@ -11,7 +11,13 @@ from typing import TypeVar
 
 from bt_augment.errors import PublishError
 from bt_augment.shards.atomic import storage_errors
-from bt_augment.shards.publishing.contents import RECORD, Contents, Terms, write_contents
+from bt_augment.shards.publishing.contents import (
+    RECORD,
+    Contents,
+    Terms,
+    is_own,
+    write_contents,
+)
 from bt_augment.shards.publishing.upload import Target, Uploaded, find_token, upload
 from bt_augment.shards.whole_folder import whole_folder
 
@@ -60,7 +66,7 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
         run: a finished run folder.
         terms: the repository, and what the card has to say.
         out: the folder to write; it appears when it is whole.
-        overwrite: replace what an earlier dry run wrote there.
+        overwrite: replace what an earlier dry run wrote there, unless files of others lie in it.
 
     Raises:
         PublishError: a name or licence is not valid, or ``out`` is taken.
@@ -68,15 +74,18 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
         StorageError: the disk refused.
     """
     _check_names(terms)
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        if not (out / RECORD).is_file():
+    with storage_errors(out):
+        taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
+        earlier = (out / RECORD).is_file()
+    if taken:
+        if not earlier:
             raise PublishError(f"{out}: holds something else; choose an empty folder for --dry-run")
         if not overwrite:
             raise PublishError(
                 f"{out}: holds an earlier dry run; choose another folder, or --overwrite"
             )
     busy = PublishError(f"{out}: another process is writing this dry run; wait for it")
-    with whole_folder(out, busy) as partial:
+    with whole_folder(out, busy, is_own) as partial:
         contents = write_contents(run, terms, partial)
     return Contents(out, contents.configs, contents.files, contents.fingerprint)
 

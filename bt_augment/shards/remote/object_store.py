@@ -123,6 +123,7 @@ class ObjectStore:
         temporary = temporary_name(path)
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.unlink(missing_ok=True)  # a link by that name is not followed
         try:
             self._patiently(name, lambda: self._files.get_file(self._path(name), str(temporary)))
         except FileNotFoundError:

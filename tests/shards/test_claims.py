@@ -1,0 +1,42 @@
+"""Whether a process holds a lock file, whatever lies in its place."""
+
+import os
+
+import pytest
+
+from bt_augment.errors import RunFolderError
+from bt_augment.shards.claims import claimed, is_claimed
+
+
+def test_a_lock_is_claimed_while_it_is_held(tmp_path):
+    with claimed(tmp_path, RunFolderError("busy"), name="a.lock"):
+        assert is_claimed(tmp_path / "a.lock")
+    assert not is_claimed(tmp_path / "a.lock")
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.mkdir(),
+        lambda path: path.symlink_to("/etc/passwd"),
+        lambda path: path.symlink_to("nowhere"),
+        os.mkfifo,
+    ],
+    ids=["folder", "link", "dangling", "pipe"],
+)
+def test_what_is_no_lock_file_is_refused(tmp_path, put):
+    put(tmp_path / "shard-1-of-2.lock")
+    with pytest.raises(RunFolderError, match="is not a file"):
+        is_claimed(tmp_path / "shard-1-of-2.lock")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_in_place_of_the_lock_of_a_shard_stops_a_run_with_a_message(
+    tmp_path, english, write_rows, make_run
+):
+    source, run = write_rows(english[:2]), tmp_path / "run"
+    make_run(run, source)
+    (run / "manifest.json").unlink()  # as if it were not finished
+    (run / ".work" / "shard-1-of-2.lock").mkdir(parents=True)
+    with pytest.raises(RunFolderError, match=r"shard-1-of-2\.lock: is not a file"):
+        make_run(run, source)
