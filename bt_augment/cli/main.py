@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import logging
@@ -14,7 +15,7 @@ from typing import NoReturn
 import click
 
 from bt_augment.cli.secrets import Secrets
-from bt_augment.cli.terminal import echo
+from bt_augment.cli.terminal import echo, take_streams
 from bt_augment.errors import BtAugmentError
 
 INTERRUPTED = 130
@@ -83,6 +84,7 @@ def main() -> NoReturn:
 
     It exits with 0, 2 (a user's error), 130 (interrupted), 143 (told to end) or 1 (a bug).
     """
+    take_streams()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     secrets = Secrets(os.environ)
     secrets.keep_out_of_logs()
@@ -91,6 +93,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, ended)
     try:
         app(prog_name="bt-augment", standalone_mode=False)
+        sys.stdout.flush()
     except BtAugmentError as error:
         echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
@@ -106,7 +109,8 @@ def main() -> NoReturn:
         told = str(stop) or str(stop.__cause__ or "")
         how = told or "finished units are kept; run the same command again to go on"
         echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
-        sys.stdout.flush()
+        with contextlib.suppress(BtAugmentError):
+            sys.stdout.flush()
         # Translation threads cannot be interrupted, and leaving by the front door waits for them.
         os._exit(TERMINATED if ended.told else INTERRUPTED)
     sys.exit(0)
