@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, Recursion
 _MOST_VALUES = 100_000
 _DEEPEST = 50
 _MERGE = "tag:yaml.org,2002:merge"
+_HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
@@ -310,6 +312,9 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
 
 def _read(path: Path) -> str:
     try:
+        # Reading a pipe waits for a writer; one that a shell hands over has one.
+        if not (stat.S_ISREG(path.stat().st_mode) or str(path).startswith(_HANDED_OVER)):
+            raise RecipeError(f"{path}: cannot be read as a recipe (it is no regular file)")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
