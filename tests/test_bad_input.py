@@ -245,7 +245,7 @@ def test_a_recipe_may_come_from_a_shell(tmp_path, new_command):
     line = ("bash", "-c", 'exec "$@" --recipe <(echo "routes: [en:xx]")', "bash")
     done = new_command("generate", "pairs.jsonl", "--out", "run", cwd=tmp_path, prefix=line)
     assert done.code == 2
-    assert "en:xx" in done.err
+    assert "'xx' is not a BCP-47" in done.err
 
 
 def test_a_passage_of_a_megabyte_is_handled_in_bounded_memory(
