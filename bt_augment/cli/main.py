@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ import click
 
 from bt_augment.cli.secrets import Secrets
 from bt_augment.cli.terminal import echo, take_streams
-from bt_augment.errors import BtAugmentError
+from bt_augment.errors import BtAugmentError, InputError
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM  # as a shell says it
@@ -79,6 +80,16 @@ class _Ended:
         raise KeyboardInterrupt
 
 
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Refuse what is no text: it can neither be written into a run's files nor given to Arrow."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise InputError(
+                f"{argument}: is not {sys.getfilesystemencoding().upper()}, the encoding of this "
+                "system's names; rename the file, or choose another locale"
+            )
+
+
 def main() -> NoReturn:
     """Run the command line.
 
@@ -92,6 +103,7 @@ def main() -> NoReturn:
     ended = _Ended()
     signal.signal(signal.SIGTERM, ended)
     try:
+        _check_encoding(sys.argv[1:])
         app(prog_name="bt-augment", standalone_mode=False)
         sys.stdout.flush()
     except BtAugmentError as error:
