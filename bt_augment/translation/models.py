@@ -344,8 +344,9 @@ def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
     """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
     path = folder / METADATA_NAME
     metadata = read_json(path) if path.is_file() else {}
-    if (named := metadata.get("family")) in FAMILIES:
-        return FAMILIES[str(named)], metadata
+    named = metadata.get("family")
+    if isinstance(named, str) and named in FAMILIES:
+        return FAMILIES[named], metadata
     if (folder / "source.spm").is_file():
         return FAMILIES["marian"], metadata
     beside = folder / "tokenizer_config.json"
@@ -380,8 +381,8 @@ def _check_pair(
             continue
         if not same_language(declared, tag):
             raise ModelError(
-                f"{name} translates from {metadata['source_lang']} to "
-                f"{metadata['target_lang']}, not from {source_tag} to {target_tag}; "
+                f"{name} translates from {metadata.get('source_lang')} to "
+                f"{metadata.get('target_lang')}, not from {source_tag} to {target_tag}; "
                 "name another model for this hop"
             )
 
