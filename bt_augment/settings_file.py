@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,13 +22,34 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, Recursion
 # Aliases can make a page of YAML stand for more than any memory holds.
 _MOST_VALUES = 100_000
 _DEEPEST = 50
+_MERGE = "tag:yaml.org,2002:merge"
+_HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would keep the last."""
+    """Refuses a key that is there twice, of which YAML would keep the last.
+
+    Keys merged by ``<<`` are counted: a few lines of them stand for more than any memory holds.
+    """
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                continue
+            for part in value.value if isinstance(value, yaml.SequenceNode) else (value,):
+                if isinstance(part, yaml.MappingNode):
+                    self.flatten_mapping(part)
+                    self._merged += len(part.value)
+                if self._merged > _MOST_VALUES:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"more than {_MOST_VALUES:,} merged keys", key.start_mark
+                    )
+        super().flatten_mapping(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -201,7 +223,7 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
         if not equals or not key:
             raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
         try:
-            yield key, _bounded(yaml.safe_load(value))
+            yield key, _bounded(_Loader(value).get_single_data())
         except _YAML_ERRORS as error:
             _, cause = _fault(error, value)
             raise RecipeError(f"--set {text!r}: the value is not YAML ({cause})") from error
@@ -290,6 +312,9 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
 
 def _read(path: Path) -> str:
     try:
+        # Reading a pipe waits for a writer; one that a shell hands over has one.
+        if not (stat.S_ISREG(path.stat().st_mode) or str(path).startswith(_HANDED_OVER)):
+            raise RecipeError(f"{path}: cannot be read as a recipe (it is no regular file)")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error

@@ -27,7 +27,7 @@ from schema_tables import (
 )
 
 import bt_augment
-from bt_augment.cli.main import app
+from bt_augment.cli.app import app
 from bt_augment.filtering.base import MADE_METHODS, Score
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation import Generation, generate

@@ -12,7 +12,7 @@ import click
 from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 
-from bt_augment.cli.main import app
+from bt_augment.cli.app import app
 from bt_augment.experiment.loading import DECIDED
 from bt_augment.experiment.sections import (
     ArmSection,

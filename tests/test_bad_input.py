@@ -229,6 +229,25 @@ def test_a_text_too_long_to_translate_is_rejected_on_every_kind_of_route(
     assert command("verify", tmp_path / "run").code == 0
 
 
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "/dev/tty"])
+def test_a_recipe_that_is_no_file_is_refused_at_once(tmp_path, new_command, name):
+    os.mkfifo(tmp_path / "pipe")
+    for command in (("generate", "pairs.jsonl"), ("run",)):
+        recipe = ("--recipe", name) if command[0] == "generate" else (name,)
+        done = new_command(
+            *command, *recipe, "--out", "run", cwd=tmp_path, prefix=("timeout", "30")
+        )
+        assert done.code == 2, done.err
+        assert name in done.err
+
+
+def test_a_recipe_may_come_from_a_shell(tmp_path, new_command):
+    line = ("bash", "-c", 'exec "$@" --recipe <(echo "routes: [en:xx]")', "bash")
+    done = new_command("generate", "pairs.jsonl", "--out", "run", cwd=tmp_path, prefix=line)
+    assert done.code == 2
+    assert "'xx' is not a BCP-47" in done.err
+
+
 def test_a_passage_of_a_megabyte_is_handled_in_bounded_memory(
     tmp_path, english, write_rows, environment
 ):

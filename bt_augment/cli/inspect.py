@@ -12,7 +12,7 @@ import click
 from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_totals
-from bt_augment.cli.terminal import echo, print_json
+from bt_augment.cli.terminal import echo, print_json, reader_gone
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,6 +137,8 @@ def _print(views: list[PairView], paged: bool | None) -> None:
         paged = console.is_terminal and _lines(console, views) > console.height
     with console.pager(styles=True) if paged else nullcontext():
         for view in views:
+            if reader_gone():
+                return
             console.print(view)
 
 

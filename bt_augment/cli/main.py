@@ -1,112 +1,34 @@
-"""The ``bt-augment`` command. Each sub-command is imported when it is called."""
+"""The door of the ``bt-augment`` command: it hears signals before anything large is imported."""
 
 from __future__ import annotations
 
-import importlib
-import io
-import logging
 import os
 import signal
-import sys
 from types import FrameType
 from typing import NoReturn
 
-import click
-
-from bt_augment.cli.secrets import Secrets
-from bt_augment.cli.terminal import echo
-from bt_augment.errors import BtAugmentError
-
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM  # as a shell says it
-USER_ERROR = 2
-
-_COMMANDS = {
-    "generate": "Translate QA pairs along routes, filter them, write Arrow shards.",
-    "filter": "Judge a run anew by other thresholds; translates nothing.",
-    "inspect": "Show pairs of a run, with scores and verdicts.",
-    "verify": "Check a run: files unchanged, books balanced.",
-    "lexicon": "Induce a bilingual lexicon from a run, for --code-switch.",
-    "report": "Write one HTML file to look at a run, or at results.",
-    "export": "Write a run for another training tool.",
-    "publish": "Publish a run as a data set of the Hugging Face Hub.",
-    "train": "Train a dense retriever on runs, in hybrid batches.",
-    "evaluate": "Score an encoder on a retrieval benchmark, in all languages.",
-    "run": "Run a whole experiment: generate, train, evaluate, compare.",
-    "compare": "Tell whether one result is better than another, or luck.",
-    "models": "List, describe and convert translation models.",
-    "doctor": "Check the installation.",
-}
-
-
-class _LazyGroup(click.Group):
-    """Knows the names and one-line helps; imports a command only when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"bt_augment.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bt-augment", prog_name="bt-augment")
-def app() -> None:
-    """Make back-translated question-answer pairs for multilingual retrieval."""
-
-
-class _Ended:
-    """Takes SIGTERM as Ctrl-C: temporary files are removed and locks let go of.
-
-    Attributes:
-        told: whether the signal has come.
-    """
-
-    def __init__(self) -> None:
-        self.told = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.told = True
-        raise KeyboardInterrupt
+_STANDARD_ERROR = 2
 
 
 def main() -> NoReturn:
-    """Run the command line.
+    """Run the command line; see :func:`bt_augment.cli.app.run` for its exit codes."""
+    hears_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGTERM, _leave)
+    if hears_interrupts:  # not ignored, as in the background of a shell
+        signal.signal(signal.SIGINT, _leave)
+    from bt_augment.cli.app import run
 
-    It exits with 0, 2 (a user's error), 130 (interrupted), 143 (told to end) or 1 (a bug).
-    """
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    secrets = Secrets(os.environ)
-    secrets.keep_out_of_logs()
-    secrets.keep_out_of_tracebacks()
-    ended = _Ended()
-    signal.signal(signal.SIGTERM, ended)
+    run(hears_interrupts=hears_interrupts)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once: nothing has begun."""
+    ended = number == signal.SIGTERM
     try:
-        app(prog_name="bt-augment", standalone_mode=False)
-    except BtAugmentError as error:
-        echo(secrets.redacted(f"error: {error}"), err=True)
-        sys.exit(USER_ERROR)
-    except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        echo(said.getvalue(), err=True, nl=False)
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as exit_request:
-        sys.exit(exit_request.exit_code)
-    except (KeyboardInterrupt, click.Abort) as stop:
-        # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
-        told = str(stop) or str(stop.__cause__ or "")
-        how = told or "finished units are kept; run the same command again to go on"
-        echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
-        sys.stdout.flush()
-        # Translation threads cannot be interrupted, and leaving by the front door waits for them.
-        os._exit(TERMINATED if ended.told else INTERRUPTED)
-    sys.exit(0)
+        os.write(
+            _STANDARD_ERROR, b"%s: nothing was begun\n" % (b"ended" if ended else b"interrupted")
+        )
+    finally:
+        os._exit(TERMINATED if ended else INTERRUPTED)

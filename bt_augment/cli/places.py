@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,16 @@ class FolderOrUrl(click.Path):
     ) -> Any:
         """Return a path or a URL."""
         where = place(value) if is_url(value) else value
-        return where if is_url(where) else super().convert(where, param, ctx)
+        if is_url(where):
+            return where
+        try:
+            Path(where).stat()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                self.fail(f"{where}: its symbolic links lead in a circle", param, ctx)
+        except ValueError:
+            pass  # a NUL character, of which the next line tells
+        return super().convert(where, param, ctx)
 
 
 class LocalFolder(FolderOrUrl):

@@ -80,11 +80,11 @@ class _Redacting(logging.Formatter):
 
 def _stored_token(environment: Mapping[str, str]) -> str:
     """Return the token of a login, from where the Hub's client keeps it."""
-    home = environment.get("HF_HOME") or Path(
-        environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
-    )
-    path = Path(environment.get("HF_TOKEN_PATH") or Path(home, "token"))
     try:
+        home = environment.get("HF_HOME") or Path(
+            environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+        )
+        path = Path(environment.get("HF_TOKEN_PATH") or Path(home, "token"))
         return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last: a user without a home
         return ""

@@ -19,6 +19,7 @@ from bt_augment.evaluation.encoder_folder import (
     quiet_transformers,
 )
 from bt_augment.translation.hub import pin_revision
+from bt_augment.translation.model_folder import named_path
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -101,7 +102,7 @@ def check_model(name: str) -> None:
     Raises:
         ModelError: there is no such folder, or it holds another kind of model.
     """
-    folder = Path(name).expanduser()
+    folder = named_path(name)
     if folder.is_dir():
         check_configuration(folder)
         return
@@ -162,7 +163,7 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
     from sentence_transformers import SentenceTransformer
 
     check_model(name)
-    folder = Path(name).expanduser()
+    folder = named_path(name)
     if folder.is_dir():
         source, revision, known = str(folder), None, identity(folder, cache_dir)
     else:

@@ -15,6 +15,7 @@ from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import TRAIN, read_split
+from bt_augment.translation.model_folder import named_path
 
 TRAINING_MANIFEST = "training_manifest.json"
 
@@ -50,7 +51,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
     Raises:
         ModelError: the manifest is damaged.
     """
-    folder = Path(model).expanduser()
+    folder = named_path(model)
     path = folder / TRAINING_MANIFEST
     if not path.is_file():
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -109,6 +110,14 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise TrainingError(f"{name} is {value}; it must be {least} or more")
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if value is not None and value > most:
+                raise TrainingError(f"{name} is {value}; it must be {most} or less")
+        for name in ("temperature", "learning_rate", "weight_decay"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise TrainingError(f"{name} is {value}; it must be a number")
         for name in ("temperature", "learning_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -167,4 +176,20 @@ _LEAST = {
     "patience": 0,
     "weight_decay": 0,
     "seed": 0,
+}
+# What is above is a slip of the hand, and ends in an error of some library.
+_MOST = {
+    "batch_size": 10**6,
+    "mini_batch_size": 10**6,
+    "steps": 10**9,
+    "eval_steps": 10**9,
+    "save_steps": 10**9,
+    "max_length": 10**6,
+    "dimensions": 2**16,
+    "hard_negatives": 1000,
+    "patience": 10**9,
+    "weight_decay": 1000,
+    "learning_rate": 1000,
+    "temperature": 1000,
+    "seed": 2**32 - 1,  # the most that numpy takes
 }

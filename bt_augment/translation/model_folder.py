@@ -19,6 +19,14 @@ _EMBEDDINGS = ("encoder/embeddings_0/weight", "decoder/embeddings/weight")
 _HASH_CHUNK = 1 << 20
 
 
+def named_path(name: str) -> Path:
+    """Return the path that a model's name may be; ``~`` stays where nobody's home is known."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def check_folder(folder: Path) -> None:
     """Check that a CTranslate2 folder is whole, without loading its weights.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bt_augment.errors import ModelError
+from bt_augment.translation.model_folder import named_path
 from bt_augment.translation.models import CACHE_VARIABLE, ModelCatalog, ResolvedModel
 
 
@@ -30,7 +31,7 @@ class ModelReference:
     @classmethod
     def of(cls, model: ResolvedModel) -> ModelReference:
         """Return the reference of a resolved model."""
-        named = Path(model.name).expanduser()
+        named = named_path(model.name)
         return cls(
             model.name,
             model.revision,

@@ -15,7 +15,12 @@ from bt_augment.languages import normalize_tag, same_language
 from bt_augment.translation import convert as conversion
 from bt_augment.translation import hub
 from bt_augment.translation.families import FAMILIES, Family
-from bt_augment.translation.model_folder import METADATA_NAME, check_folder, fingerprint
+from bt_augment.translation.model_folder import (
+    METADATA_NAME,
+    check_folder,
+    fingerprint,
+    named_path,
+)
 from bt_augment.translation.tokenizers import (
     TOKENIZER_JSON,
     TranslationTokenizer,
@@ -140,12 +145,25 @@ class ModelSelection:
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return where converted models are kept: ``BT_AUGMENT_CACHE``, else the user's cache."""
+    """Return where converted models are kept: ``BT_AUGMENT_CACHE``, else the user's cache.
+
+    Raises:
+        StorageError: it is not named, and the user has no home.
+    """
     if chosen := environment.get(CACHE_VARIABLE):
         return Path(chosen)
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("bt-augment", appauthor=False))
+    # Where HOME is not set and the user is not known, some versions leave the ~ and some raise.
+    try:
+        folder = Path(platformdirs.user_cache_dir("bt-augment", appauthor=False))
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():
+        raise StorageError(
+            f"there is no home folder to keep a cache in; set {CACHE_VARIABLE} to a folder"
+        )
+    return folder
 
 
 class ModelCatalog:
@@ -216,7 +234,7 @@ class ModelCatalog:
         Raises: as :meth:`resolve`.
         """
         quantization = quantization or ("float16" if device == "cuda" else "int8")
-        local = Path(name).expanduser()
+        local = named_path(name)
         if local.is_dir():
             if not conversion.is_checkpoint(local):
                 return local
@@ -251,7 +269,7 @@ class ModelCatalog:
         Raises:
             ModelError: nothing is; the message says how to get it.
         """
-        local = Path(name).expanduser()
+        local = named_path(name)
         if local.is_dir() and not conversion.is_checkpoint(local):
             check_folder(local)
             return [_inform(local, name, self.cache_dir)]
@@ -326,8 +344,9 @@ def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
     """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
     path = folder / METADATA_NAME
     metadata = read_json(path) if path.is_file() else {}
-    if (named := metadata.get("family")) in FAMILIES:
-        return FAMILIES[str(named)], metadata
+    named = metadata.get("family")
+    if isinstance(named, str) and named in FAMILIES:
+        return FAMILIES[named], metadata
     if (folder / "source.spm").is_file():
         return FAMILIES["marian"], metadata
     beside = folder / "tokenizer_config.json"
@@ -362,8 +381,8 @@ def _check_pair(
             continue
         if not same_language(declared, tag):
             raise ModelError(
-                f"{name} translates from {metadata['source_lang']} to "
-                f"{metadata['target_lang']}, not from {source_tag} to {target_tag}; "
+                f"{name} translates from {metadata.get('source_lang')} to "
+                f"{metadata.get('target_lang')}, not from {source_tag} to {target_tag}; "
                 "name another model for this hop"
             )
 

@@ -1,6 +1,13 @@
 """Values that no machine bears are a user's error, not a bug; and no thread starts for them."""
 
+import shutil
+from pathlib import Path
+
 import pytest
+
+from bt_augment.translation import models
+
+BUNDLED = Path(models.__file__).parent / "bundled"
 
 HUGE = 10**23
 SAMPLING = ("--set", "translation.decoding.method=sampling")
@@ -76,3 +83,53 @@ def test_a_seed_is_not_negative(command, finished, tmp_path, name):
     done = command(name, finished, *out, "--seed", -3)
     assert done.code == 2, done.err
     assert "Invalid value for '--seed'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *((option, "nan") for option in ("--temperature", "--lr", "--weight-decay", "--alpha")),
+        ("--lr", "inf"), ("--dimensions", 999_999_999_999),
+        *((option, HUGE) for option in ("--seed", "--steps", "--batch-size", "--patience")),
+        *((option, HUGE) for option in ("--max-length", "--hard-negatives", "--save-steps")),
+    ],
+)  # fmt: skip
+def test_no_training_begins_with_them(command, finished, tmp_path, option, value):
+    out = tmp_path / "model"
+    done = command("train", finished, "--base-model", "static:bundled", "--out", out, option, value)
+    assert done.code == 2, done.err
+    assert str(value) in done.err
+    assert not out.exists()
+
+
+def test_a_shard_of_thousands_of_digits_is_refused(command, tmp_path):
+    done = command(
+        "generate", "pairs.jsonl", "--route", "en:pt", "--out", tmp_path / "run",
+        "--shard", f"{'1' * 5_000}/{'2' * 5_000}",
+    )  # fmt: skip
+    assert done.code == 2, done.err
+    assert "--shard" in done.err
+    assert len(done.err) < 1_000
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/run"])
+def test_a_folder_behind_links_in_a_circle_is_refused(command, write_rows, tmp_path, english, name):
+    (tmp_path / "loop").symlink_to("loop")
+    source = write_rows(english[:1])
+    for arguments in (("generate", source, "--route", "en:pt", "--out", name), ("verify", name)):
+        done = command(*arguments, cwd=tmp_path)
+        assert done.code == 2, done.err
+        assert "lead in a circle" in done.err
+
+
+def test_a_model_whose_family_is_no_name_is_judged_by_its_files(
+    command, write_rows, english, tmp_path
+):
+    model = tmp_path / "model"
+    shutil.copytree(BUNDLED / "mini-en-pt", model)
+    (model / "bt_augment.json").write_text('{"family": {"a": 1}}')
+    done = command(
+        "generate", write_rows(english[:1]), "--route", "en:pt", "--model", model,
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert done.code == 0, done.err

@@ -17,7 +17,7 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
-from bt_augment.cli.main import app
+from bt_augment.cli.app import app
 from bt_augment.experiment.loading import DECIDED
 from bt_augment.experiment.sections import Sections
 from bt_augment.pairs.schema import row_schema

@@ -69,12 +69,21 @@ def test_code_of_a_model_is_never_trusted():
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
 )
+MERGED = "b0: &b0 {x: 1}\n" + "".join(
+    f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 8)}]}}\n" for n in range(1, 13)
+)
 TEXTS = {
     "a call": "name: !!python/object/apply:os.system ['touch {mark}']\n",
     "an object": "!!python/object/new:subprocess.Popen [['touch', '{mark}']]\n",
     "a module": "name: !!python/module:os\n",
     "a name": "arms: !!python/name:os.system\n",
     "aliases by the thousand million": BOMB,
+    "merged keys by the thousand million": MERGED,
+    "one mapping merged ten thousand times": (
+        "a: &a {" + ", ".join(f"k{n}: 1" for n in range(1_000)) + "}\n"
+        "b: {<<: [" + ", ".join(["*a"] * 10_000) + "]}\n"
+    ),
+    "a mapping merged into itself": "a: &a {<<: [*a, *a], x: 1}\n",
     "a mapping within itself": "runs: &r\n  a: *r\n",
     "a list within itself": "arms: &a [*a]\n",
     "deep nesting": "a: " + "[" * 5_000 + "]" * 5_000 + "\n",
@@ -101,12 +110,22 @@ def test_no_recipe_runs_code_or_fills_the_memory(tmp_path, text):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("value", ["!!python/name:os.system", "2024-13-45", "[" * 5_000])
+@pytest.mark.parametrize("value", ["!!python/name:os.system", "2024-13-45", "[" * 5_000, MERGED])
 def test_no_assignment_does_either(value):
     from bt_augment.recipe import load_recipe
 
     with pytest.raises(RecipeError, match="--set"):
         load_recipe(assignments=[f"input.lang={value}"])
+
+
+def test_a_recipe_may_merge_keys(tmp_path):
+    from bt_augment.recipe import load_recipe
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "filters:\n  text:\n    truncated: &off {enabled: false}\n    mangled: {<<: [*off, *off]}\n"
+    )
+    assert not {"text.truncated", "text.mangled"} & load_recipe(path).enabled
 
 
 def test_a_shared_alias_is_no_bomb(tmp_path):

@@ -94,7 +94,7 @@ def test_every_error_arrives_as_its_own_kind():
 def test_options_of_ray_are_not_taken_for_the_local_engine(tmp_path, option):
     import click
 
-    from bt_augment.cli.main import app
+    from bt_augment.cli.app import app
 
     arguments = ["generate", "pairs.jsonl", "--route", "en:pt", "--out", str(tmp_path / "run")]
     with pytest.raises(click.UsageError, match=f"{option[0]} is for a Ray cluster"):

@@ -95,7 +95,8 @@ def test_the_command_line_hides_what_any_message_repeats(environment, monkeypatc
 
 BUG = """
 import logging, sys
-import bt_augment.cli.main as main
+import bt_augment.cli.app as commands
+from bt_augment.cli.main import main
 def app(**_):
     logging.getLogger("a.library").warning("header: %s", "Bearer {canary}")
     try:
@@ -103,8 +104,8 @@ def app(**_):
     except KeyError:
         logging.getLogger("a.library").exception("failed")
     raise RuntimeError("a bug near {canary}")
-main.app = app
-main.main()
+commands.app = app
+main()
 """
 
 

@@ -1,0 +1,21 @@
+"""A name that is no text is refused before anything is made."""
+
+import os
+
+import pytest
+
+NAME = os.fsdecode(b"caf\xe9\xff")
+
+
+@pytest.mark.parametrize("place", ["input", "out"])
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_made(
+    new_command, write_rows, english, tmp_path, place
+):
+    source = write_rows(english[:1])
+    if place == "input":
+        source = source.rename(tmp_path / NAME)
+    out = tmp_path / (NAME if place == "out" else "run")
+    done = new_command("generate", source, "--route", "en:pt", "--out", out)
+    assert done.code == 2, done.err
+    assert r"caf\udce9\udcff: is not UTF-8" in done.err
+    assert not out.exists()
