@@ -20,6 +20,7 @@ from bt_augment.generation.progress import Progress
 from bt_augment.pairs.readers import InputSettings, Quarantined, Record, Tally, read
 from bt_augment.pairs.schema import batch_from_rows, native_schema
 from bt_augment.shards.atomic import (
+    open_temporary,
     publish,
     sha256_of,
     storage_errors,
@@ -159,7 +160,7 @@ def ingest(
     with (
         storage_errors(quarantine),
         DuplicateIndex(duplicates_path(folder)) as index,
-        temporary.open("wb") as lost,
+        open_temporary(temporary) as lost,
     ):
         records = _records(inputs, settings, copies, tally, lost)
         while rows := list(islice(records, unit_rows)):
@@ -242,7 +243,7 @@ def _write_unit(folder: RunFolder, unit: int, batch: pa.RecordBatch) -> None:
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
     rows = bytes(sink.getvalue())
-    with storage_errors(path), path.open("wb") as file:
+    with storage_errors(path), open_temporary(path) as file:
         file.write(rows + _digest(unit, rows))
         file.flush()
         os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag, same_language
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.browsing import Example, examples
+from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.translation.segmentation import UNSPACED, Layout
 from bt_augment.translation.word_alignment import Entry, Induction, induce
 
@@ -69,6 +70,7 @@ def induce_lexicon(
                 f"{tag} is written without spaces between words, so its words cannot be aligned; "
                 "take a lexicon made elsewhere, such as MUSE's"
             )
+    refuse_in_run(out)
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     # Passages repeat with every question; a text is split once, and a sentence counts once.

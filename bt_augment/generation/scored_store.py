@@ -11,7 +11,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.generation.engines.base import Engine, ReadUnit, ScoredUnits
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
 from bt_augment.generation.units import ScoredUnit
-from bt_augment.shards.atomic import publish, storage_errors
+from bt_augment.shards.atomic import open_temporary, publish, storage_errors
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import SCORED
 
@@ -41,7 +41,7 @@ class ScoredStore:
         with storage_errors(path):
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                with temporary.open("wb") as file:
+                with open_temporary(temporary) as file:
                     file.write(encode(scored, unit))
                     file.flush()
                     os.fsync(file.fileno())
