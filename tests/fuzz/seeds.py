@@ -186,7 +186,8 @@ def _scored_unit() -> bytes:
             not_applicable={"en:pt": 1},
             tokens=9,
             seconds=0.5,
-        )
+        ),
+        0,
     )
 
 
