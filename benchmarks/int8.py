@@ -22,9 +22,10 @@ from pathlib import Path
 import ctranslate2
 import sacrebleu
 
+from bt_augment.cache import cache_folder
 from bt_augment.translation.devices import available_cores, int8_sums_saturate
 from bt_augment.translation.int8_weights import eased_files
-from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, ResolvedModel, cache_folder
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, ResolvedModel
 from bt_augment.translation.segmentation import Layout
 from bt_augment.translation.translator import CPU_BATCH_TOKENS
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from damage import Pair, Row
 
 from bt_augment.augmentation.back_translation import BackTranslator, Backwards
+from bt_augment.cache import cache_folder
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, native_schema
-from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.models import ModelCatalog
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding, Translator
 

@@ -33,7 +33,8 @@ from pathlib import Path
 
 from generation import DATA, HOPS, ROUTE, read_records, time_generate
 
-from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
+from bt_augment.cache import cache_folder
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.segmentation import Layout
 
 SAMPLE = 160  # sentences for (f)

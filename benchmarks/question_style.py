@@ -16,11 +16,12 @@ import statistics
 from pathlib import Path
 
 from bt_augment.augmentation.question_style import Loan, lend
+from bt_augment.cache import cache_folder
 from bt_augment.filtering.fidelity import chrf
 from bt_augment.filtering.question_form import question_form
 from bt_augment.filtering.question_words import question_words_lost
 from bt_augment.pairs.readers import InputSettings, Record, read
-from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Decoding, load_translators
 
 HOPS = (("en", "pt"), ("pt", "en"))

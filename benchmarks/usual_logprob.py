@@ -15,8 +15,9 @@ from pathlib import Path
 
 import click
 
+from bt_augment.cache import cache_folder
 from bt_augment.pairs.readers import InputSettings, Record, read
-from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Decoding, Translator
 
 

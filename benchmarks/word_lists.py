@@ -24,8 +24,9 @@ from pathlib import Path
 
 import click
 
+from bt_augment.cache import cache_folder
 from bt_augment.filtering.capitals import fold
-from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.models import ModelCatalog
 from bt_augment.translation.translator import Decoding, Translator
 
 WORDS = Path(__file__).resolve().parents[1] / "bt_augment" / "filtering" / "words"

@@ -116,7 +116,7 @@ def script_of(tag: str) -> str:
 
 def same_language(one: str, other: str) -> bool:
     """Return whether two tags name one language, whatever the region: ``no`` and ``nb`` do."""
-    first, second = _language_of(one), _language_of(other)
+    first, second = language_of(one), language_of(other)
     return first in _relatives(second) or second in _relatives(first)
 
 
@@ -147,7 +147,7 @@ def m2m100_code(tag: str) -> str:
     Raises:
         LanguageError: the language is not one of M2M-100's hundred.
     """
-    for name in _relatives(_language_of(tag)):
+    for name in _relatives(language_of(tag)):
         for code in (name, _OLD_CODES.get(name)):
             if code in M2M100_CODES and code is not None:
                 return code
@@ -161,7 +161,7 @@ def mbart_code(tag: str) -> str:
         LanguageError: the language is not one of mBART-50's.
     """
     by_language = {code.split("_")[0]: code for code in MBART50_CODES}
-    for name in _relatives(_language_of(tag)):
+    for name in _relatives(language_of(tag)):
         for code in (name, _OLD_CODES.get(name, "")):
             if code in by_language:
                 return by_language[code]
@@ -239,12 +239,13 @@ def _flores_by_language() -> dict[str, dict[str, str]]:
         if code == "prs_Arab":
             continue  # BCP-47 makes it Persian of Afghanistan
         name, script = code.split("_")
-        table.setdefault(_language_of(name), {})[script] = code
+        table.setdefault(language_of(name), {})[script] = code
     table["ko"]["Kore"] = table["ko"]["Hang"]  # BCP-47: Hangul with some Han
     return table
 
 
-def _language_of(tag: str) -> str:
+def language_of(tag: str) -> str:
+    """Return a tag without script and region: ``pt`` of ``pt-BR``."""
     return str(langcodes.get(normalize_tag(tag)).language)
 
 

@@ -19,7 +19,7 @@ from bt_augment.filtering.cascade import Threshold
 from bt_augment.filtering.registry import all_scores
 from bt_augment.pairs.readers import InputSettings
 from bt_augment.settings_file import Places, assign, parse_assignments, read_settings
-from bt_augment.translation.models import ModelSelection
+from bt_augment.translation.model_selection import ModelSelection
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import Decoding
 

@@ -31,11 +31,10 @@ from bt_augment.cli.app import app
 from bt_augment.filtering.base import MADE_METHODS, Score
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation import Generation, generate
-from bt_augment.generation.ingestion import Ingested
 from bt_augment.pairs.readers.columns import ALIASES
 from bt_augment.recipe import load_recipe
 from bt_augment.shards.browsing import Example, browse
-from bt_augment.shards.manifest import UnitEntry
+from bt_augment.shards.manifest import Ingested, UnitEntry
 from bt_augment.translation.families import FAMILIES
 from bt_augment.translation.segmentation import split_sentences
 

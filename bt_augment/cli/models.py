@@ -66,7 +66,8 @@ def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> 
 
 
 def _catalog() -> ModelCatalog:
-    from bt_augment.translation.models import ModelCatalog, cache_folder
+    from bt_augment.cache import cache_folder
+    from bt_augment.translation.models import ModelCatalog
 
     return ModelCatalog(cache_folder(os.environ))
 

@@ -70,8 +70,8 @@ def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool 
     """
     if isinstance(run, Path):
         return run
+    from bt_augment.cache import cache_folder
     from bt_augment.shards.remote.fetched_run import fetched_run
     from bt_augment.shards.store import SPLITS
-    from bt_augment.translation.models import cache_folder
 
     return fetched_run(run, cache_folder(os.environ), splits=splits or SPLITS, anew=anew)

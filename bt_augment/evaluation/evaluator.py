@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bt_augment.cache import cache_folder
 from bt_augment.errors import InputError, did_you_mean
 from bt_augment.evaluation.benchmarks.base import (
     CANDIDATE_TEXTS,
@@ -40,7 +41,6 @@ from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
 from bt_augment.evaluation.training_record import read_training_record
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.outputs import refuse_in_run
-from bt_augment.translation.models import cache_folder
 
 _PACKAGES = ("bt-augment", "sentence-transformers", "transformers", "torch", "ctranslate2", "numpy")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from bt_augment.cache import CACHE_VARIABLE
 from bt_augment.errors import BtAugmentError
 from bt_augment.evaluation import evaluate
 from bt_augment.evaluation.benchmarks.registry import load
@@ -27,7 +28,6 @@ from bt_augment.generation import Generation, Summary, generate, refilter
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.translation.devices import Device
-from bt_augment.translation.models import CACHE_VARIABLE
 
 _CONTAMINATION = "contamination."
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bt_augment.cache import cache_folder
 from bt_augment.errors import ModelError, RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.alphas import Skipped, alphas_of
@@ -34,7 +35,7 @@ from bt_augment.training.static_encoder import PREFIX, is_static
 from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.lexicon import Lexicon
-from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.models import ModelCatalog
 
 UNTRAINED = "untrained"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from bt_augment.errors import InputError
-from bt_augment.generation.ingestion import Ingested, has_read, ingest
+from bt_augment.generation.ingestion import has_read, ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import rejoin
 from bt_augment.generation.request import Generation
 from bt_augment.pairs.readers import fingerprint
+from bt_augment.shards.manifest import Ingested
 from bt_augment.shards.run_folder import RunFolder
 
 

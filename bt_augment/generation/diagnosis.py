@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bt_augment.cache import cache_folder
 from bt_augment.errors import BtAugmentError
 from bt_augment.translation.devices import available_cores, int8_sums_saturate, resolve_device
-from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, cache_folder
+from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Decoding, Translator
 
 _PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "fastchrf")

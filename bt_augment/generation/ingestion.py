@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,45 +27,11 @@ from bt_augment.shards.atomic import (
     temporary_name,
     write_atomically,
 )
-from bt_augment.shards.manifest import MANIFEST
+from bt_augment.shards.manifest import Ingested
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder
 
 _MARK = "ingested.json"
 _DIGEST_BYTES = 32
-
-
-class Ingested(BaseModel):
-    """What was read.
-
-    Attributes:
-        rows: native rows.
-        units: files they are in.
-        languages: language tag → rows whose question and passage are both in it.
-        quarantined: cause → records.
-        left_out: reason → questions.
-        notes: what was mended → records.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rows: int
-    units: int
-    languages: dict[str, int]
-    quarantined: dict[str, int]
-    left_out: dict[str, int]
-    notes: dict[str, int]
-
-    @classmethod
-    def stored(cls, content: Mapping[str, Any], folder: Path) -> Ingested:
-        """Return what the manifest of a finished run says was read.
-
-        Raises:
-            RunFolderError: that part of the manifest is damaged.
-        """
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            raise _damaged(folder / MANIFEST, "ingested", error) from error
 
 
 class _Mark(BaseModel):
@@ -100,21 +66,13 @@ class _Mark(BaseModel):
             with storage_errors(path):
                 mark = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise _damaged(path, "the start", error) from error
+            raise _changed(path) from error
         if mark != cls.of(mark.ingested, mark.quarantine):
             raise _changed(path)
         quarantine = folder.path / QUARANTINE
         if not quarantine.is_file() or sha256_of(quarantine) != mark.quarantine:
             raise _changed(quarantine)
         return mark
-
-
-def _damaged(path: Path, place: str, error: ValidationError) -> RunFolderError:
-    first = error.errors()[0]
-    inner = ".".join(str(part) for part in first["loc"])
-    return RunFolderError(
-        f"{path}: damaged at {inner or place}: {first['msg']}. Make the run again with --overwrite"
-    )
 
 
 def _changed(path: Path) -> RunFolderError:

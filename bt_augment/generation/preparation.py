@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bt_augment.augmentation.code_switching import Switch, switches
+from bt_augment.cache import cache_folder
 from bt_augment.errors import InputError, ModelError, RouteError
 from bt_augment.generation.engines.base import Engine
 from bt_augment.generation.request import Generation
@@ -23,7 +24,7 @@ from bt_augment.shards.run_folder import RunFolder
 from bt_augment.translation.devices import Device
 from bt_augment.translation.lexicon import Lexicon, languages_of
 from bt_augment.translation.model_reference import ModelReference
-from bt_augment.translation.models import ModelCatalog, ResolvedModel, cache_folder
+from bt_augment.translation.models import ModelCatalog, ResolvedModel
 from bt_augment.translation.route import Route
 from bt_augment.translation.translator import check_topk
 

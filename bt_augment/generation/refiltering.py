@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
-from bt_augment.generation.ingestion import Ingested
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
@@ -39,7 +39,6 @@ from bt_augment.shards.store import (
     write_shard,
 )
 from bt_augment.shards.verification import check_shard, run_problem
-from bt_augment.translation.models import cache_folder
 
 _EXAMPLE = "filters.fidelity.chrf.min=45"
 
@@ -104,7 +103,7 @@ def refilter(
     return Summary(
         folder.out,
         result.totals,
-        Ingested.stored(result.ingested, folder.path),
+        result.ingested,
         0,
         len(result.units),
     )

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from bt_augment.generation.engines.base import EngineSettings
 from bt_augment.generation.engines.local import LocalThreads
-from bt_augment.generation.ingestion import Ingested
 from bt_augment.recipe import Recipe
-from bt_augment.shards.manifest import Totals
+from bt_augment.shards.manifest import Ingested, Totals
 from bt_augment.translation.devices import Device
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bt_augment.filtering.duplicates import DuplicateIndex
 from bt_augment.filtering.registry import score_names
-from bt_augment.generation.ingestion import Ingested, duplicates_path
+from bt_augment.generation.ingestion import duplicates_path
 from bt_augment.generation.memory import release
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.request import Summary
@@ -16,6 +16,7 @@ from bt_augment.pairs.schema import row_schema
 from bt_augment.recipe import Recipe
 from bt_augment.shards.card import write_card
 from bt_augment.shards.manifest import (
+    Ingested,
     Journal,
     Manifest,
     Totals,
@@ -82,7 +83,7 @@ def finish_run(folder: RunFolder, journal: Journal, ingested: Ingested) -> Total
         folder.path,
         Manifest(
             totals=totals,
-            ingested=ingested.model_dump(),
+            ingested=ingested,
             units=journal.units,
             run_sha256=folder.run_sha256(),
         ),
@@ -98,7 +99,7 @@ def finished_summary(folder: RunFolder) -> Summary:
     return Summary(
         folder.out,
         manifest.totals,
-        Ingested.stored(manifest.ingested, folder.path),
+        manifest.ingested,
         len(manifest.units),
         len(manifest.units),
     )

@@ -10,7 +10,6 @@ from typing import Any
 
 from bt_augment._version import __version__
 from bt_augment.filtering.registry import all_scores
-from bt_augment.generation.ingestion import Ingested
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.reporting.examples import choose, examples
@@ -62,7 +61,7 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
             "title": f"Run {folder.resolve().name}",
             "version": __version__,
             "totals": manifest.totals,
-            "ingested": Ingested.stored(manifest.ingested, folder),
+            "ingested": manifest.ingested,
             "run": run,
             "paths": [*run["recipe"]["routes"], *run.get("switches", ())],
             "native_kept": run["recipe"]["output"]["native"],

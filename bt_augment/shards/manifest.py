@@ -118,22 +118,24 @@ class Totals(_Entry):
     seconds: Seconds
 
 
-class _Ingested(_Entry):
+class Ingested(_Entry):
+    """What was read.
+
+    Attributes:
+        rows: native rows.
+        units: files they are in.
+        languages: language tag → rows whose question and passage are both in it.
+        quarantined: cause → records.
+        left_out: reason → questions.
+        notes: what was mended → records.
+    """
+
     rows: Count
     units: Count
     languages: dict[str, Count]
     quarantined: dict[str, Count]
     left_out: dict[str, Count]
     notes: dict[str, Count]
-
-
-def _whole_ingested(content: dict[str, Any]) -> dict[str, Any]:
-    try:
-        _Ingested.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _refused(first["msg"], first["loc"]) from error
-    return content
 
 
 def _in_order(units: list[UnitEntry]) -> list[UnitEntry]:
@@ -163,14 +165,14 @@ class Manifest(_Entry):
     Attributes:
         format: of the manifest.
         totals: the sums over all units.
-        ingested: what was read, by language.
+        ingested: what was read.
         run_sha256: of ``run.json``; None in runs of before it was noted.
         units: in order.
     """
 
     format: Annotated[int, AfterValidator(_known_format)] = _FORMAT
     totals: Totals
-    ingested: Annotated[dict[str, Any], AfterValidator(_whole_ingested)]
+    ingested: Ingested
     run_sha256: str | None = None
     units: Annotated[list[UnitEntry], AfterValidator(_in_order)]
 
@@ -383,7 +385,7 @@ def unbalanced(manifest: Manifest, routes: int, candidates: int) -> Iterable[str
 
 def _unread(manifest: Manifest) -> Iterator[str]:
     """Yield in what the units are not what was read, which filtering does not change."""
-    ingested, totals = _Ingested.model_validate(manifest.ingested), manifest.totals
+    ingested, totals = manifest.ingested, manifest.totals
     for name, said, found in (
         ("rows", ingested.rows, totals.native),
         ("units", ingested.units, len(manifest.units)),

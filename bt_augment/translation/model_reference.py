@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bt_augment.cache import CACHE_VARIABLE
 from bt_augment.errors import ModelError
 from bt_augment.translation.model_folder import named_path
-from bt_augment.translation.models import CACHE_VARIABLE, ModelCatalog, ResolvedModel
+from bt_augment.translation.models import ModelCatalog, ResolvedModel
 
 
 @dataclass(frozen=True)

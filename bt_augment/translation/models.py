@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import langcodes
 
+from bt_augment.cache import CACHE_VARIABLE
 from bt_augment.errors import ModelError, StorageError, did_you_mean
-from bt_augment.languages import normalize_tag, same_language
+from bt_augment.languages import language_of, same_language
 from bt_augment.translation import convert as conversion
 from bt_augment.translation import hub
 from bt_augment.translation.families import FAMILIES, Family
@@ -30,13 +31,11 @@ from bt_augment.translation.tokenizers import (
 
 BUNDLED_MINI = "bundled:mini"
 OPUS_MT = "opus-mt"
-CACHE_VARIABLE = "BT_AUGMENT_CACHE"
 
 _BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 _BUNDLED_PAIRS = {("en", "pt"): "mini-en-pt", ("pt", "en"): "mini-pt-en"}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
-_OVERRIDE = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -93,84 +92,11 @@ class ModelInfo:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class ModelSelection:
-    """Which model translates which hop.
-
-    Attributes:
-        default: the name used where no override fits.
-        overrides: (source, target) tags → name.
-    """
-
-    default: str = BUNDLED_MINI
-    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, texts: Sequence[str]) -> ModelSelection:
-        """Return the selection written as ``NAME`` (the default) and ``en:pt=NAME``.
-
-        Raises:
-            ModelError: two defaults, or two models for one hop.
-            LanguageError: an override whose tag is not BCP-47.
-        """
-        defaults: list[str] = []
-        overrides: dict[tuple[str, str], str] = {}
-        for text in texts:
-            match = _OVERRIDE.fullmatch(text.strip())
-            if match is None:
-                defaults.append(text.strip())
-                continue
-            hop = (normalize_tag(match[1]), normalize_tag(match[2]))
-            if overrides.setdefault(hop, match[3]) != match[3]:
-                raise ModelError(
-                    f"two models are named for the hop {hop[0]}:{hop[1]}: {overrides[hop]} and "
-                    f"{match[3]}; keep one"
-                )
-        if len(set(defaults)) > 1:
-            raise ModelError(
-                f"two models are named for all hops: {defaults[0]} and {defaults[1]}; keep one, "
-                "or write en:pt=NAME to name one for a single hop"
-            )
-        return cls(defaults[0] if defaults else BUNDLED_MINI, overrides)
-
-    def for_hop(self, source: str, target: str) -> str:
-        """Return the name for a hop: its exact tags first, then its languages, then the default."""
-        if name := self.overrides.get((source, target)):
-            return name
-        wanted = (_language(source), _language(target))
-        for (s, t), name in self.overrides.items():
-            if (s, t) == wanted:
-                return name
-        return self.default
-
-
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return where converted models are kept: ``BT_AUGMENT_CACHE``, else the user's cache.
-
-    Raises:
-        StorageError: it is not named, and the user has no home.
-    """
-    if chosen := environment.get(CACHE_VARIABLE):
-        return Path(chosen)
-    import platformdirs
-
-    # Where HOME is not set and the user is not known, some versions leave the ~ and some raise.
-    try:
-        folder = Path(platformdirs.user_cache_dir("bt-augment", appauthor=False))
-    except RuntimeError:
-        folder = Path("~")
-    if not folder.is_absolute():
-        raise StorageError(
-            f"there is no home folder to keep a cache in; set {CACHE_VARIABLE} to a folder"
-        )
-    return folder
-
-
 class ModelCatalog:
     """Finds, converts and lists models.
 
     Args:
-        cache_dir: where converted models are kept (:func:`cache_folder` at the boundary).
+        cache_dir: where converted models are kept (see :mod:`bt_augment.cache`).
     """
 
     def __init__(self, cache_dir: Path) -> None:
@@ -329,7 +255,7 @@ class ModelCatalog:
 def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
     if name != BUNDLED_MINI:
         raise ModelError(f"unknown model {name!r}{did_you_mean(name, [BUNDLED_MINI])}")
-    folder = _BUNDLED_PAIRS.get((_language(source_tag), _language(target_tag)))
+    folder = _BUNDLED_PAIRS.get((language_of(source_tag), language_of(target_tag)))
     # It writes Brazilian Portuguese, and reads any.
     if folder is None or langcodes.get(target_tag).territory not in (None, "BR", "US", "GB"):
         raise ModelError(
@@ -407,7 +333,3 @@ def _is_whole(folder: Path) -> bool:
     except ModelError:
         return False
     return True
-
-
-def _language(tag: str) -> str:
-    return str(langcodes.get(tag).language)

@@ -150,7 +150,7 @@ def route(data: bytes, folder: Path) -> None:
 
 def model_names(data: bytes, folder: Path) -> None:
     """What follows ``--model``, two of them."""
-    from bt_augment.translation.models import ModelSelection
+    from bt_augment.translation.model_selection import ModelSelection
 
     ModelSelection.parse(data.decode("utf-8", "replace").split("\n", 1)).for_hop("en", "pt")
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 import tiny_checkpoints as tiny
 
+from bt_augment.cache import cache_folder
 from bt_augment.errors import LanguageError, MissingDependencyError, ModelError, StorageError
 from bt_augment.translation import models
 from bt_augment.translation.hub import opus_mt_names
 from bt_augment.translation.model_folder import check_folder, fingerprint
-from bt_augment.translation.models import ModelCatalog, ModelSelection, cache_folder
+from bt_augment.translation.model_selection import ModelSelection
+from bt_augment.translation.models import ModelCatalog
 
 BUNDLED = Path(models.__file__).parent / "bundled"
 

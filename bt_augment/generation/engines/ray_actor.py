@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from bt_augment import errors
 from bt_augment._version import __version__
+from bt_augment.cache import cache_folder
 from bt_augment.errors import BtAugmentError, EngineError
 from bt_augment.generation.memory import settle_memory
 from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit, UnitMaker
-from bt_augment.translation.models import ModelCatalog, cache_folder
+from bt_augment.translation.models import ModelCatalog
 
 
 @dataclass(frozen=True)

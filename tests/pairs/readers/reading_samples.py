@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,16 @@ class Outcome:
 def read_all(*paths: Path | str, **settings: Any) -> Outcome:
     settings.setdefault("lang", "en")
     return Outcome(list(read([str(path) for path in paths], InputSettings(**settings))))
+
+
+def peak_memory(path: Path, count: int) -> int:
+    """Return the bytes that reading ``count`` pairs takes at most."""
+    tracemalloc.start()
+    seen = sum(1 for _ in read([str(path)], InputSettings(lang="en")))
+    _, top = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen == count
+    return top
 
 
 def squad(*paragraphs: dict[str, Any], version: str = "1.1", **article: Any) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 import json
 import math
-import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reading_samples import paragraph, question, read_all, squad
+from reading_samples import paragraph, peak_memory, question, read_all, squad
 
 from bt_augment.pairs.readers.json_numbers import NumberMender, plain_number
 from bt_augment.pairs.readers.json_stream import events, value_of
@@ -148,14 +147,7 @@ def test_odd_numbers_do_not_make_memory_grow_with_the_file(write):
     def peak(count):
         row = {"question": "Why?", "passage": "word " * 150, "score": float("nan"), "n": 10**25}
         path = write(f"{count}.json", json.dumps([row] * count))
-        tracemalloc.start()
-        from reading_samples import InputSettings, read
-
-        seen = sum(1 for _ in read([str(path)], InputSettings(lang="en")))
-        _, top = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert seen == count
-        return top
+        return peak_memory(path, count)
 
     peak(10)  # imports and caches
     small, large = peak(500), peak(6000)

@@ -1,9 +1,8 @@
 import gzip
 import json
-import tracemalloc
 
 import pytest
-from reading_samples import paragraph, question, read_all, squad
+from reading_samples import paragraph, peak_memory, question, read_all, squad
 
 from bt_augment.pairs.readers import Answer
 
@@ -127,14 +126,7 @@ def test_memory_does_not_grow_with_the_file(write):
             for n in range(count)
         ]
         path = write(f"{count}.json", squad(*paragraphs))
-        tracemalloc.start()
-        from reading_samples import InputSettings, read
-
-        seen = sum(1 for _ in read([str(path)], InputSettings(lang="en")))
-        _, top = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert seen == count
-        return top
+        return peak_memory(path, count)
 
     peak(10)  # imports and caches
     small, large = peak(500), peak(8000)

@@ -1,0 +1,64 @@
+"""Which model translates which hop, as a user names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bt_augment.errors import ModelError
+from bt_augment.languages import language_of, normalize_tag
+from bt_augment.translation.models import BUNDLED_MINI
+
+_OVERRIDE = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ModelSelection:
+    """Which model translates which hop.
+
+    Attributes:
+        default: the name used where no override fits.
+        overrides: (source, target) tags → name.
+    """
+
+    default: str = BUNDLED_MINI
+    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> ModelSelection:
+        """Return the selection written as ``NAME`` (the default) and ``en:pt=NAME``.
+
+        Raises:
+            ModelError: two defaults, or two models for one hop.
+            LanguageError: an override whose tag is not BCP-47.
+        """
+        defaults: list[str] = []
+        overrides: dict[tuple[str, str], str] = {}
+        for text in texts:
+            match = _OVERRIDE.fullmatch(text.strip())
+            if match is None:
+                defaults.append(text.strip())
+                continue
+            hop = (normalize_tag(match[1]), normalize_tag(match[2]))
+            if overrides.setdefault(hop, match[3]) != match[3]:
+                raise ModelError(
+                    f"two models are named for the hop {hop[0]}:{hop[1]}: {overrides[hop]} and "
+                    f"{match[3]}; keep one"
+                )
+        if len(set(defaults)) > 1:
+            raise ModelError(
+                f"two models are named for all hops: {defaults[0]} and {defaults[1]}; keep one, "
+                "or write en:pt=NAME to name one for a single hop"
+            )
+        return cls(defaults[0] if defaults else BUNDLED_MINI, overrides)
+
+    def for_hop(self, source: str, target: str) -> str:
+        """Return the name for a hop: its exact tags first, then its languages, then the default."""
+        if name := self.overrides.get((source, target)):
+            return name
+        wanted = (language_of(source), language_of(target))
+        for (s, t), name in self.overrides.items():
+            if (s, t) == wanted:
+                return name
+        return self.default
