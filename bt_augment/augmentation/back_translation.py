@@ -341,7 +341,7 @@ class _Unit:
             text, start = answer["text"], answer["start"]
             if (text, start) not in known:
                 if route.method != ROUND_TRIP or start == NOT_LOCATED:
-                    found = normalize("NFC", text)  # as models write it
+                    found = text if text in passage.text else normalize("NFC", text)
                     at = locate(found, passage.text, None)
                 else:
                     window = _window(start, start + len(text), windows, passage.windows)

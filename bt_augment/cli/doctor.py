@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -24,7 +25,7 @@ def command(quiet: bool, as_json: bool) -> None:
     else:
         for finding in findings:
             mark, colour = ("ok  ", "green") if finding.ok else ("FAIL", "red")
-            click.secho(mark, fg=colour, nl=False)
+            click.secho(mark, fg=colour, nl=False, file=sys.stdout)
             echo(f"  {finding.check}: {finding.detail}")
     if not all(finding.ok for finding in findings):
         raise BtAugmentError("something above needs attention")

@@ -17,8 +17,6 @@ from bt_augment.errors import RecipeError
 if TYPE_CHECKING:
     from bt_augment.generation import LocalThreads, RayCluster
 
-_LONGEST_SHARD = 64  # characters
-
 
 @click.command("generate")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
@@ -186,8 +184,6 @@ def command(
         engine=_engine(engine, address, actors, actor_gpus),
     )
     if shard is not None:
-        if len(shard) > _LONGEST_SHARD:  # Python refuses to read numbers of thousands of digits
-            raise click.BadParameter("write K/N, such as 2/8", param_hint="--shard")
         part = Shard.parse(shard)
         with progress_for(quiet=quiet) as progress:
             made = generate_shard(request, part, progress)

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import select
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -48,7 +49,11 @@ class _Output(io.FileIO):
             return size
         try:
             # None where a descriptor that does not block takes nothing more at the moment.
-            return super().write(text) or (size if self.fileno() == _STDERR else 0)
+            while (written := super().write(text)) is None:
+                if self.fileno() == _STDERR:
+                    return size
+                select.select([], [self.fileno()], [])
+            return written
         except OSError as error:
             self.gone = True
             if self.fileno() == _STDERR or error.errno == errno.EPIPE:

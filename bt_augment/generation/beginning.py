@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import zip_longest
 
 from bt_augment.errors import InputError
-from bt_augment.generation.ingestion import has_read, ingest
+from bt_augment.generation.ingestion import ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import rejoin
 from bt_augment.generation.request import Generation
 from bt_augment.pairs.readers import fingerprint
+from bt_augment.pairs.readers.detect import on_hub
 from bt_augment.shards.manifest import Ingested
 from bt_augment.shards.run_folder import RunFolder
 
@@ -36,13 +38,13 @@ def begin(
         StorageError: the disk or the store refused.
     """
     if request.overwrite and folder.holds_run:
+        prepared.open_engine(request)  # what it lacks is told before anything is removed
         rehearse(request, prepared, progress)
     folder.begin(prepared.identity, overwrite=request.overwrite)
     if folder.finished:
         return None
     progress.start("read", prepared.settings.limit)
     recipe = request.recipe
-    read_before = has_read(folder)
     try:
         ingested = ingest(
             folder,
@@ -51,9 +53,8 @@ def begin(
             recipe.output.unit_rows,
             progress,
             prepared.copies,
+            partial(_refuse_changed, request, prepared),
         )
-        if not read_before:
-            _refuse_changed(request, prepared)
         check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
     except InputError:
         folder.abandon()  # else the mended input would be refused as another run's
@@ -64,8 +65,11 @@ def begin(
 
 def _refuse_changed(request: Generation, prepared: Prepared) -> None:
     """Refuse what was read from files that are not those which the run's identity names."""
-    now = fingerprint(request.inputs, prepared.settings, prepared.copies)
-    for before, after in zip_longest(prepared.identity["inputs"], now):
+    copied, settings = prepared.copies, prepared.settings
+    files = [text for text in request.inputs if text in copied or not on_hub(text, settings)]
+    now = fingerprint(files, settings, copied) if files else []
+    known = [entry for entry in prepared.identity["inputs"] if "sha256" in entry]
+    for before, after in zip_longest(known, now):
         if before != after:
             name = (before or after)["path"]
             raise InputError(f"{name}: was changed while it was read; run the same command again")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -66,19 +65,20 @@ class _Mark(BaseModel):
             with storage_errors(path):
                 mark = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise _changed(path) from error
+            raise _changed(path, folder) from error
         if mark != cls.of(mark.ingested, mark.quarantine):
-            raise _changed(path)
+            raise _changed(path, folder)
         quarantine = folder.path / QUARANTINE
-        if not quarantine.is_file() or sha256_of(quarantine) != mark.quarantine:
-            raise _changed(quarantine)
+        with storage_errors(quarantine):
+            if not quarantine.is_file() or sha256_of(quarantine) != mark.quarantine:
+                raise _changed(quarantine, folder)
         return mark
 
 
-def _changed(path: Path) -> RunFolderError:
+def _changed(path: Path, folder: RunFolder) -> RunFolderError:
     return RunFolderError(
-        f"{path}: was removed or changed since the input was read. Make the run again with "
-        "--overwrite"
+        f"{path}: was removed or changed since the input was read. Delete {folder.work / _MARK} "
+        "and run the same command again: the input is read again, and finished units are kept"
     )
 
 
@@ -89,6 +89,7 @@ def ingest(
     unit_rows: int,
     progress: Progress,
     copies: Mapping[str, Path] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Ingested:
     """Read the inputs into unit files beneath the run's work folder; done once per run.
 
@@ -102,16 +103,16 @@ def ingest(
         unit_rows: rows of a unit.
         progress: told of each unit.
         copies: input → its copy on this machine, for those that are elsewhere.
+        check: called when all is read, before it counts as read; may refuse it.
 
     Raises:
         InputError: an input cannot be used at all.
         RunFolderError: what was read before was changed since.
         StorageError: the disk refused.
     """
-    if has_read(folder):
+    if (folder.work / _MARK).exists():
         return _Mark.read(folder).ingested
     tally = Tally()
-    languages: Counter[str] = Counter()
     quarantine = folder.path / QUARANTINE
     temporary = temporary_name(quarantine)
     units = 0
@@ -122,7 +123,6 @@ def ingest(
     ):
         records = _records(inputs, settings, copies, tally, lost)
         while rows := list(islice(records, unit_rows)):
-            languages.update(r.passage_lang for r in rows if r.question_lang == r.passage_lang)
             batch = batch_from_rows((record.as_row() for record in rows), native_schema())
             index.add(NATIVE_UNIT - units, sketch(batch), batch.column("id").to_pylist())
             _write_unit(folder, units, batch)
@@ -131,11 +131,13 @@ def ingest(
         lost.flush()
         os.fsync(lost.fileno())
     tally.check(inputs)
+    if check is not None:
+        check()
     publish(temporary, quarantine)
     result = Ingested(
         rows=tally.records,
         units=units,
-        languages=dict(languages.most_common()),
+        languages=dict(tally.languages.most_common()),
         quarantined=dict(tally.quarantined),
         left_out=dict(tally.left_out),
         notes=dict(tally.notes),
@@ -143,11 +145,6 @@ def ingest(
     marked = _Mark.of(result, sha256_of(quarantine))
     write_atomically(folder.work / _MARK, marked.model_dump_json().encode())
     return result
-
-
-def has_read(folder: RunFolder) -> bool:
-    """Tell whether the input was read whole by an earlier call."""
-    return (folder.work / _MARK).exists()
 
 
 def read_unit(folder: RunFolder, unit: int) -> pa.RecordBatch:
@@ -161,9 +158,14 @@ def read_unit(folder: RunFolder, unit: int) -> pa.RecordBatch:
         data = path.read_bytes() if path.is_file() else b""
     rows, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if _digest(unit, rows) != digest:
-        raise _changed(path)
-    with pa.ipc.open_stream(pa.py_buffer(rows)) as reader:
-        return reader.read_next_batch()
+        raise _changed(path, folder)
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(rows)) as reader:
+            batch = reader.read_next_batch()
+        batch.validate(full=True)
+    except (pa.ArrowException, StopIteration, OSError) as error:
+        raise _changed(path, folder) from error  # a digest does not prove who wrote it
+    return batch
 
 
 def _unit_path(folder: RunFolder, unit: int) -> Path:
@@ -202,6 +204,7 @@ def _write_unit(folder: RunFolder, unit: int, batch: pa.RecordBatch) -> None:
         writer.write_batch(batch)
     rows = bytes(sink.getvalue())
     with storage_errors(path), open_temporary(path) as file:
-        file.write(rows + _digest(unit, rows))
+        file.write(rows)
+        file.write(_digest(unit, rows))
         file.flush()
         os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
 
 from bt_augment.generation.beginning import begin
@@ -14,8 +13,6 @@ from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.writing import finish_run, finished_summary, write_units
-
-logger = logging.getLogger(__name__)
 
 
 def generate(request: Generation, progress: Progress | None = None) -> Summary:
@@ -30,7 +27,6 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     told = progress or Silent()
     settle_memory()
     prepared = prepare(request)
-    engine = prepared.open_engine(request)  # what it lacks is told before anything is removed
     folder = prepared.folder
     with folder.claimed(), rare_collections():
         refuse_working_shards(folder)
@@ -38,17 +34,15 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         if ingested is None:
             return finished_summary(folder)
         journal = folder.journal()
-        damaged = folder.damaged_units(journal)
-        for unit in damaged:
-            logger.warning("unit %d: a shard was changed since it was written; made again", unit)
+        damaged = folder.units_to_remake(journal)
         resumed = len(journal.units) - len(damaged)
         units = [*damaged, *range(len(journal.units), ingested.units)]
         told.start("generate", ingested.rows)
         with (
-            engine as opened,
+            prepared.open_engine(request) as engine,
             closing(
                 ScoredStore(folder.path).stored_or_made(
-                    units, opened, lambda unit: read_unit(folder, unit)
+                    units, engine, lambda unit: read_unit(folder, unit)
                 )
             ) as scored_units,
         ):

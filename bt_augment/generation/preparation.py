@@ -75,7 +75,8 @@ def prepare(request: Generation) -> Prepared:
     copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
     models = _resolve_models(request, device)
-    check_topk((models[hop] for route in recipe.routes for hop in route.hops), recipe.decoding)
+    hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
+    check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
     settings = input_settings(recipe)
     identity = _identity(request, settings, copies, models, kinds, device)
     if device == "cuda":

@@ -26,7 +26,14 @@ from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.card import write_card
 from bt_augment.shards.links import own_file
-from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest, total, write_manifest
+from bt_augment.shards.manifest import (
+    Manifest,
+    UnitEntry,
+    read_manifest,
+    shard_path,
+    total,
+    write_manifest,
+)
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
 from bt_augment.shards.store import (
@@ -35,7 +42,6 @@ from bt_augment.shards.store import (
     TRAIN,
     finish,
     read_shard,
-    shard_path,
     write_shard,
 )
 from bt_augment.shards.verification import check_shard, run_problem
@@ -85,7 +91,8 @@ def refilter(
     with folder.claimed():
         if overwrite and folder.holds_run:
             for unit in manifest.units:
-                _check(source, unit)
+                for split in SPLITS:
+                    _read(source, unit, split)
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
         if folder.finished:
@@ -160,7 +167,7 @@ def _judge_units(
         pass  # entered, which is all that deciding needs
     journal = folder.journal()
     done = sum(unit.rows for unit in journal.units)
-    damaged = [manifest.units[unit] for unit in folder.damaged_units(journal)]
+    damaged = [manifest.units[unit] for unit in folder.units_to_remake(journal)]
     for unit in [*damaged, *manifest.units[len(journal.units) :]]:
         entry = _judged_unit(source, folder, unit, len(manifest.units), recipe, routes)
         if unit.unit < len(journal.units):
@@ -220,15 +227,10 @@ def _judged_unit(
     )
 
 
-def _check(source: Path, unit: UnitEntry, splits: Sequence[str] = SPLITS) -> None:
-    for split in splits:
-        if problem := check_shard(source, unit.files[split]):
-            raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
-
-
 def _read(source: Path, unit: UnitEntry, split: str) -> pa.RecordBatch:
     entry = unit.files[split]
-    _check(source, unit, (split,))
+    if problem := check_shard(source, entry):
+        raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     table = read_shard(source / entry.path)
     schema = row_schema(score_names())
     if table.schema != schema:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.request import Generation
@@ -22,14 +20,10 @@ def rehearse(request: Generation, prepared: Prepared, progress: Progress) -> Non
         InputError: the input cannot be used, or a route applies to none of it.
     """
     tally = Tally()
-    languages: Counter[str] = Counter()
     progress.start("read", prepared.settings.limit)
     for item in read(request.inputs, prepared.settings, prepared.copies):
         tally.add(item)
-        if isinstance(item, Record):
-            if item.question_lang == item.passage_lang:
-                languages[item.passage_lang] += 1
-            if tally.records % request.recipe.output.unit_rows == 0:
-                progress.advance("read", tally.records)
+        if isinstance(item, Record) and tally.records % request.recipe.output.unit_rows == 0:
+            progress.advance("read", tally.records)
     tally.check(request.inputs)
-    check_routes((*request.recipe.routes, *prepared.work.switches), languages)
+    check_routes((*request.recipe.routes, *prepared.work.switches), tally.languages)

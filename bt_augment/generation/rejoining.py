@@ -37,21 +37,22 @@ def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
             if NATIVE_UNIT - unit not in known:
                 natives = read_unit(folder, unit)
                 index.add(NATIVE_UNIT - unit, sketch(natives), natives.column("id").to_pylist())
-    journal = folder.journal()
-    lost = [entry for entry in journal.units if entry.unit not in known]
-    damaged = frozenset(folder.damaged_units(journal) if lost else ())
-    for entry in lost:
-        if entry.unit not in damaged:  # that one is made again, and entered then
-            with folder.at_hand(entry):
-                _enter(folder, entry, routes)
-    for entry in folder.rejoined(rows=True):
-        _enter(folder, entry, routes)
+        journal = folder.journal()
+        lost = [entry for entry in journal.units if entry.unit not in known]
+        damaged = frozenset(folder.damaged_units(journal) if lost else ())
+        for entry in lost:
+            if entry.unit not in damaged:  # that one is made again, and entered then
+                with folder.at_hand(entry):
+                    _enter(index, folder, entry, routes)
+        for entry in folder.rejoined(rows=True):
+            _enter(index, folder, entry, routes)
 
 
-def _enter(folder: RunFolder, entry: UnitEntry, routes: Sequence[str]) -> None:
+def _enter(
+    index: DuplicateIndex, folder: RunFolder, entry: UnitEntry, routes: Sequence[str]
+) -> None:
     made = _made(folder, entry, routes)
-    with DuplicateIndex(duplicates_path(folder)) as index:
-        index.add(entry.unit, sketch(made), made.column("source_id").to_pylist())
+    index.add(entry.unit, sketch(made), made.column("source_id").to_pylist())
 
 
 def _made(folder: RunFolder, entry: UnitEntry, routes: Sequence[str]) -> pa.RecordBatch:

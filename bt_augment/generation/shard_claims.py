@@ -11,7 +11,7 @@ from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.shards.claims import claimed, is_claimed
 from bt_augment.shards.run_folder import RunFolder
 
-_WRITTEN = re.compile(r"(\d+)/(\d+)")
+_WRITTEN = re.compile(r"(\d{1,9})/(\d{1,9})")
 _LOCKS = "shard-*.lock"
 
 
@@ -37,7 +37,7 @@ class Shard:
         match = _WRITTEN.fullmatch(text.strip())
         k, n = (int(match[1]), int(match[2])) if match else (0, 0)
         if not 1 <= k <= n:
-            raise RecipeError(f"--shard {text!r}: write K/N with K from 1 to N, such as 2/8")
+            raise RecipeError(f"--shard {text[:40]!r}: write K/N with K from 1 to N, such as 2/8")
         return cls(k, n)
 
     def units(self, count: int) -> range:

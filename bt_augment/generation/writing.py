@@ -22,11 +22,12 @@ from bt_augment.shards.manifest import (
     Totals,
     UnitEntry,
     read_manifest,
+    shard_path,
     total,
     write_manifest,
 )
 from bt_augment.shards.run_folder import RunFolder
-from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
+from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, write_shard
 
 
 def write_units(

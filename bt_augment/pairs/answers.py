@@ -58,7 +58,9 @@ def relocate(
         0 to 1: normalized insertion-deletion similarity (``rapidfuzz.fuzz.ratio``), capitals
         aside. ``("", -1, 0.0)`` where there is none.
     """
-    answer = normalize("NFC", answer.strip())  # as models write it
+    answer = answer.strip()
+    if answer not in passage:
+        answer = normalize("NFC", answer)  # as models write it
     low, high = (0, len(passage)) if window is None else window
     low, high = max(low, 0), min(high, len(passage))
     if not answer or high <= low:

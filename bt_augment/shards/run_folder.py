@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from bt_augment.shards.links import own_file, refuse_links
 from bt_augment.shards.manifest import MANIFEST, RUN, Journal, UnitEntry, no_run, write_json
 from bt_augment.shards.run_fields import check_fields
 from bt_augment.shards.store import SPLITS, file_problem
+
+logger = logging.getLogger(__name__)
 
 QUARANTINE = "quarantine.jsonl"
 CARD = "README.md"
@@ -160,6 +163,13 @@ class RunFolder:
                 if any(file_problem(self.path, entry) for entry in unit.files.values())
             ]
 
+    def units_to_remake(self, journal: Journal) -> list[int]:
+        """Return the damaged units, and tell of each."""
+        damaged = self.damaged_units(journal)
+        for unit in damaged:
+            logger.warning("unit %d: a shard was changed since it was written; made again", unit)
+        return damaged
+
     @contextmanager
     def at_hand(self, entry: UnitEntry) -> Iterator[None]:  # noqa: ARG002 - the contract
         """Have the shards of a finished unit in the folder meanwhile; here they always are.
@@ -190,7 +200,8 @@ class RunFolder:
 
     def discard_work(self) -> None:
         """Remove what only an unfinished run needs."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        for left in (self.work, self.path / _DISCARDED):
+            shutil.rmtree(left, ignore_errors=True)
 
     @property
     def _journal_path(self) -> Path:

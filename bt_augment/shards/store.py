@@ -24,7 +24,6 @@ from bt_augment.shards.atomic import (
 )
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import ShardEntry, write_json
-from bt_augment.shards.manifest import shard_path as shard_path  # used with these
 from bt_augment.shards.row_check import row_problem
 
 TRAIN = "train"
@@ -37,7 +36,7 @@ def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:
 
     Args:
         folder: the run folder.
-        path: from :func:`shard_path`.
+        path: from :func:`bt_augment.shards.manifest.shard_path`.
         batch: the rows.
 
     Raises:

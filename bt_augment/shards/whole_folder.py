@@ -50,8 +50,10 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         with storage_errors(out):
             for folder in (partial, replaced, out):
                 _refuse_strangers(folder, own, type(busy))
-            for left in (partial, replaced):
-                _remove(left)
+            _remove(partial)
+            if replaced.is_dir() and not replaced.is_symlink() and not out.exists():
+                replaced.rename(out)  # a process was killed before the new one had its place
+            _remove(replaced)
             partial.mkdir()
         try:
             yield partial
@@ -60,7 +62,12 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
                 _refuse_strangers(out, own, type(busy))  # it may have taken hours
                 if out.exists():
                     out.rename(replaced)  # at once: a folder half removed would be neither
-                partial.rename(out)
+                try:
+                    partial.rename(out)
+                except OSError:
+                    if replaced.exists():
+                        replaced.rename(out)
+                    raise
                 shutil.rmtree(replaced, ignore_errors=True)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -237,7 +237,7 @@ def _tokens(folder: Path, names: Sequence[str]) -> list[str]:
 def _read_tokens(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
-        tokens = json.loads(text) if path.suffix == ".json" else text.split("\n")
+        tokens = json.loads(text) if path.suffix == ".json" else text.removesuffix("\n").split("\n")
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); the model is damaged") from error
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):

@@ -196,8 +196,8 @@ def _run_parts() -> tuple[list[bytes], dict[str, Any]]:
     from bt_augment.filtering.registry import score_names
     from bt_augment.pairs.schema import batch_from_rows, row_schema
     from bt_augment.recipe import load_recipe
-    from bt_augment.shards.manifest import Manifest, UnitEntry, total, write_manifest
-    from bt_augment.shards.store import SPLITS, finish, shard_path, write_shard
+    from bt_augment.shards.manifest import Manifest, UnitEntry, shard_path, total, write_manifest
+    from bt_augment.shards.store import SPLITS, finish, write_shard
 
     def made(source: str, method: str, reasons: list[str]) -> dict[str, Any]:
         native = method == "native"

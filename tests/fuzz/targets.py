@@ -179,8 +179,8 @@ def scored_unit(data: bytes, folder: Path) -> None:
     from bt_augment.generation.scored_store import ScoredStore
     from bt_augment.generation.units import judge_unit
     from bt_augment.recipe import load_recipe
-    from bt_augment.shards.manifest import SCORED
-    from bt_augment.shards.store import shard_path, write_shard
+    from bt_augment.shards.manifest import SCORED, shard_path
+    from bt_augment.shards.store import write_shard
 
     run = folder / "run"
     path = run / SCORED / "00000"

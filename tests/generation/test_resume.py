@@ -340,7 +340,7 @@ def test_what_was_read_and_changed_since_is_named_and_not_used(
     before = (run / name).read_bytes()
     damage(run / name)
     assert not (run / name).exists() or (run / name).read_bytes() != before
-    with pytest.raises(RunFolderError, match=rf"{Path(name).name}: .*--overwrite"):
+    with pytest.raises(RunFolderError, match=rf"{Path(name).name}: .*the input is read again"):
         make_run(run, source, *SMALL)
     assert not (run / "manifest.json").exists()
 

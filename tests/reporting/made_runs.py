@@ -11,8 +11,8 @@ from typing import Any
 
 from bt_augment.filtering.registry import score_names
 from bt_augment.pairs.schema import NATIVE, batch_from_rows, row_schema
-from bt_augment.shards.manifest import Manifest, UnitEntry, total, write_manifest
-from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
+from bt_augment.shards.manifest import Manifest, UnitEntry, shard_path, total, write_manifest
+from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, write_shard
 
 Row = dict[str, Any]
 

@@ -6,6 +6,7 @@ from bt_augment.errors import ExportError, PublishError, StorageError
 from bt_augment.shards.exporting import FORMATS, export
 from bt_augment.shards.publishing import Terms, dry_run
 from bt_augment.shards.verification import verify
+from bt_augment.shards.whole_folder import whole_folder
 
 WRITERS = {
     "export": (
@@ -131,3 +132,16 @@ def test_a_name_that_is_too_long_is_one_clear_error(finished, tmp_path, write, e
     with pytest.raises(StorageError, match="too long"):
         write(finished, tmp_path / ("n" * length))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_kill_between_the_two_renames_left_is_put_back(out):
+    replaced = out.with_name(".out.replaced")
+    replaced.mkdir()
+    (replaced / "a.txt").write_text("earlier")
+    with (
+        pytest.raises(ZeroDivisionError),
+        whole_folder(out, ExportError("busy"), lambda name: name == "a.txt"),
+    ):
+        raise ZeroDivisionError
+    assert (out / "a.txt").read_text() == "earlier"
+    assert [path.name for path in out.parent.iterdir()] == ["out"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.pairs.schema import batch_from_rows, row_schema
-from bt_augment.shards.manifest import Manifest, UnitEntry, total, write_manifest
-from bt_augment.shards.store import REJECTED, TRAIN, finish, shard_path, write_shard
+from bt_augment.shards.manifest import Manifest, UnitEntry, shard_path, total, write_manifest
+from bt_augment.shards.store import REJECTED, TRAIN, finish, write_shard
 
 
 def a_row(source: str, lang: str, method: str = "native", **more: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -103,17 +102,19 @@ class Columns:
         Raises:
             InputError: there are two; which of them is meant cannot be told.
         """
-        if len(set(names)) == len(names):
-            return
-        twins = {name for name, count in Counter(names).items() if count > 1}
+        spelt: dict[str, list[str]] = {}  # folded name → columns, as :meth:`get` reads them
+        for name in names:
+            spelt.setdefault(name.strip().casefold(), []).append(name)
         for field in ALIASES:
             read = {part for name in self.names(field) for part in (name, _first_part(name))}
-            for name in names:
-                if name in twins and (name in read or name.strip().casefold() in read):
+            for folded, same in spelt.items():
+                exact = [name for name in same if name in read]
+                twins = exact or (same if folded in read else [])
+                if len(twins) > 1:
                     raise InputError(
-                        f"{source} has {names.count(name)} columns named {name!r}, and which of "
-                        f"them is the {field} cannot be told; rename one, or name another column "
-                        f"with --set input.{field}=COLUMN"
+                        f"{source} has {len(twins)} columns named {twins[0]!r}, whatever the "
+                        f"capitals, and which of them is the {field} cannot be told; rename one, "
+                        f"or name another column with --set input.{field}=COLUMN"
                     )
 
     def check(self, source: str, heads: Sequence[Mapping[str, Any]], lang: str | None) -> None:
@@ -152,14 +153,14 @@ class Columns:
         null: Any = ABSENT
         for name in self.names(field):
             value = lookup(values, name)
-            if value is None or _is_nan(value):
+            if value is None or is_nan(value):
                 null = None
             elif value is not ABSENT:
                 return value
         return null
 
 
-def _is_nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
     """Return whether a value is NaN: what pandas writes where there is none."""
     return isinstance(value, float) and math.isnan(value)
 

@@ -1,6 +1,6 @@
 """Numbers that Python's JSON has and the streaming parser refuses.
 
-``json.dump`` writes ``NaN``, ``Infinity`` and integers of any length, and JSON lines, which
+``json.dump`` writes ``NaN``, ``Infinity`` and integers of up to 4,000 digits, and JSON lines, which
 Python reads, may hold them. The parser would lose the rest of the file over one; so they are
 rewritten on their way to it, and read back from its numbers.
 """

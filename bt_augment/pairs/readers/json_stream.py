@@ -53,7 +53,7 @@ class MendedStream:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream: Any = stream
-        self._kept = b""  # read, and not yet known to end between two characters
+        self._kept: list[bytes] = []  # read, and not yet known to end between two characters
         self._ready = b""
         self._ended = False
         self._numbers = NumberMender()
@@ -66,9 +66,11 @@ class MendedStream:
             # What there is: filling a whole buffer would lose the part before a cut.
             chunk = self._stream.read1(_CHUNK)
             self._ended = not chunk
-            data = self._kept + chunk
-            cut = len(data) if self._ended else 1 + max(data.rfind(bytes([c])) for c in _CUTS)
-            self._ready, self._kept = self._numbers.mend(_mended(data[:cut])), data[cut:]
+            cut = len(chunk) if self._ended else 1 + max(chunk.rfind(bytes([c])) for c in _CUTS)
+            if cut or self._ended:
+                data = b"".join([*self._kept, chunk[:cut]])
+                self._ready, self._kept = self._numbers.mend(_mended(data)), []
+            self._kept.append(chunk[cut:])
         if size < 0 or size >= len(self._ready):
             taken, self._ready = self._ready, b""
         else:

@@ -17,6 +17,7 @@ from bt_augment.pairs.readers.base import (
     Row,
 )
 from bt_augment.pairs.readers.columns import Columns
+from bt_augment.pairs.readers.delimited import DelimitedReader
 from bt_augment.pairs.readers.detect import find_reader
 from bt_augment.pairs.readers.ids import UniqueIds
 from bt_augment.pairs.readers.records import RecordBuilder
@@ -64,7 +65,9 @@ def _items(readers: Sequence[Reader], limit: int | None) -> Iterator[Item]:
     records = 0
     with UniqueIds() as ids:
         for reader in readers:
-            builder = RecordBuilder(reader.settings, ids.claim)
+            builder = RecordBuilder(
+                reader.settings, ids.claim, all_text=isinstance(reader, DelimitedReader)
+            )
             for item in reader.read():
                 built = builder.build(item) if isinstance(item, Row) else item
                 yield built
@@ -81,6 +84,7 @@ class Tally:
         quarantined: number of records that could not be read, by cause.
         left_out: number of questions left out, by reason.
         notes: number of records mended, by note.
+        languages: number of pairs whose question and passage share a language, by its tag.
     """
 
     def __init__(self) -> None:
@@ -88,6 +92,7 @@ class Tally:
         self.quarantined: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.languages: Counter[str] = Counter()
         self._read: set[str] = set()  # files with something that could be read
         self._broken: dict[str, tuple[int, Quarantined]] = {}  # per file: how many, the first
 
@@ -103,6 +108,8 @@ class Tally:
         if isinstance(item, Record):
             self.records += 1
             self.notes.update(item.notes)
+            if item.question_lang == item.passage_lang:
+                self.languages[item.passage_lang] += 1
         else:
             self.left_out[item.reason] += 1
 

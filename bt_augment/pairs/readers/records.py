@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
@@ -21,8 +20,8 @@ from bt_augment.pairs.readers.base import (
     Record,
     Row,
 )
-from bt_augment.pairs.readers.columns import ABSENT, Columns
-from bt_augment.pairs.readers.written_lists import UnreadableCellError, from_cell
+from bt_augment.pairs.readers.columns import ABSENT, Columns, is_nan
+from bt_augment.pairs.readers.written_lists import NO_ANSWER, UnreadableCellError, from_cell
 from bt_augment.pairs.schema import NOT_LOCATED
 
 ANSWER_RELOCATED = "answer_relocated"
@@ -56,9 +55,13 @@ class RecordBuilder:
     Args:
         settings: which columns hold what, and the default language.
         claim_id: gives the unique form of an id.
+        all_text: the format has no types: a list or nothing at all is written as text.
     """
 
-    def __init__(self, settings: InputSettings, claim_id: Callable[[str], str]) -> None:
+    def __init__(
+        self, settings: InputSettings, claim_id: Callable[[str], str], *, all_text: bool = False
+    ) -> None:
+        self._all_text = all_text
         self._columns = Columns(settings)
         self._lang = None if settings.lang is None else normalize_tag(settings.lang)
         self._claim_id = claim_id
@@ -143,9 +146,11 @@ class RecordBuilder:
             try:
                 value = from_cell(value)
             except UnreadableCellError as error:
+                if not self._all_text:
+                    return [(_answer_text(value), None)]
                 message = f"the answers: {error}{_do_without('answers')}"
                 raise _BadRowError("unreadable_value", message) from error
-            if value is None:
+            if self._all_text and value == NO_ANSWER:
                 return []
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             # The layout of SQuAD on the hub: parallel lists, empty where there is no answer.
@@ -232,12 +237,10 @@ def _text_and_start(item: Any) -> tuple[Any, Any]:
 
 
 def _answer_text(value: Any) -> str:
-    if isinstance(value, float) and math.isnan(value):
+    if is_nan(value):
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)  # a year or a count that was written without quotes
     try:
-        return _checked(value, "answer")
+        return _checked(_scalar_as_text(value), "answer")  # a year written without quotes
     except _BadRowError as error:
         cause, message = error.args
         raise _BadRowError(cause, message + _do_without("answers")) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 # How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
 _SPELT_OUT = re.compile(r"(\[\s*)?(\{\s*)?['\"]|\[\s*array\(")
-_NO_ANSWER = "nan"  # how pandas writes an absent cell that was made text
+NO_ANSWER = "nan"  # how pandas writes an absent cell that was made text
 
 # numpy's wrappers around what it prints: array(['a'], dtype=object), np.str_('a').
 _WRAPPERS = re.compile(r"array|str_|u?int(8|16|32|64)|float(16|32|64)|bool_?")
@@ -31,7 +31,7 @@ class UnreadableCellError(ValueError):
 
 
 def from_cell(text: str) -> Any:
-    """Return the list or object that a cell spells out, None for ``nan``, or the text itself.
+    """Return the list or object that a cell spells out, or the text itself.
 
     Nothing of the cell is run.
 
@@ -39,8 +39,6 @@ def from_cell(text: str) -> Any:
         UnreadableCellError: it begins like a list or an object that cannot be read.
     """
     stripped = text.strip()
-    if stripped == _NO_ANSWER:
-        return None
     if not stripped.startswith(("[", "{")):
         return text
     for parse in (json.loads, _printed):

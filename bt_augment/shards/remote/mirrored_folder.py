@@ -183,8 +183,8 @@ class MirroredFolder(RunFolder):
             RunFolderError: a shard was changed since it was sent.
             StorageError: the disk or the store refused.
         """
-        self._fetch(entry)
         try:
+            self._fetch(entry)
             yield
         finally:
             self._drop(entry)

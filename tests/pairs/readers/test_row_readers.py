@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reading_samples import read_all
 
 from bt_augment.errors import InputError
+from bt_augment.pairs.readers import Answer
 
 ROWS = [
     {"id": "a", "question": "Who?", "passage": 'A man,\nsaid "no";\tthen left.', "lang": "en"},
@@ -559,3 +560,21 @@ def test_real_natural_questions_are_read_with_and_without_a_mapping(shared):
     for mapping in ({}, {"passage": "ctxs.0.text", "title": "ctxs.0.title"}):
         records = read_all(path, **mapping).items
         assert [(r.question, r.passage, r.title) for r in records] == truth
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [("nan", "nan"), ('["Hello," she said', '["Hello," she said'), (1998.0, "1998"), (7, "7")],
+)
+def test_an_answer_of_a_format_with_types_is_what_it_says(write, answer, read):
+    row = {"question": "What?", "passage": f"It said {read} in the end.", "answer": answer}
+    (record,) = read_all(write("a.jsonl", [row])).records
+    assert record.answers == (Answer(read, 8),)
+
+
+def test_columns_that_differ_in_capitals_alone_are_twins(write):
+    path = write("a.csv", b"question,passage,Title,TITLE\nWho?,A man.,x,y\n")
+    with pytest.raises(InputError, match="2 columns named 'Title', whatever the capitals"):
+        read_all(path)
+    path = write("b.csv", b"question,passage,title,TITLE\nWho?,A man.,x,y\n")
+    assert read_all(path).records[0].title == "x"

@@ -72,9 +72,9 @@ def test_from_a_bucket_to_a_bucket(
     assert exported.out.split(" to ")[0] == local.out.split(" to ")[0]
 
 
-@pytest.mark.parametrize("cache_is_kept", [True, False], ids=["same-machine", "another-machine"])
+@pytest.mark.parametrize("lost", [None, "cache", "index"])
 def test_killed_it_goes_on_to_the_same_bytes(
-    bucket, repeated, command, make_run, environment, cache_is_kept
+    bucket, repeated, command, make_run, environment, lost
 ):
     source, calm = repeated
     arguments = ["generate", source, "--out", URL, "--unit-rows", 8]
@@ -93,8 +93,12 @@ def test_killed_it_goes_on_to_the_same_bytes(
     bucket.server.refuses = lambda method, path: False
     assert ".lock" in bucket.objects(URL), "killed, and yet it let go of the run"
     assert not bucket.files.exists("bucket/made/run/manifest.json")
-    if not cache_is_kept:
-        shutil.rmtree(Path(environment["BT_AUGMENT_CACHE"]) / "unfinished")
+    unfinished = Path(environment["BT_AUGMENT_CACHE"]) / "unfinished"
+    if lost == "index":
+        (index,) = unfinished.rglob("duplicates.sqlite")
+        index.unlink()
+    if lost == "cache":  # as on another machine
+        shutil.rmtree(unfinished)
         with pytest.raises(RunFolderError, match=r"after the object .*/\.lock is deleted"):
             make_run(URL, source, SETTINGS, routes=ROUTES)
         bucket.files.rm_file("bucket/made/run/.lock")
