@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import tempfile
 import time
@@ -40,7 +39,7 @@ from bt_augment.evaluation.retrieval import POOL, Found, Search
 from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
 from bt_augment.evaluation.training_record import read_training_record
 from bt_augment.shards.atomic import storage_errors
-from bt_augment.shards.outputs import refuse_in_run
+from bt_augment.shards.outputs import check_file_out
 
 _PACKAGES = ("bt-augment", "sentence-transformers", "transformers", "torch", "ctranslate2", "numpy")
 
@@ -315,14 +314,8 @@ def _check_choices(request: Evaluation) -> None:
         )
     if request.run_depth < 1:
         raise InputError(f"the depth of run files is {request.run_depth}; it must be 1 or more")
-    if request.out is None:
-        return
-    with storage_errors(request.out):
-        is_folder = request.out.is_dir()
-        refuse_in_run(request.out)
-        request.out.parent.mkdir(parents=True, exist_ok=True)
-    if is_folder or not os.access(request.out.parent, os.W_OK):
-        raise InputError(f"{request.out}: cannot be written; name a file with --out")
+    if request.out is not None:
+        check_file_out(request.out, "results.json")
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag, same_language
-from bt_augment.shards.atomic import storage_errors, write_atomically
+from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.browsing import Example, examples
-from bt_augment.shards.outputs import refuse_in_run
+from bt_augment.shards.outputs import check_file_out
 from bt_augment.translation.segmentation import UNSPACED, Layout
 from bt_augment.translation.word_alignment import Entry, Induction, induce
 
@@ -70,9 +70,7 @@ def induce_lexicon(
                 f"{tag} is written without spaces between words, so its words cannot be aligned; "
                 "take a lexicon made elsewhere, such as MUSE's"
             )
-    refuse_in_run(out)
-    with storage_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    check_file_out(out, "lexicon.tsv")
     # Passages repeat with every question; a text is split once, and a sentence counts once.
     texts = dict.fromkeys(t for row in examples(run) for t in parallel_texts(row, *languages))
     sentences = dict.fromkeys(pair for pair_of_texts in texts for pair in paired(*pair_of_texts))

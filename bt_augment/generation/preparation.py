@@ -18,6 +18,7 @@ from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
+from bt_augment.shards.outputs import refuse_inputs_in
 from bt_augment.shards.remote.fetched_inputs import fetched_inputs
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import RunFolder
@@ -69,7 +70,8 @@ def prepare(request: Generation) -> Prepared:
     kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
     if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
-    _refuse_own_files(request)
+    if isinstance(request.out, Path):
+        refuse_inputs_in(request.out, request.inputs)
     cache = cache_folder(request.environment)
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)
@@ -123,19 +125,6 @@ def check_routes(routes: Sequence[Route | Switch], languages: Mapping[str, int])
                 f"route {route} applies to no row: no pair has its question and its passage in "
                 f"{route.tags[0]!r}. Languages of the input: {held}. Name another route, or say "
                 "with --lang which language rows are in that name none"
-            )
-
-
-def _refuse_own_files(request: Generation) -> None:
-    if not isinstance(request.out, Path):
-        return
-    out = request.out.resolve()
-    for text in request.inputs:
-        path = Path(text)
-        if path.exists() and path.resolve().is_relative_to(out):
-            raise InputError(
-                f"{text}: lies in {request.out}, the folder that is to be written; choose another "
-                "--out"
             )
 
 

@@ -18,9 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.errors import InputError, MissingDependencyError
-from bt_augment.shards.atomic import storage_errors, write_atomically
-from bt_augment.shards.outputs import refuse_in_run
+from bt_augment.errors import MissingDependencyError
+from bt_augment.shards.atomic import write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,21 +53,6 @@ def check_jinja() -> None:
     """
     if find_spec("jinja2") is None:
         raise MissingDependencyError("jinja2", "report", "writing a report")
-
-
-def check_out(path: Path) -> None:
-    """Refuse a path that cannot become a file, before any work.
-
-    Raises:
-        InputError: it is a folder.
-        RunFolderError: it lies in a run folder.
-        StorageError: its folder cannot be made.
-    """
-    with storage_errors(path):
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; name a file with --out, such as report.html")
-        refuse_in_run(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_page(

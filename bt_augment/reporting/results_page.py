@@ -20,8 +20,9 @@ from bt_augment.evaluation.significance import Effect
 from bt_augment.reporting.curve import ALPHA, SIZE, Axis, series_of
 from bt_augment.reporting.heat_table import HeatMap, gain_maps, score_maps
 from bt_augment.reporting.line_chart import Chart, Line, Point, draw
-from bt_augment.reporting.page import Written, check_jinja, check_out, write_page
+from bt_augment.reporting.page import Written, check_jinja, write_page
 from bt_augment.reporting.results_files import Results, have_queries, read_checked
+from bt_augment.shards.outputs import check_file_out
 
 _SCRIPTS = ("choices.js",)
 _TITLES = {
@@ -93,7 +94,7 @@ def write_results_report(
     check_jinja()
     if find_spec("scipy") is None:
         raise MissingDependencyError("scipy", "evaluate", "a report of results")
-    check_out(out)
+    check_file_out(out, "report.html")
     names = [arm.name for arm in arms]
     if len(set(names)) < len(names):
         raise InputError(f"two arms have one name ({', '.join(names)}); write NAME=FILE")

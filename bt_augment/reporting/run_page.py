@@ -14,10 +14,11 @@ from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.reporting.examples import choose, examples
 from bt_augment.reporting.line_chart import Chart, Line, Point, draw
-from bt_augment.reporting.page import Written, check_jinja, check_out, json_block, write_page
+from bt_augment.reporting.page import Written, check_jinja, json_block, write_page
 from bt_augment.reporting.run_scan import ACCEPTED, Scan, scan
 from bt_augment.reporting.score_cards import cards
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
+from bt_augment.shards.outputs import check_file_out
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import REJECTED
 
@@ -45,7 +46,7 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
         StorageError: the disk refused.
     """
     check_jinja()
-    check_out(out)
+    check_file_out(out, "report.html")
     manifest, run = read_manifest(folder), read_run(folder)
     thresholds = stored_recipe(folder).thresholds
     found = scan(folder, manifest, [threshold.score for threshold in thresholds], seed=seed)

@@ -49,8 +49,9 @@ def _refused(message: str, place: Sequence[int | str] = ()) -> PydanticCustomErr
 
 
 Split = Annotated[str, Field(pattern="^(train|rejected)$")]
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]  # what Arrow and NumPy hold
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# What Arrow and NumPy hold; strict, for Python takes true for 1.
+Count = Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Routes = dict[str, Annotated[dict[str, Count], AfterValidator(_by_verdict)]]
 
 

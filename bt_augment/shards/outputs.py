@@ -1,33 +1,60 @@
-"""Where a file that is no part of a run may be written: not in a run folder."""
+"""Where a command may write: in no run folder of another, and not over what it reads."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.manifest import MANIFEST, RUN
 
 _BESIDE_RUN = (MANIFEST, "dataset_dict.json", ".work")
 
 
-def refuse_in_run(path: Path) -> None:
-    """Refuse to write a file into a run folder, whose own files it could replace.
+def check_file_out(path: Path, example: str) -> None:
+    """Refuse a path that cannot become a file, before any work; its folder is made.
 
     Args:
         path: the file to write; what its folder's links lead to is what counts.
+        example: a name that would do, for the message.
 
     Raises:
-        RunFolderError: it lies in a run folder, whole or not.
-        StorageError: its folder cannot be looked at.
+        InputError: it is a folder, or nothing may be written beside it.
+        RunFolderError: it lies in a run folder, whole or not, whose own files it could replace.
+        StorageError: its folder cannot be looked at, or not be made.
     """
     with storage_errors(path):
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file with --out, such as {example}")
         for folder in path.parent.resolve().joinpath(path.name).parents:
             if _is_run(folder):
                 raise RunFolderError(
                     f"{path}: lies in the run folder {folder}, whose files are its own; choose "
                     "another --out"
                 )
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: {path.parent} may not be written; choose another --out")
+
+
+def refuse_inputs_in(out: Path, inputs: Iterable[str]) -> None:
+    """Refuse a folder to write that holds what is to be read.
+
+    Args:
+        out: the folder.
+        inputs: paths, and names that are none.
+
+    Raises:
+        InputError: one of them lies in it, or is it.
+    """
+    for name in inputs:
+        path = Path(name)
+        if path.exists() and path.resolve().is_relative_to(out.resolve()):
+            raise InputError(
+                f"{name}: lies in {out}, the folder that is to be written; choose another --out"
+            )
 
 
 def _is_run(folder: Path) -> bool:

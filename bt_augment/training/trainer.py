@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bt_augment.errors import MissingDependencyError, TrainingError
 from bt_augment.shards.atomic import sync_tree
 from bt_augment.shards.manifest import write_json
+from bt_augment.shards.outputs import refuse_inputs_in
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
     Prompts,
@@ -114,7 +115,7 @@ def train(
     _check_packages(settings)
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
-    _refuse_own_files(out, [settings.base_model, *map(str, folders)])
+    refuse_inputs_in(out, [settings.base_model, *map(str, folders)])
     _check_device(settings)
     check_base_model(settings.base_model)
     join_ranks(cpu=settings.device == "cpu")
@@ -173,15 +174,6 @@ def _check_packages(settings: TrainingSettings) -> None:
     needed = _REPORTER_PACKAGES.get(settings.report_to)
     if needed and find_spec(needed) is None:
         raise MissingDependencyError(needed, "tracking", f"--report-to {settings.report_to}")
-
-
-def _refuse_own_files(out: Path, needed: Sequence[str]) -> None:
-    for name in needed:
-        path = Path(name)
-        if path.exists() and path.resolve().is_relative_to(out.resolve()):
-            raise TrainingError(
-                f"{name}: lies in {out}, the folder that is to be written; choose another --out"
-            )
 
 
 def _check_device(settings: TrainingSettings) -> None:

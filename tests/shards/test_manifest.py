@@ -148,6 +148,7 @@ def again(manifest, number=1):
         (lambda m: m["units"][2]["reasons"].update(x=-1), r"units\.2\.reasons\.x"),
         (lambda m: m["units"][2].update(seconds=float("nan")), r"units\.2\.seconds"),
         (lambda m: m["totals"].update(routes={"x": {}}), r"totals\.routes\.x: a route has"),
+        (lambda m: m["units"][0].update(rows=True), r"units\.0\.rows"),
         (lambda m: m["totals"].update(candidates=10**30), r"totals\.candidates"),
         (lambda m: m["totals"].update(read=-1), r"totals\.read"),
         (lambda m: m["totals"].update(accepted=0), r"totals\.accepted: is 0, the units add up"),
