@@ -20,7 +20,7 @@ from bt_augment.pairs.readers.base import (
     Record,
     Row,
 )
-from bt_augment.pairs.readers.columns import ABSENT, Columns, is_nan
+from bt_augment.pairs.readers.columns import ABSENT, UNANSWERABLE, Columns, is_nan
 from bt_augment.pairs.readers.written_lists import NO_ANSWER, UnreadableCellError, from_cell
 from bt_augment.pairs.schema import NOT_LOCATED
 
@@ -135,10 +135,17 @@ class RecordBuilder:
         except LanguageError as error:
             raise _BadRowError("unknown_language", f"{field}: {error}") from error
 
+    def _is_unanswerable(self, row: Row) -> bool:
+        """Return whether the row says that its question has no answer."""
+        value = row.values.get(UNANSWERABLE)
+        if self._all_text and isinstance(value, str):
+            return value.strip().casefold() == "true"
+        return value is True
+
     def _answers(self, row: Row) -> list[tuple[str, int | None]] | None:
         """Return answers with the offset each claims; None for a question without an answer."""
         value = self._columns.get(row.values, "answers")
-        if row.values.get("is_impossible") is True:
+        if self._is_unanswerable(row):
             return None
         if value is ABSENT or value is None:
             return []
@@ -162,7 +169,7 @@ class RecordBuilder:
                 return None
         else:
             items = value if isinstance(value, list) else [value]
-            if not items and "is_impossible" in row.values:
+            if not items and UNANSWERABLE in row.values:
                 return None
             pairs = [_text_and_start(item) for item in items]
         found = ((_answer_text(text), _offset(start)) for text, start in pairs)

@@ -7,6 +7,8 @@ import re
 import tarfile
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from reading_samples import read_all
 
@@ -78,6 +80,17 @@ def test_the_message_for_a_missing_column_lists_those_there_and_a_suggestion(wri
     path = write("a.jsonl", [{"querry": "Who?", "passage": "A."}])
     with pytest.raises(InputError, match=r"'query'.*did you mean 'querry'.*querry, passage"):
         read([str(path)], InputSettings(lang="en", question="query"))
+
+
+@pytest.mark.parametrize("lacking", ["question", "passage"])
+def test_the_message_for_a_missing_column_of_parquet_lists_those_that_are_never_read(
+    tmp_path, lacking
+):
+    names = {"id": "1", "question": "Who?", "passage": "A.", "body": "B."}
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({k: [v] for k, v in names.items() if k != lacking}), path)
+    with pytest.raises(InputError, match=rf"no column for the {lacking}; its columns are id.*body"):
+        read([str(path)], InputSettings(lang="en"))
 
 
 def test_an_input_without_any_language_is_refused_at_the_call(write):
