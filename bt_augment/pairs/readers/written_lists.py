@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 import re
 import tokenize
 from typing import Any
@@ -67,6 +68,10 @@ class _Unwrapped(ast.NodeTransformer):
         if _WRAPPERS.fullmatch(name) and len(node.args) == 1:
             return self.visit(node.args[0])
         return node  # which literal_eval refuses
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        # What pandas prints where a list lacks a value.
+        return ast.Constant(math.nan) if node.id == NO_ANSWER else node
 
 
 def _with_commas(text: str) -> str:

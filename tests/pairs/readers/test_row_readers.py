@@ -78,6 +78,7 @@ WRITERS = {
 PACKERS = {
     "plain": bytes,
     "gzip": gzip.compress,
+    "frames of pzstd": lambda data: b"\x50\x2a\x4d\x18\4\0\0\0\x63\0\0\0" + zstd(data),
     "two gzip members": lambda data: gzip.compress(data[:40]) + gzip.compress(data[40:]),
     "zstd": zstd,
     "bz2": bz2.compress,
@@ -244,6 +245,14 @@ def test_the_hub_layout_of_squad_2_marks_unanswerable_by_empty_lists(write):
     assert [item.reason for item in outcome.left_out] == ["unanswerable"]
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "arrow file"])
+def test_a_row_marked_unanswerable_is_left_out_of_any_format(write, kind):
+    rows = [{**row, "answer": "A", "is_impossible": row["id"] == "b"} for row in ROWS]
+    outcome = read_all(write("a", WRITERS[kind](rows)))
+    assert [item.id for item in outcome.left_out] == ["b"]
+    assert [record.id for record in outcome.records] == ["a", "c"]
+
+
 def test_the_second_of_an_id_gets_a_suffix_and_a_note_across_files(write):
     rows = [{**ROWS[0], "id": name} for name in ("x", "x-2", "x", "x", 5, "5")]
     path = write("a.jsonl", rows)
@@ -309,6 +318,11 @@ def test_tab_separated_quotes_that_quote_nothing_are_text(write):
         ("2", '"Open'),
         ("3", "Who?"),
     ]
+
+
+def test_blank_lines_before_a_header_hide_no_delimiter(write):
+    (record,) = read_all(write("a.csv", b"\r\n\r\n" + as_csv(ROWS[2:], ";"))).items
+    assert (record.id, record.passage) == ("c", ROWS[2]["passage"])
 
 
 def test_a_megabyte_in_one_csv_field_is_read(write):
@@ -452,6 +466,8 @@ def test_a_column_of_nan_gives_way_to_the_next_usual_one(write):
     ("cell", "expected"),
     [
         ("nan", []),
+        ("[nan]", []),
+        ("['Ann', nan]", ["Ann"]),
         ("Nan Goldin", ["Nan Goldin"]),
         ("{'text': array(['Ann'], dtype=object), 'answer_start': array([3], dtype=int32)}",
          [("Ann", 3)]),
