@@ -239,7 +239,7 @@ def _do_without(field: str) -> str:
 
 def _text_and_start(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
-        return item.get("text"), item.get("answer_start", item.get("start"))
+        return item.get("text", item), item.get("answer_start", item.get("start"))
     return item, None
 
 

@@ -540,6 +540,7 @@ def test_ids_titles_and_groups_may_be_numbers_dates_and_uuids(write, value, text
         ("group_id", {}, "the group is an object", "input.group"),
         ("lang", 3, "the question_lang is a number", "input.passage_lang"),
         ("answers", [None], "the answer is null", "input.answers"),
+        ("answers", [{"answer": "man"}], "the answer is an object", "input.answers"),
     ],
 )
 def test_an_optional_column_that_cannot_be_used_says_how_to_do_without(
