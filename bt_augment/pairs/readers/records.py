@@ -21,7 +21,7 @@ from bt_augment.pairs.readers.base import (
     Row,
 )
 from bt_augment.pairs.readers.columns import ABSENT, UNANSWERABLE, Columns, is_nan
-from bt_augment.pairs.readers.written_lists import NO_ANSWER, UnreadableCellError, from_cell
+from bt_augment.pairs.readers.written_lists import ABSENT_CELLS, UnreadableCellError, from_cell
 from bt_augment.pairs.schema import NOT_LOCATED
 
 ANSWER_RELOCATED = "answer_relocated"
@@ -99,8 +99,15 @@ class RecordBuilder:
             place=row.place,
         )
 
-    def _text(self, row: Row, field: str) -> str:
+    def _value(self, row: Row, field: str) -> Any:
         value = self._columns.get(row.values, field)
+        if not self._all_text or value not in ABSENT_CELLS:
+            return value
+        # Lower case is also the tag of a language, Min Nan.
+        return value if field.endswith("_lang") and value.islower() else None
+
+    def _text(self, row: Row, field: str) -> str:
+        value = self._value(row, field)
         if value is ABSENT or value is None:
             tried = ", ".join(self._columns.names(field))
             raise _BadRowError(f"missing_{field}", f"the {field} is missing (looked for: {tried})")
@@ -110,13 +117,13 @@ class RecordBuilder:
         return text
 
     def _title(self, row: Row) -> str | None:
-        value = self._columns.get(row.values, "title")
+        value = self._value(row, "title")
         if value is ABSENT or value is None:
             return None
         return _optional(_scalar_as_text(value), "title") or None
 
     def _label(self, row: Row, field: str) -> str | None:
-        value = self._columns.get(row.values, field)
+        value = self._value(row, field)
         if value is ABSENT or value is None:
             return None
         return _optional(_scalar_as_text(value), field).strip() or None
@@ -125,7 +132,7 @@ class RecordBuilder:
         return self._label(row, "id") or row.auto_id
 
     def _language(self, row: Row, field: str) -> str:
-        value = self._columns.get(row.values, field)
+        value = self._value(row, field)
         if value is ABSENT or value is None or value == "":
             if self._lang is None:
                 raise _BadRowError("no_language", f"the row has no {field} and --lang is not given")
@@ -144,7 +151,7 @@ class RecordBuilder:
 
     def _answers(self, row: Row) -> list[tuple[str, int | None]] | None:
         """Return answers with the offset each claims; None for a question without an answer."""
-        value = self._columns.get(row.values, "answers")
+        value = self._value(row, "answers")
         if self._is_unanswerable(row):
             return None
         if value is ABSENT or value is None:
@@ -157,8 +164,6 @@ class RecordBuilder:
                     return [(_answer_text(value), None)]
                 message = f"the answers: {error}{_do_without('answers')}"
                 raise _BadRowError("unreadable_value", message) from error
-            if self._all_text and value == NO_ANSWER:
-                return []
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             # The layout of SQuAD on the hub: parallel lists, empty where there is no answer.
             starts = value.get("answer_start", value.get("start"))

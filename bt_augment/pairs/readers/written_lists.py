@@ -12,7 +12,7 @@ from typing import Any
 
 # How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
 _SPELT_OUT = re.compile(r"(\[\s*)?(\{\s*)?['\"]|\[\s*array\(")
-NO_ANSWER = "nan"  # how pandas writes an absent cell that was made text
+ABSENT_CELLS = ("nan", "NaN")  # how pandas writes an absent value as text
 
 # numpy's wrappers around what it prints: array(['a'], dtype=object), np.str_('a').
 _WRAPPERS = re.compile(r"array|str_|u?int(8|16|32|64)|float(16|32|64)|bool_?")
@@ -71,7 +71,7 @@ class _Unwrapped(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> Any:
         # What pandas prints where a list lacks a value.
-        return ast.Constant(math.nan) if node.id == NO_ANSWER else node
+        return ast.Constant(math.nan) if node.id in ABSENT_CELLS else node
 
 
 def _with_commas(text: str) -> str:

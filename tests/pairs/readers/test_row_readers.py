@@ -320,6 +320,24 @@ def test_tab_separated_quotes_that_quote_nothing_are_text(write):
     ]
 
 
+@pytest.mark.parametrize("absent", ["nan", "NaN"])
+def test_what_pandas_writes_for_nothing_is_nothing_in_any_column_of_csv(write, absent):
+    rows = [
+        {"id": absent, "question": "Who?", "passage": "A.", "title": absent, "answer": absent},
+        {"id": "b", "question": absent, "passage": "B.", "title": "T", "answer": "B"},
+        {"id": "c", "question": "Who?", "passage": absent, "title": "T", "answer": "C"},
+    ]
+    outcome = read_all(write("a.csv", as_csv(rows)))
+    assert [(r.id, r.title, r.answers) for r in outcome.records] == [("a:2", None, ())]
+    assert outcome.causes == ["missing_question", "missing_passage"]
+
+
+def test_nan_in_lower_case_is_a_language(write):
+    rows = [{**ROWS[0], "lang": tag} for tag in ("NaN", "nan")]
+    records = read_all(write("a.csv", as_csv(rows))).items
+    assert [record.question_lang for record in records] == ["en", "nan"]
+
+
 def test_blank_lines_before_a_header_hide_no_delimiter(write):
     (record,) = read_all(write("a.csv", b"\r\n\r\n" + as_csv(ROWS[2:], ";"))).items
     assert (record.id, record.passage) == ("c", ROWS[2]["passage"])
