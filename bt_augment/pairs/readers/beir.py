@@ -104,7 +104,8 @@ class BeirReader(Reader):
         splits = {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             name, _, suffix = path.name.partition(".tsv")
-            if suffix in COMPRESSED and name != path.name:
+            hidden = name.startswith(".")  # as macOS packs beside each file: ._test.tsv
+            if suffix in COMPRESSED and name != path.name and not hidden:
                 splits[name] = path
         if not splits:
             raise InputError(f"{self.source} has no qrels/<split>.tsv, which a BEIR folder needs")

@@ -204,12 +204,15 @@ def test_a_pipe_is_refused_since_it_can_be_read_only_once(tmp_path, call):
             call([source], InputSettings(lang="en"))
 
 
-def test_a_run_folder_inside_the_input_does_not_change_its_fingerprint(write):
+def test_what_is_no_input_beneath_a_folder_does_not_change_its_fingerprint(write):
     folder = write("b/queries.jsonl", [{"_id": "q", "text": "Who?"}]).parent
     write("b/corpus.jsonl", [{"_id": "d", "text": "A man."}])
     judged = write("b/qrels/test.tsv", "q\td\t1\n")
     before = fingerprint([str(folder)])
     write("b/out/train/data-00000-of-00001.arrow", b"made")
+    write("b/.DS_Store", b"a file manager's")
+    write("b/qrels/._test.tsv", b"what macOS packs beside a file")
     assert fingerprint([str(folder)]) == before
+    assert len(read_all(folder).records) == 1
     judged.write_text("q\td\t2\n")
     assert fingerprint([str(folder)]) != before
