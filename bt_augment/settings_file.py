@@ -26,6 +26,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message
 
+# What a value that is to be text has to be written as where YAML reads it otherwise.
+_IN_QUOTES = "; YAML reads it so unless it stands in quotes, such as '\"no\"' or '\"1\"'"
+
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -132,6 +135,8 @@ class Places:
         value = repr(first["input"])
         value = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
         shown = "" if first["type"] == "missing" else f", not {value}{near}"
+        if first["type"] == "string_type" and first["input"] is not None:
+            shown += _IN_QUOTES
         raise RecipeError(f"{self(place)}: {first['msg']}{shown}") from error
 
     def refuse_flags(self, content: Any, model: Any, keys: Sequence[str | int] = ()) -> None:

@@ -190,6 +190,15 @@ def test_yes_and_no_are_no_numbers(setting):
     assert str(caught.value).startswith(setting.partition("=")[0])
 
 
+@pytest.mark.parametrize("setting", ["input.lang=no", "input.question=0", "input.title=T: long"])
+def test_a_text_that_yaml_reads_as_something_else_is_told_to_be_quoted(setting):
+    with pytest.raises(RecipeError, match="""in quotes, such as '"no"'"""):
+        load_recipe(assignments=[setting])
+    key, _, value = setting.partition("=")
+    loaded = load_recipe(assignments=[f'{key}="{value}"'])
+    assert getattr(loaded.input, key.partition(".")[2]) == value
+
+
 def test_yes_and_no_are_booleans_where_these_are_wanted():
     loaded = load_recipe(assignments=["output.native=no", "filters.fidelity.chrf.enabled=no"])
     assert loaded.output.native is False

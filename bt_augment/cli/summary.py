@@ -52,6 +52,8 @@ def print_totals(out: Path | str, totals: Totals) -> None:
         f"made {totals.candidates:,}: {totals.accepted:,} accepted "
         f"({totals.accepted / made:.0%}), {totals.rejected:,} rejected"
     )
+    if totals.not_applicable:
+        echo(f"not applicable {totals.not_applicable:,}: in another language than a route's first")
     for route, counts in totals.routes.items():
         echo(f"    {route}: {counts['accepted']:,} accepted, {counts['rejected']:,} rejected")
     if totals.native_rejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Lexicon:
         except OSError as error:
             raise LexiconError(f"{path}: cannot be read as a lexicon ({error.strerror})") from error
         entries: dict[str, dict[str, None]] = {}
-        for number, line in enumerate(data.split(b"\n"), start=1):
+        for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
             if line.strip():
                 word, translation = _pair(line, path, number)
                 entries.setdefault(word.casefold(), {})[translation] = None
@@ -111,7 +112,8 @@ def _pair(line: bytes, path: Path, number: int) -> tuple[str, str]:
         text = line.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise LexiconError(f"{where}: is not UTF-8 ({error.reason})") from error
-    parts = [p.strip() for p in (text.split("\t", 1) if "\t" in text else text.split(None, 1))]
-    if len(parts) != 2 or not all(parts):
+    split = text.split("\t") if "\t" in text else text.split(None, 1)
+    parts = [part for part in map(str.strip, split) if part]
+    if len(parts) != 2:  # a third column, such as a score, would become part of the translation
         raise LexiconError(f"{where}: {text[:80]!r} is not a word, white space and its translation")
     return parts[0], parts[1]

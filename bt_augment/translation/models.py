@@ -34,6 +34,11 @@ OPUS_MT = "opus-mt"
 
 _BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 _BUNDLED_PAIRS = {("en", "pt"): "mini-en-pt", ("pt", "en"): "mini-pt-en"}
+# Names that are resolved for a pair of languages, so that there is nothing to convert by them.
+_NOT_CONVERTED = {
+    BUNDLED_MINI: "comes with the package and is converted already",
+    OPUS_MT: "picks a model by the languages; name that model, such as Helsinki-NLP/opus-mt-en-de",
+}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
@@ -163,9 +168,12 @@ class ModelCatalog:
         local = named_path(name)
         if local.is_dir():
             if not conversion.is_checkpoint(local):
+                check_folder(local)
                 return local
             revision = fingerprint(local, self.cache_dir)
             return self._convert_once(name, revision, quantization, checkpoint=local.resolve())
+        if name in _NOT_CONVERTED:
+            raise ModelError(f"{name} {_NOT_CONVERTED[name]}")
         hub_name, _, wanted = name.partition("@")
         if not _HUB_NAME.fullmatch(hub_name):
             raise ModelError(

@@ -49,6 +49,15 @@ def test_generate_prints_a_summary_and_how_to_open_the_folder(command, one, tmp_
     assert "already complete" in again.out
 
 
+def test_the_summary_counts_pairs_that_a_route_does_not_apply_to(
+    command, write_rows, english, tmp_path
+):
+    rows = write_rows([english[0], {**english[1], "lang": "de"}])
+    done = command("generate", rows, "--route", "en:pt", "--out", tmp_path / "run")
+    assert "read 2: 2 pairs" in done.out
+    assert "not applicable 1: in another language than a route's first" in done.out
+
+
 def test_quiet_prints_nothing(command, one, tmp_path, finished):
     quiet = [
         command("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "-q"),
@@ -235,6 +244,12 @@ def test_models_list_and_info_name_the_bundled_models(new_command):
 def test_an_unknown_model_is_refused_with_a_suggestion(command):
     user_error(command("models", "info", "bundled:mni"), "did you mean 'bundled:mini'?")
     user_error(command("models", "convert", "no such model"), "unknown model 'no such model'")
+
+
+def test_a_name_with_nothing_to_convert_says_why(command, tmp_path):
+    user_error(command("models", "convert", "bundled:mini"), "bundled:mini comes with the package")
+    user_error(command("models", "convert", "opus-mt"), "opus-mt picks a model by the languages")
+    user_error(command("models", "convert", tmp_path), str(tmp_path), "config.json")
 
 
 def test_converting_a_folder_that_is_converted_names_it(command, tmp_path):

@@ -22,6 +22,11 @@ def test_languages_may_be_said_beside_the_path(tmp_path):
     assert (lexicon.source, lexicon.target) == ("en", "pt-BR")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path):
+    (tmp_path / "en-pt.txt").write_bytes(b"\xef\xbb\xbfcat gato\r\n")
+    assert Lexicon.read(str(tmp_path / "en-pt.txt")).entries == {"cat": ("gato",)}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -29,6 +34,7 @@ def test_languages_may_be_said_beside_the_path(tmp_path):
         ("en-en.txt", b"cat gato", "not of en twice"),
         ("en-pt.txt", b"\n\n", "holds no words"),
         ("en-pt.txt", b"cat gato\ndog\n", "line 2: 'dog' is not a word"),
+        ("en-pt.txt", b"cat\tgato\t0.9\n", "line 1: 'cat.tgato.t0.9' is not a word"),
         ("en-pt.txt", b"cat gato\n\xff\xfe x\n", "line 2: is not UTF-8"),
         ("en-pt.txt", b"a" * 20_000, "line 1: 20,000 bytes"),
     ],

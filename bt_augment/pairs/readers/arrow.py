@@ -39,17 +39,14 @@ class _BatchReader(Reader):
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield the rows in order, only the columns that may be needed."""
         columns = Columns(self.settings)
-        wanted = columns.top_level()
         number = 0
         for batch in self.batches():
             names = batch.schema.names
             columns.refuse_twins(self.source, names)
             labels = labels_of(batch.schema)
-            kept = batch
-            if wanted is not None:
-                chosen = set(needed(names, wanted))
-                # By number: columns that nobody needs may share a name.
-                kept = batch.select([i for i, name in enumerate(names) if name in chosen])
+            chosen = set(columns.needed(names))
+            # By number: columns that nobody needs may share a name.
+            kept = batch.select([i for i, name in enumerate(names) if name in chosen])
             for offset in range(0, kept.num_rows, _BATCH_ROWS):
                 for item in values(kept.slice(offset, _BATCH_ROWS)):
                     number += 1
@@ -67,15 +64,6 @@ class _BatchReader(Reader):
                         yield Row(place, with_names(item, labels), self.auto_id(number))
 
 
-def needed(names: list[str], wanted: set[str]) -> list[str]:
-    """Return the columns to read; all of them where the question or passage is not among them.
-
-    The columns that are not read would else be missing from the message that says so.
-    """
-    kept = [name for name in names if name.strip().casefold() in wanted or name in wanted]
-    return kept or names
-
-
 class ParquetReader(_BatchReader):
     """Reads a Parquet file, one row group's columns at a time."""
 
@@ -85,14 +73,12 @@ class ParquetReader(_BatchReader):
         """Yield the record batches in order."""
         import pyarrow.parquet as pq
 
-        wanted = Columns(self.settings).top_level()
         with damage(), open_seekable(self.path) as file:
             parquet = pq.ParquetFile(file)
             names = parquet.schema_arrow.names
             # A name with a dot could be taken for a path into another column.
-            columns = None if wanted is None else needed(names, wanted)
-            if any("." in name for name in names):
-                columns = None
+            dotted = any("." in name for name in names)
+            columns = None if dotted else Columns(self.settings).needed(names)
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
                 yield checked(batch)
 

@@ -84,6 +84,12 @@ class BeirReader(Reader):
         self._qrels()
         heads = JsonLinesReader(str(self._file("queries")), InputSettings()).head()
         documents = JsonLinesReader(str(self._file("corpus")), InputSettings()).head()
+        for table, rows in zip(_TABLES, (heads, documents), strict=True):
+            if rows and all("text" not in row.values for row in rows):
+                raise InputError(
+                    f"{self._file(table)} has no field 'text', which a BEIR folder needs; "
+                    f"its fields are {', '.join(rows[0].values)}"
+                )
         first = documents[0].values if documents else {}
         return [replace(row, values={**_columns(row.values, first), "id": ""}) for row in heads]
 
@@ -98,7 +104,8 @@ class BeirReader(Reader):
         splits = {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             name, _, suffix = path.name.partition(".tsv")
-            if suffix in COMPRESSED and name != path.name:
+            hidden = name.startswith(".")  # as macOS packs beside each file: ._test.tsv
+            if suffix in COMPRESSED and name != path.name and not hidden:
                 splits[name] = path
         if not splits:
             raise InputError(f"{self.source} has no qrels/<split>.tsv, which a BEIR folder needs")
@@ -157,7 +164,9 @@ class BeirReader(Reader):
 
 def _columns(query: Any, document: Any) -> dict[str, Any]:
     """Return the columns of a pair; the languages of the two texts are kept apart."""
-    columns = {name: value for name, value in query.items() if name not in ("_id", "text", "title")}
+    # Of the query's own fields none stands for the document's text where that is missing.
+    others = ("_id", "text", "title", "passage")
+    columns = {name: value for name, value in query.items() if name not in others}
     if "text" in query:
         columns["question"] = query["text"]
     if "text" in document:

@@ -35,6 +35,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "passage_lang": ("passage_lang", "lang", "language"),
 }
 
+UNANSWERABLE = "is_impossible"  # SQuAD 2.0's column of questions that have no answer
+
 _PATH_START = re.compile(r"[^.\[]*")
 _INDEX = re.compile(r"\[(\d+)\]")
 
@@ -94,7 +96,22 @@ class Columns:
         """
         if any("." in (named or "") or "[" in (named or "") for named in self._named.values()):
             return None
-        return {name.split(".")[0] for field in ALIASES for name in self.names(field)}
+        named = {name.split(".")[0] for field in ALIASES for name in self.names(field)}
+        return {*named, UNANSWERABLE}
+
+    def needed(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of a table that are to be read, of all its names.
+
+        All of them where none can hold the question, or none the passage: the message that says
+        so lists what there is.
+        """
+        wanted = self.top_level()
+        if wanted is None:
+            return list(names)
+        kept = [name for name in names if name in wanted or name.strip().casefold() in wanted]
+        have = {*kept, *(name.strip().casefold() for name in kept)}
+        tried = (map(_first_part, self.names(field)) for field in ("question", "passage"))
+        return kept if all(have.intersection(parts) for parts in tried) else list(names)
 
     def refuse_twins(self, source: str, names: Sequence[str]) -> None:
         """Refuse a table in which two columns have a name that may be read.

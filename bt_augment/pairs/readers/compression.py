@@ -18,7 +18,13 @@ import pyarrow as pa
 
 UTF8_BOM = b"\xef\xbb\xbf"
 _CHUNK = 1 << 16
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x50\x2a\x4d\x18": "zstd",  # the size of a frame, which pzstd writes before each
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+}
 
 
 def compression(path: Path) -> str | None:

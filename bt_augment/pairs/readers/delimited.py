@@ -136,7 +136,8 @@ def sniff_delimiter(start: bytes, settings: InputSettings) -> str | None:
     headers: dict[str, list[str]] = {}
     for delimiter in DELIMITERS:
         try:
-            header = next(csv.reader(lines, delimiter=delimiter), [])
+            # Blank lines before the header are passed over, as they are when it is read.
+            header = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
         except csv.Error:
             continue
         values = dict.fromkeys((name.strip() for name in header), "x")

@@ -52,7 +52,9 @@ def fingerprint(
 def _files_of(folder: Path) -> list[Path]:
     parts = ["qrels"] if is_beir(folder) else saved_splits(folder) or []
     folders = [folder, *(folder / part for part in parts if (folder / part).is_dir())]
-    return sorted(file for part in folders for file in part.iterdir() if file.is_file())
+    files = (file for part in folders for file in part.iterdir() if file.is_file())
+    # Hidden files are no data: locks, and what a file manager leaves while a run waits to go on.
+    return sorted(file for file in files if not file.name.startswith("."))
 
 
 def _file_fingerprint(path: Path) -> dict[str, Any]:

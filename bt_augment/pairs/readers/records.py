@@ -20,8 +20,8 @@ from bt_augment.pairs.readers.base import (
     Record,
     Row,
 )
-from bt_augment.pairs.readers.columns import ABSENT, Columns, is_nan
-from bt_augment.pairs.readers.written_lists import NO_ANSWER, UnreadableCellError, from_cell
+from bt_augment.pairs.readers.columns import ABSENT, UNANSWERABLE, Columns, is_nan
+from bt_augment.pairs.readers.written_lists import ABSENT_CELLS, UnreadableCellError, from_cell
 from bt_augment.pairs.schema import NOT_LOCATED
 
 ANSWER_RELOCATED = "answer_relocated"
@@ -99,8 +99,15 @@ class RecordBuilder:
             place=row.place,
         )
 
-    def _text(self, row: Row, field: str) -> str:
+    def _value(self, row: Row, field: str) -> Any:
         value = self._columns.get(row.values, field)
+        if not self._all_text or value not in ABSENT_CELLS:
+            return value
+        # Lower case is also the tag of a language, Min Nan.
+        return value if field.endswith("_lang") and value.islower() else None
+
+    def _text(self, row: Row, field: str) -> str:
+        value = self._value(row, field)
         if value is ABSENT or value is None:
             tried = ", ".join(self._columns.names(field))
             raise _BadRowError(f"missing_{field}", f"the {field} is missing (looked for: {tried})")
@@ -110,13 +117,13 @@ class RecordBuilder:
         return text
 
     def _title(self, row: Row) -> str | None:
-        value = self._columns.get(row.values, "title")
+        value = self._value(row, "title")
         if value is ABSENT or value is None:
             return None
         return _optional(_scalar_as_text(value), "title") or None
 
     def _label(self, row: Row, field: str) -> str | None:
-        value = self._columns.get(row.values, field)
+        value = self._value(row, field)
         if value is ABSENT or value is None:
             return None
         return _optional(_scalar_as_text(value), field).strip() or None
@@ -125,7 +132,7 @@ class RecordBuilder:
         return self._label(row, "id") or row.auto_id
 
     def _language(self, row: Row, field: str) -> str:
-        value = self._columns.get(row.values, field)
+        value = self._value(row, field)
         if value is ABSENT or value is None or value == "":
             if self._lang is None:
                 raise _BadRowError("no_language", f"the row has no {field} and --lang is not given")
@@ -135,10 +142,17 @@ class RecordBuilder:
         except LanguageError as error:
             raise _BadRowError("unknown_language", f"{field}: {error}") from error
 
+    def _is_unanswerable(self, row: Row) -> bool:
+        """Return whether the row says that its question has no answer."""
+        value = row.values.get(UNANSWERABLE)
+        if self._all_text and isinstance(value, str):
+            return value.strip().casefold() == "true"
+        return value is True
+
     def _answers(self, row: Row) -> list[tuple[str, int | None]] | None:
         """Return answers with the offset each claims; None for a question without an answer."""
-        value = self._columns.get(row.values, "answers")
-        if row.values.get("is_impossible") is True:
+        value = self._value(row, "answers")
+        if self._is_unanswerable(row):
             return None
         if value is ABSENT or value is None:
             return []
@@ -150,8 +164,6 @@ class RecordBuilder:
                     return [(_answer_text(value), None)]
                 message = f"the answers: {error}{_do_without('answers')}"
                 raise _BadRowError("unreadable_value", message) from error
-            if self._all_text and value == NO_ANSWER:
-                return []
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             # The layout of SQuAD on the hub: parallel lists, empty where there is no answer.
             starts = value.get("answer_start", value.get("start"))
@@ -162,7 +174,7 @@ class RecordBuilder:
                 return None
         else:
             items = value if isinstance(value, list) else [value]
-            if not items and "is_impossible" in row.values:
+            if not items and UNANSWERABLE in row.values:
                 return None
             pairs = [_text_and_start(item) for item in items]
         found = ((_answer_text(text), _offset(start)) for text, start in pairs)
@@ -232,7 +244,7 @@ def _do_without(field: str) -> str:
 
 def _text_and_start(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
-        return item.get("text"), item.get("answer_start", item.get("start"))
+        return item.get("text", item), item.get("answer_start", item.get("start"))
     return item, None
 
 

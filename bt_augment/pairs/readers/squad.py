@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
-from bt_augment.pairs.readers.columns import ABSENT, Columns
+from bt_augment.pairs.readers.columns import ABSENT, UNANSWERABLE, Columns
 from bt_augment.pairs.readers.compression import open_text
 from bt_augment.pairs.readers.json_stream import (
     Event,
@@ -181,7 +181,7 @@ class SquadReader(Reader):
     def _judged(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a question's columns; in version 2 one without an answer has none by intent."""
         if self._version.lstrip("vV").startswith("2"):
-            values.setdefault("is_impossible", False)
+            values.setdefault(UNANSWERABLE, False)
         return values
 
     def _questions(self, paragraph: _Paragraph) -> Iterator[Row | Quarantined]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 import re
 import tokenize
 from typing import Any
 
 # How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
 _SPELT_OUT = re.compile(r"(\[\s*)?(\{\s*)?['\"]|\[\s*array\(")
-NO_ANSWER = "nan"  # how pandas writes an absent cell that was made text
+ABSENT_CELLS = ("nan", "NaN")  # how pandas writes an absent value as text
 
 # numpy's wrappers around what it prints: array(['a'], dtype=object), np.str_('a').
 _WRAPPERS = re.compile(r"array|str_|u?int(8|16|32|64)|float(16|32|64)|bool_?")
@@ -67,6 +68,10 @@ class _Unwrapped(ast.NodeTransformer):
         if _WRAPPERS.fullmatch(name) and len(node.args) == 1:
             return self.visit(node.args[0])
         return node  # which literal_eval refuses
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        # What pandas prints where a list lacks a value.
+        return ast.Constant(math.nan) if node.id in ABSENT_CELLS else node
 
 
 def _with_commas(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import blake2b
 from pathlib import Path
 
 from bt_augment.shards.exporting.base import Exporter, Tally, lines, passage_id
@@ -11,6 +13,8 @@ from bt_augment.shards.exporting.rows import ExportRows
 CORPUS = "corpus.jsonl"
 QUERIES = "queries.jsonl"
 QRELS = "qrels/train.tsv"
+# What parts the columns and lines of the judgements, and the quote that opens one of BEIR's.
+_BREAKS = re.compile(r'[\t\r\n]|^"')
 _HEAD = "query-id\tcorpus-id\tscore\n"
 
 
@@ -49,8 +53,7 @@ corpus, queries, qrels = GenericDataLoader("FOLDER").load(split="train")
                         }
                     )
                     tally.files[CORPUS] += 1
-                # Tabs part the columns of the judgements, and an id may hold one.
-                query = row["id"].replace("\t", " ").replace("\n", " ")
+                query = _query_id(row["id"])
                 queries.write(
                     {
                         "_id": query,
@@ -64,3 +67,10 @@ corpus, queries, qrels = GenericDataLoader("FOLDER").load(split="train")
                 tally.files[QUERIES] += 1
                 tally.files[QRELS] += 1
         return tally
+
+
+def _query_id(name: str) -> str:
+    """Return a row's id as judgements can hold it."""
+    plain = _BREAKS.sub(" ", name).strip()
+    # With its digest, as another row may have the plain one.
+    return name if plain == name else f"{plain}-{blake2b(name.encode(), digest_size=8).hexdigest()}"

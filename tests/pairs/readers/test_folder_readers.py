@@ -46,6 +46,26 @@ def test_an_unknown_split_is_refused_with_those_there(beir):
         read([str(beir)], InputSettings(lang="en", split="dev"))
 
 
+@pytest.mark.parametrize("table", ["queries", "corpus"])
+def test_a_folder_whose_texts_have_another_name_is_refused_with_file_and_fields(write, beir, table):
+    (beir / "corpus.jsonl.gz").unlink()
+    rows = {"queries": [{"_id": "q1", "text": "Who?"}], "corpus": [{"_id": "d1", "text": "A man."}]}
+    rows[table] = [{"_id": rows[table][0]["_id"], "contents": "x"}]
+    for name, lines in rows.items():
+        write(f"b/{name}.jsonl", lines)
+    with pytest.raises(InputError, match=rf"{table}\.jsonl has no field 'text'.*_id, contents"):
+        read_all(beir)
+
+
+def test_no_field_of_a_query_stands_for_the_text_of_a_document(write, beir):
+    write("b/queries.jsonl", [{"_id": q, "text": "Who?", "passage": "Mine."} for q in ("q1", "q2")])
+    (beir / "corpus.jsonl.gz").unlink()
+    write("b/corpus.jsonl", [{"_id": "d1", "text": "A man."}, {"_id": "d2"}])
+    outcome = read_all(beir)
+    assert [r.passage for r in outcome.records] == ["A man."]
+    assert outcome.causes == ["missing_passage", "missing_passage"]
+
+
 def test_broken_lines_and_unknown_ids_are_quarantined(beir):
     with (beir / "queries.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"_id": "q3", \n')

@@ -7,6 +7,8 @@ import re
 import tarfile
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from reading_samples import read_all
 
@@ -78,6 +80,17 @@ def test_the_message_for_a_missing_column_lists_those_there_and_a_suggestion(wri
     path = write("a.jsonl", [{"querry": "Who?", "passage": "A."}])
     with pytest.raises(InputError, match=r"'query'.*did you mean 'querry'.*querry, passage"):
         read([str(path)], InputSettings(lang="en", question="query"))
+
+
+@pytest.mark.parametrize("lacking", ["question", "passage"])
+def test_the_message_for_a_missing_column_of_parquet_lists_those_that_are_never_read(
+    tmp_path, lacking
+):
+    names = {"id": "1", "question": "Who?", "passage": "A.", "body": "B."}
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({k: [v] for k, v in names.items() if k != lacking}), path)
+    with pytest.raises(InputError, match=rf"no column for the {lacking}; its columns are id.*body"):
+        read([str(path)], InputSettings(lang="en"))
 
 
 def test_an_input_without_any_language_is_refused_at_the_call(write):
@@ -191,12 +204,15 @@ def test_a_pipe_is_refused_since_it_can_be_read_only_once(tmp_path, call):
             call([source], InputSettings(lang="en"))
 
 
-def test_a_run_folder_inside_the_input_does_not_change_its_fingerprint(write):
+def test_what_is_no_input_beneath_a_folder_does_not_change_its_fingerprint(write):
     folder = write("b/queries.jsonl", [{"_id": "q", "text": "Who?"}]).parent
     write("b/corpus.jsonl", [{"_id": "d", "text": "A man."}])
     judged = write("b/qrels/test.tsv", "q\td\t1\n")
     before = fingerprint([str(folder)])
     write("b/out/train/data-00000-of-00001.arrow", b"made")
+    write("b/.DS_Store", b"a file manager's")
+    write("b/qrels/._test.tsv", b"what macOS packs beside a file")
     assert fingerprint([str(folder)]) == before
+    assert len(read_all(folder).records) == 1
     judged.write_text("q\td\t2\n")
     assert fingerprint([str(folder)]) != before

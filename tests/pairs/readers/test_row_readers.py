@@ -78,6 +78,7 @@ WRITERS = {
 PACKERS = {
     "plain": bytes,
     "gzip": gzip.compress,
+    "frames of pzstd": lambda data: b"\x50\x2a\x4d\x18\4\0\0\0\x63\0\0\0" + zstd(data),
     "two gzip members": lambda data: gzip.compress(data[:40]) + gzip.compress(data[40:]),
     "zstd": zstd,
     "bz2": bz2.compress,
@@ -244,6 +245,14 @@ def test_the_hub_layout_of_squad_2_marks_unanswerable_by_empty_lists(write):
     assert [item.reason for item in outcome.left_out] == ["unanswerable"]
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "arrow file"])
+def test_a_row_marked_unanswerable_is_left_out_of_any_format(write, kind):
+    rows = [{**row, "answer": "A", "is_impossible": row["id"] == "b"} for row in ROWS]
+    outcome = read_all(write("a", WRITERS[kind](rows)))
+    assert [item.id for item in outcome.left_out] == ["b"]
+    assert [record.id for record in outcome.records] == ["a", "c"]
+
+
 def test_the_second_of_an_id_gets_a_suffix_and_a_note_across_files(write):
     rows = [{**ROWS[0], "id": name} for name in ("x", "x-2", "x", "x", 5, "5")]
     path = write("a.jsonl", rows)
@@ -309,6 +318,29 @@ def test_tab_separated_quotes_that_quote_nothing_are_text(write):
         ("2", '"Open'),
         ("3", "Who?"),
     ]
+
+
+@pytest.mark.parametrize("absent", ["nan", "NaN"])
+def test_what_pandas_writes_for_nothing_is_nothing_in_any_column_of_csv(write, absent):
+    rows = [
+        {"id": absent, "question": "Who?", "passage": "A.", "title": absent, "answer": absent},
+        {"id": "b", "question": absent, "passage": "B.", "title": "T", "answer": "B"},
+        {"id": "c", "question": "Who?", "passage": absent, "title": "T", "answer": "C"},
+    ]
+    outcome = read_all(write("a.csv", as_csv(rows)))
+    assert [(r.id, r.title, r.answers) for r in outcome.records] == [("a:2", None, ())]
+    assert outcome.causes == ["missing_question", "missing_passage"]
+
+
+def test_nan_in_lower_case_is_a_language(write):
+    rows = [{**ROWS[0], "lang": tag} for tag in ("NaN", "nan")]
+    records = read_all(write("a.csv", as_csv(rows))).items
+    assert [record.question_lang for record in records] == ["en", "nan"]
+
+
+def test_blank_lines_before_a_header_hide_no_delimiter(write):
+    (record,) = read_all(write("a.csv", b"\r\n\r\n" + as_csv(ROWS[2:], ";"))).items
+    assert (record.id, record.passage) == ("c", ROWS[2]["passage"])
 
 
 def test_a_megabyte_in_one_csv_field_is_read(write):
@@ -452,6 +484,8 @@ def test_a_column_of_nan_gives_way_to_the_next_usual_one(write):
     ("cell", "expected"),
     [
         ("nan", []),
+        ("[nan]", []),
+        ("['Ann', nan]", ["Ann"]),
         ("Nan Goldin", ["Nan Goldin"]),
         ("{'text': array(['Ann'], dtype=object), 'answer_start': array([3], dtype=int32)}",
          [("Ann", 3)]),
@@ -524,6 +558,7 @@ def test_ids_titles_and_groups_may_be_numbers_dates_and_uuids(write, value, text
         ("group_id", {}, "the group is an object", "input.group"),
         ("lang", 3, "the question_lang is a number", "input.passage_lang"),
         ("answers", [None], "the answer is null", "input.answers"),
+        ("answers", [{"answer": "man"}], "the answer is an object", "input.answers"),
     ],
 )
 def test_an_optional_column_that_cannot_be_used_says_how_to_do_without(

@@ -159,6 +159,20 @@ def test_a_beir_export_is_an_input_again(finished, accepted, tmp_path):
     )
 
 
+def test_ids_that_would_break_a_line_of_judgements_stay_apart(
+    command, write_rows, english, tmp_path
+):
+    names = ["a\tb", "a b", "a\rb", "a\nb", '"a b']
+    rows = write_rows({**row, "id": name} for row, name in zip(english, names, strict=False))
+    assert command("generate", rows, "--route", "en:pt", "--out", tmp_path / "run").code == 0
+    export(tmp_path / "run", tmp_path / "out", "beir", methods=["native"])
+    records = list(read([str(tmp_path / "out")], InputSettings()))
+    assert [(r.question, r.passage) for r in records] == [
+        (row["question"], row["passage"]) for row in english[: len(names)]
+    ]
+    assert records[1].id == "a b"
+
+
 def test_squad_answers_stand_where_they_are_said_to(finished, accepted, tmp_path):
     done = export(finished, tmp_path / "out", "squad")
     located = [row for row in accepted if any(a["start"] >= 0 for a in row["answers"])]
