@@ -228,7 +228,11 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
         if not equals or not key:
             raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
         try:
-            yield key, _bounded(_Loader(value).get_single_data())
+            # No shell's argument has a comment: what YAML would drop is part of the text.
+            quoted = value.lstrip().startswith(('"', "'"))
+            plain = " #" in value and not quoted
+            content = _bounded(_Loader(value).get_single_data())
+            yield key, value.strip() if plain and isinstance(content, str) else content
         except _YAML_ERRORS as error:
             _, cause = _fault(error, value)
             raise RecipeError(f"--set {text!r}: the value is not YAML ({cause})") from error

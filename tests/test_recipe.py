@@ -113,6 +113,11 @@ def test_an_assignment_that_is_none_is_refused(assignment):
         load_recipe(assignments=[assignment])
 
 
+def test_a_number_sign_in_an_assignment_begins_no_comment():
+    recipe = load_recipe(assignments=["input.question=Question #1", "input.passage='Text #2' # x"])
+    assert (recipe.input.question, recipe.input.passage) == ("Question #1", "Text #2")
+
+
 def test_an_assignment_below_a_value_is_refused():
     with pytest.raises(RecipeError, match="output holds a value, not a section"):
         load_recipe(assignments=["output=3", "output.native=false"])

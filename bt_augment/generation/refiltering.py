@@ -34,6 +34,7 @@ from bt_augment.shards.manifest import (
     total,
     write_manifest,
 )
+from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
 from bt_augment.shards.store import (
@@ -75,8 +76,10 @@ def refilter(
         RecipeError: a score is enabled that the run did not compute.
     """
     told = progress or Silent()
-    if isinstance(out, Path) and out.resolve() == source.resolve():
-        raise RunFolderError(f"{out}: is the run itself; choose another --out")
+    if isinstance(out, Path):
+        refuse_in_run(out)
+        if out.resolve() == source.resolve():
+            raise RunFolderError(f"{out}: is the run itself; choose another --out")
     manifest = read_manifest(source)
     run = read_run(source)
     if problem := run_problem(source, manifest):

@@ -28,15 +28,26 @@ def check_file_out(path: Path, example: str) -> None:
     with storage_errors(path):
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name a file with --out, such as {example}")
+        refuse_in_run(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: {path.parent} may not be written; choose another --out")
+
+
+def refuse_in_run(path: Path) -> None:
+    """Refuse a file or folder to write that lies in a run folder, whose own it could replace.
+
+    Raises:
+        RunFolderError: it does, be the run whole or not.
+        StorageError: its folder cannot be looked at.
+    """
+    with storage_errors(path):
         for folder in path.parent.resolve().joinpath(path.name).parents:
             if _is_run(folder):
                 raise RunFolderError(
                     f"{path}: lies in the run folder {folder}, whose files are its own; choose "
                     "another --out"
                 )
-        path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: {path.parent} may not be written; choose another --out")
 
 
 def refuse_inputs_in(out: Path, inputs: Iterable[str]) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from bt_augment.errors import InputError, RunFolderError, StorageError
 from bt_augment.evaluation.evaluator import Evaluation, evaluate
+from bt_augment.generation import refilter
+from bt_augment.recipe import load_recipe
 from bt_augment.reporting import write_report
+from bt_augment.shards.exporting import export
 from bt_augment.shards.verification import verify
 
 RUN_FILES = [
@@ -81,3 +84,11 @@ def test_a_name_that_is_too_long_is_one_clear_error(finished, tmp_path, writer, 
 def test_a_name_too_long_for_a_temporary_one_is_one_clear_error(finished, tmp_path, name):
     with pytest.raises(StorageError, match="too long"):
         write_report([str(finished)], tmp_path / name, examples=1)
+
+
+def test_no_run_or_export_is_written_into_a_run(copied, finished):
+    with pytest.raises(RunFolderError, match="lies in the run folder"):
+        refilter(finished, copied / "loose", load_recipe())
+    with pytest.raises(RunFolderError, match="lies in the run folder"):
+        export(finished, copied / "exported", "squad")
+    assert not verify(copied).problems

@@ -20,6 +20,7 @@ from bt_augment.shards.exporting.sentence_transformers import SentenceTransforme
 from bt_augment.shards.exporting.squad import Squad
 from bt_augment.shards.exporting.tevatron import Tevatron
 from bt_augment.shards.manifest import read_manifest
+from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.store import TRAIN
 from bt_augment.shards.verification import sound_shards
 from bt_augment.shards.whole_folder import whole_folder
@@ -60,12 +61,14 @@ def export(
     Raises:
         ExportError: the form, a method or the number of negatives is not possible, ``out`` is
             taken or holds files of others, or no row can be written.
-        RunFolderError: the folder is no finished run, or one of its shards was damaged.
+        RunFolderError: the folder is no finished run, one of its shards was damaged, or ``out``
+            lies in a run.
         StorageError: the disk refused.
     """
     exporter = _exporter(form)
     count = _negatives(exporter, negatives)
     _check_methods(methods)
+    refuse_in_run(out)
     _check_out(out, overwrite=overwrite)
     rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
     busy = ExportError(f"{out}: another process is writing this export; wait for it")
