@@ -167,6 +167,7 @@ class Manifest(_Entry):
         totals: the sums over all units.
         ingested: what was read.
         run_sha256: of ``run.json``; None in runs of before it was noted.
+        quarantine_sha256: of ``quarantine.jsonl``, likewise.
         units: in order.
     """
 
@@ -174,6 +175,7 @@ class Manifest(_Entry):
     totals: Totals
     ingested: Ingested
     run_sha256: str | None = None
+    quarantine_sha256: str | None = None
     units: Annotated[list[UnitEntry], AfterValidator(_in_order)]
 
     def fingerprint(self) -> str:
