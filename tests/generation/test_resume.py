@@ -364,15 +364,36 @@ def test_an_input_that_changes_while_it_is_read_is_refused(
     assert make_run(run, source, routes=("en:pt",)).totals.native == 5
 
 
+def test_a_changed_line_of_the_journal_is_named_and_costs_its_unit_alone(
+    tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run
+):
+    run, source = tmp_path / "run", write_rows(brief(english[:6]))
+    _stop_after_two_units(run, source, SMALL, make_run)
+    journal = run / ".work" / "journal.jsonl"
+    first, second = journal.read_text().splitlines(keepends=True)
+    journal.write_text(first.replace('"rows":2', '"rows":3') + second)
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl, line 1: is not"):
+        make_run(run, source, *SMALL)
+    journal.write_text("")  # as the message says
+    make_run(run, source, *SMALL)
+    assert arrow_bytes(run) == arrow_bytes(calm_small_run)
+    assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
 def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(
     tmp_path, english, write_rows, make_run
 ):
     run, source = tmp_path / "run", write_rows(brief(english[:6]))
     _stop_after_two_units(run, source, SMALL, make_run)
-    journal = run / ".work" / "journal.jsonl"
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    lines[0]["files"]["train"]["sha256"] = "0" * 64
-    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    from bt_augment.shards.manifest import Journal
+
+    old = Journal(run / ".work" / "journal.jsonl")
+    old.path.unlink()
+    new = Journal(old.path)
+    shard = old.units[0].files["train"].model_copy(update={"sha256": "0" * 64})
+    files = {**old.units[0].files, "train": shard}
+    for entry in (old.units[0].model_copy(update={"files": files}), *old.units[1:]):
+        new.append(entry)
     with pytest.raises(RunFolderError, match="unit 0 was damaged, and made again"):
         make_run(run, source, *SMALL)
 
