@@ -114,10 +114,18 @@ def run(*, hears_interrupts: bool) -> NoReturn:
     except BtAugmentError as error:
         echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
+    except MemoryError as error:  # the machine's or a limit's doing, whatever asked last
+        said = f" ({error})" if str(error) else ""
+        echo(
+            f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
+            "or smaller batches; what is finished is kept, and the same command goes on",
+            err=True,
+        )
+        sys.exit(USER_ERROR)
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        echo(said.getvalue(), err=True, nl=False)
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue(), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
