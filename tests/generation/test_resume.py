@@ -135,6 +135,7 @@ from bt_augment.shards.run_folder import RunFolder
 
 folder = RunFolder(Path(sys.argv[2]))
 folder.path.joinpath(".work").mkdir(parents=True, exist_ok=True)
+folder.path.joinpath("run.json").touch()
 ingest(folder, [sys.argv[1]], InputSettings(lang="en"), 250, Silent())
 """
 
@@ -343,6 +344,17 @@ def test_what_was_read_and_changed_since_is_named_and_not_used(
     with pytest.raises(RunFolderError, match=rf"{Path(name).name}: .*the input is read again"):
         make_run(run, source, *SMALL)
     assert not (run / "manifest.json").exists()
+
+
+def test_rows_of_another_run_are_named_and_not_used(tmp_path, english, write_rows, make_run):
+    runs = [tmp_path / name for name in ("run", "other")]
+    for place, run in enumerate(runs):
+        rows = brief(english[6 * place : 6 * place + 6])
+        _stop_after_two_units(run, write_rows(rows, f"{run.name}.jsonl"), SMALL, make_run)
+    ours, theirs = (run / ".work" / "natives-00002.arrow" for run in runs)
+    ours.write_bytes(theirs.read_bytes())
+    with pytest.raises(RunFolderError, match=r"natives-00002\.arrow: .*the input is read again"):
+        make_run(runs[0], tmp_path / "run.jsonl", *SMALL)
 
 
 def test_an_input_that_changes_while_it_is_read_is_refused(
