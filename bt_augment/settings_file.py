@@ -17,7 +17,7 @@ from bt_augment.errors import RecipeError, did_you_mean
 Keys = tuple[str | int, ...]
 
 # Numbers, dates and explicit tags raise their own errors when their text is none.
-_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError)
+_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 # Aliases can make a page of YAML stand for more than any memory holds.
 _MOST_VALUES = 100_000

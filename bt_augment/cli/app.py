@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -89,6 +90,17 @@ def _check_encoding(arguments: Sequence[str]) -> None:
             )
 
 
+def _check_working_folder() -> None:
+    """Refuse a working folder that is gone: relative names, and libraries, need one."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(
+            "the working folder of this command has disappeared; go to one that is there (cd) and "
+            "run the same command again"
+        ) from error
+
+
 def run(*, hears_interrupts: bool) -> NoReturn:
     """Run the command line.
 
@@ -109,15 +121,24 @@ def run(*, hears_interrupts: bool) -> NoReturn:
         if hears_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         _check_encoding(sys.argv[1:])
+        _check_working_folder()
         app(prog_name="bt-augment", standalone_mode=False)
         sys.stdout.flush()
     except BtAugmentError as error:
         echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
+    except MemoryError as error:  # the machine's or a limit's doing, whatever asked last
+        said = f" ({error})" if str(error) else ""
+        echo(
+            f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
+            "or smaller batches; what is finished is kept, and the same command goes on",
+            err=True,
+        )
+        sys.exit(USER_ERROR)
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        echo(said.getvalue(), err=True, nl=False)
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue(), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)

@@ -98,19 +98,33 @@ class EmbeddingStore:
     def _recover(self) -> None:
         """Read the keys, and cut off what a killed process left unfinished."""
         keys_path, vectors_path = self._path("keys.u64"), self._path("vectors.f32")
-        size_path = self._path("dimensions")
         with storage_errors(self._folder):
             keys_path.touch()
             vectors_path.touch()
             count = keys_path.stat().st_size // _KEY_BYTES
             if count:
-                self.dimensions = int(size_path.read_text())
+                self.dimensions = self._noted_dimensions()
                 whole = vectors_path.stat().st_size // (self.dimensions * _FLOAT_BYTES)
                 count = min(count, whole)
             os.truncate(keys_path, count * _KEY_BYTES)
             os.truncate(vectors_path, count * self.dimensions * _FLOAT_BYTES)
             keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
         self._index(keys)
+
+    def _noted_dimensions(self) -> int:
+        """Return the length of a vector.
+
+        Raises:
+            StorageError: what was noted is no length.
+        """
+        path = self._path("dimensions")
+        noted = path.read_bytes() if path.is_file() else b""
+        if not noted.isdigit() or not int(noted[:9]):
+            raise StorageError(
+                f"{path}: was removed or damaged, so the vectors beside it cannot be read; remove "
+                f"{self._folder} and run the same command again: the texts are encoded again"
+            )
+        return int(noted[:9])
 
     def begin(self, dimensions: int) -> None:
         """Note the length of a vector, before the first is written.

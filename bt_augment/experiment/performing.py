@@ -27,6 +27,7 @@ from bt_augment.experiment.store import StepStore
 from bt_augment.generation import Generation, Summary, generate, refilter
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.shards.atomic import sync_tree
 from bt_augment.translation.devices import Device
 
 _CONTAMINATION = "contamination."
@@ -103,6 +104,7 @@ class Performer:
             prompts_of,
             store_prompts,
         )
+        from bt_augment.training.disk import disk_errors
 
         settings = work.settings
         self.store.begin(step)
@@ -119,7 +121,9 @@ class Performer:
         )
         out = self.store.path(step)
         shutil.rmtree(out, ignore_errors=True)
-        model.save_pretrained(str(out), create_model_card=False)
+        with disk_errors(out):
+            model.save_pretrained(str(out), create_model_card=False)
+            sync_tree(out)  # else the note that it is done could outlive a loss of power
         return {}
 
     def _train(self, step: Step, work: TrainWork, progress: Progress) -> dict[str, Any]:

@@ -151,13 +151,13 @@ def read_unit(folder: RunFolder, unit: int) -> pa.RecordBatch:
     """Return the native rows of a unit.
 
     Raises:
-        RunFolderError: its file was changed since it was written, or is another unit's.
+        RunFolderError: its file was changed since it was written, or is another unit's or run's.
     """
     path = _unit_path(folder, unit)
     with storage_errors(path):
         data = path.read_bytes() if path.is_file() else b""
     rows, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
-    if _digest(unit, rows) != digest:
+    if _digest(folder, unit, rows) != digest:
         raise _changed(path, folder)
     try:
         with pa.ipc.open_stream(pa.py_buffer(rows)) as reader:
@@ -172,8 +172,9 @@ def _unit_path(folder: RunFolder, unit: int) -> Path:
     return folder.work / f"natives-{unit:05d}.arrow"
 
 
-def _digest(unit: int, rows: bytes) -> bytes:
-    return hashlib.sha256(f"{unit}:".encode() + rows).digest()
+def _digest(folder: RunFolder, unit: int, rows: bytes) -> bytes:
+    """Return a digest that is of no other unit, and of no other run."""
+    return hashlib.sha256(f"{folder.run_sha256()}:{unit}:".encode() + rows).digest()
 
 
 def duplicates_path(folder: RunFolder) -> Path:
@@ -205,6 +206,6 @@ def _write_unit(folder: RunFolder, unit: int, batch: pa.RecordBatch) -> None:
     rows = bytes(sink.getvalue())
     with storage_errors(path), open_temporary(path) as file:
         file.write(rows)
-        file.write(_digest(unit, rows))
+        file.write(_digest(folder, unit, rows))
         file.flush()
         os.fsync(file.fileno())

@@ -41,7 +41,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         with (
             prepared.open_engine(request) as engine,
             closing(
-                ScoredStore(folder.path).stored_or_made(
+                ScoredStore(folder.path, folder.run_sha256()).stored_or_made(
                     units, engine, lambda unit: read_unit(folder, unit)
                 )
             ) as scored_units,

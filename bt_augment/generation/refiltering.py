@@ -45,7 +45,7 @@ from bt_augment.shards.store import (
     read_shard,
     write_shard,
 )
-from bt_augment.shards.verification import check_shard, run_problem
+from bt_augment.shards.verification import check_shard, quarantine_problem, run_problem
 
 _EXAMPLE = "filters.fidelity.chrf.min=45"
 
@@ -82,7 +82,7 @@ def refilter(
             raise RunFolderError(f"{out}: is the run itself; choose another --out")
     manifest = read_manifest(source)
     run = read_run(source)
-    if problem := run_problem(source, manifest):
+    if problem := run_problem(source, manifest) or quarantine_problem(source, manifest):
         raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
     folder = open_run_folder(out, cache_folder(environment or {}))
@@ -194,6 +194,7 @@ def _judge_units(
             ingested=manifest.ingested,
             units=journal.units,
             run_sha256=folder.run_sha256(),
+            quarantine_sha256=folder.quarantine_sha256(),
         ),
     )
 

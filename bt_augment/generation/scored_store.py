@@ -19,9 +19,15 @@ from bt_augment.shards.manifest import SCORED
 class ScoredStore:
     """A file for each unit that a job has made; several jobs may write at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Name the store of a run folder; nothing is read or written yet."""
+    def __init__(self, folder: Path, run: str = "") -> None:
+        """Name the store of a run folder; nothing is read or written yet.
+
+        Args:
+            folder: the run folder.
+            run: what tells the run from others, whose units are refused.
+        """
         self._run = folder
+        self._name = run
         self._folder = folder / SCORED
 
     def __contains__(self, unit: int) -> bool:
@@ -42,7 +48,7 @@ class ScoredStore:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
                 with open_temporary(temporary) as file:
-                    file.write(encode(scored, unit))
+                    file.write(encode(scored, unit, self._name))
                     file.flush()
                     os.fsync(file.fileno())
                 publish(temporary, path)
@@ -60,7 +66,7 @@ class ScoredStore:
         with storage_errors(path):
             data = path.read_bytes()
         try:
-            return decode(data, unit)
+            return decode(data, unit, self._name)
         except DamagedUnitError as error:
             raise RunFolderError(
                 f"{path}: {error}. Delete the file and run the same command again: the unit is "

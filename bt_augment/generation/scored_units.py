@@ -56,8 +56,8 @@ class DamagedUnitError(ValueError):
     """Bytes are not, or no longer, those of a scored unit."""
 
 
-def encode(scored: ScoredUnit, unit: int) -> bytes:
-    """Return a scored unit and its number as bytes."""
+def encode(scored: ScoredUnit, unit: int, run: str = "") -> bytes:
+    """Return a scored unit, its number and a name of its run as bytes."""
     sketches = scored.sketches
     streams = [
         _stream(scored.natives, scored.native_scores),
@@ -77,6 +77,7 @@ def encode(scored: ScoredUnit, unit: int) -> bytes:
         {
             "format": _FORMAT,
             "unit": unit,
+            "run": run,
             "streams": [len(stream) for stream in streams],
             "not_applicable": dict(scored.not_applicable),
             "tokens": scored.tokens,
@@ -87,24 +88,24 @@ def encode(scored: ScoredUnit, unit: int) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def decode(data: bytes, unit: int) -> ScoredUnit:
+def decode(data: bytes, unit: int, run: str = "") -> ScoredUnit:
     """Return the scored unit that :func:`encode` wrote.
 
     Raises:
-        DamagedUnitError: the bytes were cut or changed, are another unit's, or another version
-            wrote them.
+        DamagedUnitError: the bytes were cut or changed, are another unit's or run's, or another
+            version wrote them.
     """
     body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
         raise DamagedUnitError("was cut or changed after it was written")
     try:
-        return _decoded(body, unit)
+        return _decoded(body, unit, run)
     except _UNREADABLE as error:
         # A digest proves that nothing changed by accident, not who wrote it.
         raise DamagedUnitError(f"is not what a shard writes ({error})") from error
 
 
-def _decoded(body: bytes, unit: int) -> ScoredUnit:
+def _decoded(body: bytes, unit: int, run: str) -> ScoredUnit:
     start = len(_MAGIC) + _LENGTH_BYTES
     length = int.from_bytes(body[len(_MAGIC) : start], "little")
     header = json.loads(body[start : start + length])
@@ -112,6 +113,8 @@ def _decoded(body: bytes, unit: int) -> ScoredUnit:
         raise DamagedUnitError(f"has format {header['format']}, not {_FORMAT}")
     if header["unit"] != unit:
         raise DamagedUnitError(f"holds unit {header['unit']}, not {unit}")
+    if header["run"] != run:
+        raise DamagedUnitError("is of another run")
     natives, made, passages = _batches(body, start + length, header["streams"])
     rows, extra = _parted(made)
     own, native_scores = _parted(natives)

@@ -84,7 +84,7 @@ def generate_shard(
             held.enter_context(claimed_shard(folder, shard))
             held.enter_context(rare_collections())
             written = len(folder.journal().units)
-        store = ScoredStore(folder.path)
+        store = ScoredStore(folder.path, folder.run_sha256())
         own = shard.units(ingested.units)
         missing = [unit for unit in own if unit >= written and unit not in store]
         rows = request.recipe.output.unit_rows

@@ -87,6 +87,7 @@ def finish_run(folder: RunFolder, journal: Journal, ingested: Ingested) -> Total
             ingested=ingested,
             units=journal.units,
             run_sha256=folder.run_sha256(),
+            quarantine_sha256=folder.quarantine_sha256(),
         ),
     )
     folder.seal()

@@ -25,6 +25,10 @@ _ADVICE = {
     "command again",
     errno.ENAMETOOLONG: "the name is too long for the file system, which must also hold a longer "
     "temporary one; choose a shorter --out",
+    errno.ELOOP: "is a symbolic link where none is followed, or its links lead in a circle; remove "
+    "it and run the same command again",
+    errno.EISDIR: "is a folder where a file is to be written; move it away and run the same "
+    "command again",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
 }
 

@@ -41,7 +41,8 @@ def claimed(
     started = time.monotonic()
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / name)
+    lock = filelock.FileLock(folder / name)
+    with storage_errors(folder / name):
         while True:
             waited = time.monotonic() - started
             try:

@@ -168,6 +168,7 @@ class Manifest(_Entry):
         totals: the sums over all units.
         ingested: what was read.
         run_sha256: of ``run.json``; None in runs of before it was noted.
+        quarantine_sha256: of ``quarantine.jsonl``, likewise.
         units: in order.
     """
 
@@ -175,12 +176,25 @@ class Manifest(_Entry):
     totals: Totals
     ingested: Ingested
     run_sha256: str | None = None
+    quarantine_sha256: str | None = None
     units: Annotated[list[UnitEntry], AfterValidator(_in_order)]
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over those of the shards of accepted rows, in hexadecimal digits."""
         digests = "".join(unit.files["train"].sha256 for unit in self.units)
         return hashlib.sha256(digests.encode()).hexdigest()
+
+
+class _Line(_Entry):
+    """A line of the journal: without its digest a flipped bit would enter a wrong count."""
+
+    entry: UnitEntry
+    sha256: str
+
+    @classmethod
+    def of(cls, entry: UnitEntry) -> _Line:
+        digest = hashlib.sha256(entry.model_dump_json().encode())
+        return cls(entry=entry, sha256=digest.hexdigest())
 
 
 class Journal:
@@ -203,15 +217,15 @@ class Journal:
         good = 0
         lines = data.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
-            try:
-                entry = UnitEntry.model_validate_json(line)
-            except ValidationError as error:
+            entry = _entered(line)
+            if entry is None:
                 if number == len(lines) - 1:
                     break
                 raise RunFolderError(
-                    f"{self.path}, line {number}: not an entry of a unit. The journal was changed "
-                    "by something else; start anew with --overwrite"
-                ) from error
+                    f"{self.path}, line {number}: is not the entry of a unit that was written. "
+                    "Delete this line and all below it, and run the same command again: their "
+                    "units are made again"
+                )
             if entry.unit != len(self.units):
                 raise RunFolderError(
                     f"{self.path}, line {number}: unit {entry.unit} where {len(self.units)} was "
@@ -230,7 +244,7 @@ class Journal:
             StorageError: the disk refused.
         """
         with storage_errors(self.path), self.path.open("ab") as file:
-            file.write(entry.model_dump_json().encode() + b"\n")
+            file.write(_Line.of(entry).model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         self.units.append(entry)
@@ -247,6 +261,15 @@ class Journal:
                 "the machine or a library is not the one it was made with. Start anew with "
                 "--overwrite"
             )
+
+
+def _entered(line: bytes) -> UnitEntry | None:
+    """Return the entry of a line of the journal, or None where it is not as it was written."""
+    try:
+        read = _Line.model_validate_json(line)
+    except ValidationError:
+        return None
+    return read.entry if read == _Line.of(read.entry) else None
 
 
 def shard_path(split: str, unit: int, units: int) -> str:

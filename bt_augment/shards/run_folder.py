@@ -143,6 +143,16 @@ class RunFolder:
         with storage_errors(self.path):
             return sha256_of(self.path / RUN)
 
+    def quarantine_sha256(self) -> str | None:
+        """Return the SHA-256 of what could not be read, for the manifest; None where there is none.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        path = self.path / QUARANTINE
+        with storage_errors(path):
+            return sha256_of(path) if path.is_file() else None
+
     def journal(self) -> Journal:
         """Return the units done so far."""
         return Journal(self._journal_path)

@@ -76,6 +76,22 @@ def run_problem(folder: Path, manifest: Manifest) -> str | None:
     return f"{RUN}: its SHA-256 differs from the manifest's; it was changed"
 
 
+def quarantine_problem(folder: Path, manifest: Manifest) -> str | None:
+    """Return in what the quarantine is not as it was when the run was finished, or None.
+
+    Args:
+        folder: a finished run.
+        manifest: of it; one that says nothing of the quarantine's bytes has its records counted.
+    """
+    path = own_file(folder, QUARANTINE)
+    lines = _lines(path)
+    if lines != manifest.totals.quarantined:
+        return f"{QUARANTINE}: {lines} records, but the totals say {manifest.totals.quarantined}"
+    if not path.is_file() or manifest.quarantine_sha256 in (None, sha256_of(path)):
+        return None
+    return f"{QUARANTINE}: its SHA-256 differs from the manifest's; it was changed"
+
+
 def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     """Return what is wrong with a shard, or None.
 
@@ -170,15 +186,13 @@ def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator[str]:
-    totals = manifest.totals
     yield from (f"{place} {problem}" for place, problem in unsummed(manifest))
     recipe = run["recipe"]
     candidates = recipe["translation"]["decoding"]["candidates"]
     routes = len(recipe["routes"]) + len(run.get("switches", ()))
     yield from unbalanced(manifest, routes, candidates)
-    lines = _lines(own_file(folder, QUARANTINE))
-    if lines != totals.quarantined:
-        yield f"{QUARANTINE}: {lines} records, but the totals say {totals.quarantined}"
+    if problem := quarantine_problem(folder, manifest):
+        yield problem
 
 
 def _lines(path: Path) -> int:

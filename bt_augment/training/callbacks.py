@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformerTrainer
 from transformers import TrainerCallback
 
 from bt_augment.training.model_folder import ModelFolder
+from bt_augment.training.ranks import wait_for_all
 
 if TYPE_CHECKING:
     from bt_augment.training.trainer import Progress
@@ -29,6 +30,7 @@ class CheckpointMarks(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Mark the checkpoint that was just written."""
+        wait_for_all()  # each rank writes a file of its own into it
         if state.is_world_process_zero:
             self._folder.check_there()
             self._folder.mark_checkpoint(state.global_step)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import StorageError, TrainingError
-from bt_augment.shards.atomic import storage_errors, sync_tree
+from bt_augment.shards.atomic import sha256_of, storage_errors, sync_tree
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
 
 MANIFEST = "training_manifest.json"
 _WORK = "training"  # checkpoints, logs and what the training is, beneath the model's folder
 _IDENTITY = "settings.json"
-_MARK = "complete"  # in a checkpoint that is on the disk as a whole
+_MARK = "complete"  # in a checkpoint that is on the disk as a whole: path → SHA-256 of its files
 _PREFIX = "checkpoint-"
 
 
@@ -125,9 +125,21 @@ class ModelFolder:
         return content
 
     def last_checkpoint(self) -> Path | None:
-        """Return the newest whole checkpoint."""
+        """Return the newest whole checkpoint.
+
+        Raises:
+            TrainingError: a file of it was changed since; weights would differ without a word.
+            StorageError: it cannot be read.
+        """
         whole = (path for path in self._checkpoints() if (path / _MARK).is_file())
-        return max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+        last = max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+        if last is not None and (changed := _changed(last)):
+            raise TrainingError(
+                f"{last / changed}: was removed or changed since the checkpoint was written. "
+                f"Delete {last} and run the same command with --resume: training goes on from the "
+                "checkpoint before it, or from the start"
+            )
+        return last
 
     def remove_cut_off_checkpoints(self) -> None:
         """Remove the checkpoints that a crash left half written."""
@@ -147,7 +159,7 @@ class ModelFolder:
         path = self.work / f"{_PREFIX}{step}"
         with storage_errors(path):
             sync_tree(path)  # else the mark could outlive a loss of power that the rest does not
-            (path / _MARK).touch()
+            write_json(path / _MARK, _digests(path))
 
     def check_there(self) -> None:
         """Refuse to go on in a folder that was made anew: the libraries make one that is gone.
@@ -173,13 +185,17 @@ class ModelFolder:
 
     def _identity(self) -> dict[str, Any] | None:
         try:
-            content: dict[str, Any] = json.loads(self._identity_path.read_bytes())
+            content: Any = json.loads(self._identity_path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(
                 f"{self._identity_path}: cannot be read ({error}); start anew with --overwrite"
             ) from error
+        if not isinstance(content, dict):
+            raise TrainingError(
+                f"{self._identity_path}: is not a JSON object; start anew with --overwrite"
+            )
         return content
 
     def _refuse_strangers(self) -> None:
@@ -203,3 +219,25 @@ class ModelFolder:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _digests(checkpoint: Path) -> dict[str, str]:
+    files = (path for path in sorted(checkpoint.rglob("*")) if path.is_file())
+    return {
+        path.relative_to(checkpoint).as_posix(): sha256_of(path)
+        for path in files
+        if path.name != _MARK
+    }
+
+
+def _changed(checkpoint: Path) -> str | None:
+    """Return the first file of a marked checkpoint that is not as it was written, or None."""
+    with storage_errors(checkpoint):
+        found = _digests(checkpoint)
+        try:
+            noted = json.loads((checkpoint / _MARK).read_bytes())
+        except (ValueError, RecursionError):
+            return _MARK
+    if not isinstance(noted, dict):
+        return _MARK
+    return next((name for name in sorted(noted) if noted[name] != found.get(name)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ MAX_HYPOTHESES = 64  # of a beam: memory grows with it, quality does not
 MAX_OUTPUT_TOKENS = 4_096
 
 MAX_BATCH_TOKENS = 1_000_000  # a hundred times what was quickest on a GPU
+
+# How the engine and its libraries say that memory ran out.
+_NO_MEMORY = re.compile(r"allocate memory|bad_alloc|out of memory", re.IGNORECASE)
 
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
@@ -157,10 +161,17 @@ class Translator:
         ctranslate2.set_log_level(logging.ERROR)
         try:
             return ctranslate2.Translator(str(self.model.folder), **arguments)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
+            # A folder that is whole must not be deleted for want of memory: it may be the package.
+            lacks_memory = isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))
+            advice = (
+                "Free some memory, raise the limit, or take a smaller model or fewer --workers"
+                if lacks_memory
+                else "Delete the folder and get the model again"
+            )
             raise ModelError(
                 f"model {self.model.name!r} in {self.model.folder} cannot be loaded: {error}. "
-                "Delete the folder and get the model again"
+                f"{advice}"
             ) from error
 
     def translate(

@@ -19,3 +19,15 @@ def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_made(
     assert done.code == 2, done.err
     assert r"caf\udce9\udcff: is not UTF-8" in done.err
     assert not out.exists()
+
+
+def test_a_working_folder_that_is_gone_is_told(new_command, finished):
+    program = (
+        "import os, tempfile; gone = tempfile.mkdtemp(); os.chdir(gone); os.rmdir(gone)\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    for arguments in (("filter", finished, "--out", "new"), ("doctor",)):
+        done = new_command(*arguments, program=program)
+        assert done.code == 2
+        assert "the working folder of this command has disappeared" in done.err
+        assert "Traceback" not in done.err

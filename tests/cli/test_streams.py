@@ -86,3 +86,16 @@ def test_what_an_encoding_lacks_is_written_as_an_escape(new_command, finished, t
     assert done.code == 2
     assert "Traceback" not in done.err
     assert re.search(r"\\u(65e5|dce6)", done.err)
+
+
+def test_want_of_memory_is_told_without_a_traceback(new_command, finished):
+    program = (
+        "import bt_augment.shards.verification as v\n"
+        "def fail(*_): raise MemoryError('Unable to allocate 8.0 GiB')\n"
+        "v.verify = fail\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    done = new_command("verify", finished, program=program)
+    assert done.code == 2
+    assert "error: not enough memory (Unable to allocate 8.0 GiB). Free some" in done.err
+    assert "Traceback" not in done.err

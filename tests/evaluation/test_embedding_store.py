@@ -62,6 +62,15 @@ def test_a_write_that_was_cut_leaves_whole_vectors(tmp_path, name, cut):
         )
 
 
+@pytest.mark.parametrize("noted", [b"", b"0", b"\xff3", None])
+def test_a_damaged_length_of_vectors_is_named(tmp_path, noted):
+    filled(tmp_path)
+    path = tmp_path / "dimensions"
+    path.unlink() if noted is None else path.write_bytes(noted)
+    with pytest.raises(StorageError, match=r"dimensions: was removed or damaged.*remove"):
+        filled(tmp_path)
+
+
 def test_a_second_writer_waits_for_the_first(tmp_path):
     program = (
         "import sys, time; from pathlib import Path\n"

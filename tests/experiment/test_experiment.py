@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import shutil
@@ -14,7 +15,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from bt_augment.errors import BtAugmentError, RunFolderError, TrainingError
+from bt_augment.errors import BtAugmentError, RunFolderError, StorageError, TrainingError
 from bt_augment.evaluation import Arm, Evaluation, compare, evaluate
 from bt_augment.evaluation.significance import holm
 from bt_augment.experiment import make_plan, run_experiment, states_of
@@ -349,6 +350,27 @@ def test_a_real_encoder_is_also_judged_untrained(
     assert line["runs"] == 2
     means = [mean(v["runs"]) for row in (native, untrained) for v in row["values"][:1]]
     assert line["effect"]["effect"] == pytest.approx(means[1] - means[0])
+
+
+def test_a_full_disk_stops_the_writing_of_a_base_model_with_a_message(
+    load, encoder, environment, content, few, tmp_path, monkeypatch
+):
+    from sentence_transformers import SentenceTransformer
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SentenceTransformer, "save_pretrained", full)
+    experiment = load(
+        f"data.pairs={few}",
+        base_models={"tiny": {"model": str(encoder), "seeds": [0]}},
+        arms={"native": content["arms"]["native"]},
+        alphas=[1],
+        training={"steps": 2, "batch_size": 4, "held_out": 0, "max_length": 16},
+        comparison={"metrics": ["RR@20"], "figures": False},
+    )
+    with pytest.raises(StorageError, match=r"the disk is full"):
+        run_experiment(experiment, tmp_path / "out", environment=environment)
 
 
 def test_killed_while_training_it_goes_on_to_the_same_results(

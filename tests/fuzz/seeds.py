@@ -52,7 +52,7 @@ def seeds() -> dict[str, list[bytes]]:
         "route": [b"en:pt:en", b"pt-BR:en", b"zh-Hant:eng_Latn:fil", b"sr-Latn:x-private:no"],
         "model_names": [b"bundled:mini\nen:pt=opus-mt", b"a/b@main\npt:en=./folder"],
         "lexicon": [b"who quem\nriver\trio\n\nlong  longo\n"],
-        "journal": [_lines([_run_parts()[1]])],
+        "journal": [_journal(_run_parts()[1])],
         "scored_unit": [_scored_unit()],
         "run_folder": [_joined(*_run_parts()[0])],
         "results": [_results()],
@@ -189,6 +189,16 @@ def _scored_unit() -> bytes:
         ),
         0,
     )
+
+
+def _journal(entry: dict[str, Any]) -> bytes:
+    """Return the journal of a run that has made its first unit."""
+    from bt_augment.shards.manifest import Journal, UnitEntry
+
+    with tempfile.TemporaryDirectory() as name:
+        journal = Journal(Path(name, "journal.jsonl"))
+        journal.append(UnitEntry(**entry))
+        return journal.path.read_bytes()
 
 
 def _run_parts() -> tuple[list[bytes], dict[str, Any]]:

@@ -135,6 +135,7 @@ from bt_augment.shards.run_folder import RunFolder
 
 folder = RunFolder(Path(sys.argv[2]))
 folder.path.joinpath(".work").mkdir(parents=True, exist_ok=True)
+folder.path.joinpath("run.json").touch()
 ingest(folder, [sys.argv[1]], InputSettings(lang="en"), 250, Silent())
 """
 
@@ -345,6 +346,17 @@ def test_what_was_read_and_changed_since_is_named_and_not_used(
     assert not (run / "manifest.json").exists()
 
 
+def test_rows_of_another_run_are_named_and_not_used(tmp_path, english, write_rows, make_run):
+    runs = [tmp_path / name for name in ("run", "other")]
+    for place, run in enumerate(runs):
+        rows = brief(english[6 * place : 6 * place + 6])
+        _stop_after_two_units(run, write_rows(rows, f"{run.name}.jsonl"), SMALL, make_run)
+    ours, theirs = (run / ".work" / "natives-00002.arrow" for run in runs)
+    ours.write_bytes(theirs.read_bytes())
+    with pytest.raises(RunFolderError, match=r"natives-00002\.arrow: .*the input is read again"):
+        make_run(runs[0], tmp_path / "run.jsonl", *SMALL)
+
+
 def test_an_input_that_changes_while_it_is_read_is_refused(
     tmp_path, english, write_rows, make_run, monkeypatch
 ):
@@ -364,15 +376,36 @@ def test_an_input_that_changes_while_it_is_read_is_refused(
     assert make_run(run, source, routes=("en:pt",)).totals.native == 5
 
 
+def test_a_changed_line_of_the_journal_is_named_and_costs_its_unit_alone(
+    tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run
+):
+    run, source = tmp_path / "run", write_rows(brief(english[:6]))
+    _stop_after_two_units(run, source, SMALL, make_run)
+    journal = run / ".work" / "journal.jsonl"
+    first, second = journal.read_text().splitlines(keepends=True)
+    journal.write_text(first.replace('"rows":2', '"rows":3') + second)
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl, line 1: is not"):
+        make_run(run, source, *SMALL)
+    journal.write_text("")  # as the message says
+    make_run(run, source, *SMALL)
+    assert arrow_bytes(run) == arrow_bytes(calm_small_run)
+    assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
+
+
 def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(
     tmp_path, english, write_rows, make_run
 ):
     run, source = tmp_path / "run", write_rows(brief(english[:6]))
     _stop_after_two_units(run, source, SMALL, make_run)
-    journal = run / ".work" / "journal.jsonl"
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    lines[0]["files"]["train"]["sha256"] = "0" * 64
-    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    from bt_augment.shards.manifest import Journal
+
+    old = Journal(run / ".work" / "journal.jsonl")
+    old.path.unlink()
+    new = Journal(old.path)
+    shard = old.units[0].files["train"].model_copy(update={"sha256": "0" * 64})
+    files = {**old.units[0].files, "train": shard}
+    for entry in (old.units[0].model_copy(update={"files": files}), *old.units[1:]):
+        new.append(entry)
     with pytest.raises(RunFolderError, match="unit 0 was damaged, and made again"):
         make_run(run, source, *SMALL)
 

@@ -288,6 +288,15 @@ def test_another_units_bytes_are_refused(scored):
         decode(encode(scored, 0), 2)
 
 
+def test_another_runs_unit_is_refused(tmp_path, scored):
+    from bt_augment.generation.scored_store import ScoredStore
+
+    ScoredStore(tmp_path, "a" * 64).put(0, scored)
+    assert same(ScoredStore(tmp_path, "a" * 64).get(0), scored)
+    with pytest.raises(RunFolderError, match=r"is of another run.*Delete the file"):
+        ScoredStore(tmp_path, "b" * 64).get(0)
+
+
 def without_methods(scored):
     place = scored.made.schema.get_field_index("method")
     none = pa.nulls(scored.made.num_rows, pa.string())

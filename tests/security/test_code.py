@@ -89,6 +89,8 @@ TEXTS = {
     "deep nesting": "a: " + "[" * 5_000 + "]" * 5_000 + "\n",
     "a date that is none": "name: 2024-13-45\n",
     "a number that is none": "name: !!int twelve\n",
+    "a number of no digits": "name: !!int\n",
+    "a truth that is none": "name: !!bool\n",
     "a key that cannot be one": "? [a, b]\n: c\n",
     "a number of ten thousand digits": f"name: {'9' * 10_000}\n",
 }
@@ -110,7 +112,9 @@ def test_no_recipe_runs_code_or_fills_the_memory(tmp_path, text):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("value", ["!!python/name:os.system", "2024-13-45", "[" * 5_000, MERGED])
+@pytest.mark.parametrize(
+    "value", ["!!python/name:os.system", "2024-13-45", "!!float", "!!bool", "[" * 5_000, MERGED]
+)
 def test_no_assignment_does_either(value):
     from bt_augment.recipe import load_recipe
 

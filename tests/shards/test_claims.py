@@ -1,10 +1,11 @@
 """Whether a process holds a lock file, whatever lies in its place."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards.claims import claimed, is_claimed
 
 
@@ -12,6 +13,18 @@ def test_a_lock_is_claimed_while_it_is_held(tmp_path):
     with claimed(tmp_path, RunFolderError("busy"), name="a.lock"):
         assert is_claimed(tmp_path / "a.lock")
     assert not is_claimed(tmp_path / "a.lock")
+
+
+@pytest.mark.parametrize(
+    "put", [Path.mkdir, lambda path: path.symlink_to("/etc/passwd")], ids=["folder", "link"]
+)
+def test_what_cannot_be_held_is_named_with_what_to_do(tmp_path, put):
+    put(tmp_path / ".lock")
+    with (
+        pytest.raises(StorageError, match=r"\.lock: is a .* run the same command again"),
+        claimed(tmp_path, RunFolderError("busy")),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,19 @@ def test_a_last_line_of_zeros_is_dropped(path):
 def test_a_broken_line_before_the_last_is_refused_and_named(path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"{broken\n" + lines[2])
-    with pytest.raises(RunFolderError, match=r"journal\.jsonl, line 2: not an entry.*--overwrite"):
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl, line 2: is not.*Delete this line"):
         Journal(path)
+
+
+def test_a_flipped_bit_of_a_line_enters_no_wrong_count(path):
+    whole = path.read_bytes()
+    for place in range(whole.index(b"\n")):
+        for bit in (1, 2, 16):
+            flipped = bytearray(whole)
+            flipped[place] ^= bit
+            path.write_bytes(flipped)
+            with pytest.raises(RunFolderError, match="line"):
+                Journal(path)
 
 
 def test_units_out_of_order_are_refused(path):

@@ -155,6 +155,21 @@ def test_a_removed_quarantine_line(tmp_path, english, write_rows, make_run):
     assert verify(run).problems == ("quarantine.jsonl: 1 records, but the totals say 2",)
 
 
+def test_a_flipped_bit_of_the_quarantine(tmp_path, english, write_rows, make_run):
+    run = tmp_path / "run"
+    make_run(run, write_rows([english[0], "{broken"]))
+    refilter(run, tmp_path / "filtered", stored_recipe(run))
+    assert verify(tmp_path / "filtered").problems == ()
+    path = run / "quarantine.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"broken", b"brokeo", 1))
+    problem = "quarantine.jsonl: its SHA-256 differs from the manifest's; it was changed"
+    assert verify(run).problems == (problem,)
+    with pytest.raises(RunFolderError, match=problem):  # it would be copied
+        refilter(run, tmp_path / "again", stored_recipe(run))
+    edited = edit(run, lambda manifest: manifest.pop("quarantine_sha256"))
+    assert edited == ()  # of before it was noted
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

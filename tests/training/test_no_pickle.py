@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bt_augment.errors import BtAugmentError
+from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
 
@@ -84,6 +85,7 @@ def test_a_checkpoint_of_somebody_else_runs_no_code(finished, tiny_static, tmp_p
     with pytest.raises(Stop):
         train([finished], out, settings, progress=Interruption())
     torch.save({"state": Evil(mark)}, out / "training" / "checkpoint-6" / name)
+    ModelFolder(out).mark_checkpoint(6)  # digests prove no origin
     with pytest.raises(BtAugmentError, match=r"checkpoint.*--overwrite"):
         train([finished], out, settings, resume=True)
     assert not mark.exists()

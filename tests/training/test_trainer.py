@@ -264,6 +264,24 @@ def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, t
     assert not (folder.work / "checkpoint-15").exists()
 
 
+@pytest.mark.parametrize("name", ["weights", "complete"])
+def test_a_checkpoint_that_was_changed_is_named_and_not_resumed(tmp_path, name):
+    from bt_augment.training.model_folder import ModelFolder
+
+    folder = ModelFolder(tmp_path)
+    for step in (5, 10):
+        checkpoint = folder.work / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "weights").write_bytes(b"weights")
+        folder.mark_checkpoint(step)
+    assert folder.last_checkpoint() == checkpoint
+    (checkpoint / name).write_bytes(b"weighty")
+    with pytest.raises(TrainingError, match=rf"checkpoint-10/{name}: was removed or changed"):
+        folder.last_checkpoint()
+    shutil.rmtree(checkpoint)  # as the message says
+    assert folder.last_checkpoint() == folder.work / "checkpoint-5"
+
+
 NOT_ENCODERS = {
     "decoder": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "a GPT2LMHeadModel"),
     "translator": (

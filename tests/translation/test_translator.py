@@ -144,3 +144,13 @@ def test_hops_of_one_folder_share_its_weights(model, translator, tmp_path):
     assert texts(loaded["en", "pt-BR"].translate(SENTENCES, Decoding())) == texts(
         translator.translate(SENTENCES, Decoding())
     )
+
+
+def test_want_of_memory_is_not_taken_for_a_damaged_folder(model, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("mkl_malloc: failed to allocate memory")
+
+    monkeypatch.setattr(ctranslate2, "Translator", refuse)
+    with pytest.raises(ModelError, match="Free some memory") as told:
+        Translator(model, device="cpu", workers=1)
+    assert "Delete" not in str(told.value)

@@ -199,7 +199,7 @@ def test_a_unit_that_kills_its_actors_ends_the_run_by_name(
     assert done.code == 2
     assert "unit 1: 3 actors of the Ray cluster died over it" in done.err
     assert "Traceback" not in done.err
-    assert [json.loads(line)["unit"] for line in journal_lines(run)] == [0]
+    assert [json.loads(line)["entry"]["unit"] for line in journal_lines(run)] == [0]
 
     # The engine makes no difference to what a run is: another one may finish it.
     assert command(*arguments).code == 0

@@ -51,6 +51,7 @@ def test_from_a_bucket_to_a_bucket(
     there, here = books(objects.pop("manifest.json")), books((calm / "manifest.json").read_bytes())
     assert objects == files
     assert there.pop("run_sha256") == hashlib.sha256(settings).hexdigest() != here.pop("run_sha256")
+    assert there.pop("quarantine_sha256") != here.pop("quarantine_sha256")  # it names its input
     assert there == here
 
     opened = datasets.load_from_disk(URL)
