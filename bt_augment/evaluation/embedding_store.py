@@ -1,14 +1,16 @@
 """Vectors on disk, by the text they stand for: each text is encoded once per model.
 
-Two files, appended to: ``vectors.f32`` and ``keys.u64`` (two words of a 128-bit hash per
-vector). A key is written only when its vector is on disk, so that a process killed at any instant
-leaves whole vectors with their keys; what a later one finds beyond them it cuts off.
+Three files, appended to: ``vectors.f32``, ``sums.u32`` (CRC-32 of key and vector) and
+``keys.u64`` (two words of a 128-bit hash per vector). A key is written only when its vector and
+its sum are on disk, so that a process killed at any instant leaves whole vectors with their keys;
+what a later one finds beyond them it cuts off. A vector that was changed since counts as absent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +27,7 @@ Rows = npt.NDArray[np.int64]
 ABSENT = -1
 
 _KEY_BYTES = 16
+_SUM_BYTES = 4
 _FLOAT_BYTES = 4
 
 
@@ -40,6 +43,9 @@ class EmbeddingStore:
         self._folder = folder
         self._keys: Keys = np.empty((0, 2), dtype=np.uint64)
         self._order: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._sums: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
+        self._unread: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+        self._damaged: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.dimensions = 0
 
     @contextlib.contextmanager
@@ -62,8 +68,32 @@ class EmbeddingStore:
             lock.release()
 
     def rows(self, keys: Keys) -> Rows:
-        """Return the row of each key, or :data:`ABSENT`."""
-        if not len(self._keys) or not len(keys):
+        """Return the row of each key, or :data:`ABSENT`; each vector is checked when first found.
+
+        Raises:
+            StorageError: the vectors cannot be read.
+        """
+        rows = self._found(keys)
+        while self._any_damaged(rows[rows != ABSENT]):  # another row may stand for the same text
+            rows = self._found(keys)
+        return rows
+
+    def _any_damaged(self, rows: Rows) -> bool:
+        """Check the vectors that were not read before, and leave damaged ones out of the index."""
+        unread = np.unique(rows[self._unread[rows]])
+        if not len(unread):
+            return False
+        vectors = np.asarray(self.vectors()[unread])
+        damaged = _sums(self._keys[unread], vectors) != self._sums[unread]
+        self._unread[unread] = False
+        self._damaged[unread] = damaged
+        if not damaged.any():
+            return False
+        self._index()
+        return True
+
+    def _found(self, keys: Keys) -> Rows:
+        if not len(self._order) or not len(keys):
             return np.full(len(keys), ABSENT, dtype=np.int64)
         first = self._keys[self._order, 0]
         at = np.minimum(np.searchsorted(first, keys[:, 0]), len(first) - 1)
@@ -79,9 +109,16 @@ class EmbeddingStore:
         """
         self.dimensions = vectors.shape[1]
         with storage_errors(self._folder):
-            _append(self._path("vectors.f32"), np.ascontiguousarray(vectors, np.float32).tobytes())
-            _append(self._path("keys.u64"), np.ascontiguousarray(keys, np.uint64).tobytes())
-        self._index(np.concatenate([self._keys, keys]))
+            vectors, keys = np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(keys)
+            sums = _sums(keys, vectors)
+            _append(self._path("vectors.f32"), vectors.tobytes())
+            _append(self._path("sums.u32"), sums.tobytes())
+            _append(self._path("keys.u64"), keys.tobytes())
+        self._keys = np.concatenate([self._keys, keys])
+        self._sums = np.concatenate([self._sums, sums])
+        self._unread = np.concatenate([self._unread, np.zeros(len(keys), np.bool_)])
+        self._damaged = np.concatenate([self._damaged, np.zeros(len(keys), np.bool_)])
+        self._index()
 
     def vectors(self) -> npt.NDArray[np.float32]:
         """Return all vectors, mapped from disk; shape (rows, dimensions)."""
@@ -98,18 +135,25 @@ class EmbeddingStore:
     def _recover(self) -> None:
         """Read the keys, and cut off what a killed process left unfinished."""
         keys_path, vectors_path = self._path("keys.u64"), self._path("vectors.f32")
+        sums_path = self._path("sums.u32")
         with storage_errors(self._folder):
-            keys_path.touch()
-            vectors_path.touch()
-            count = keys_path.stat().st_size // _KEY_BYTES
+            for path in (keys_path, sums_path, vectors_path):
+                path.touch()
+            count = min(
+                keys_path.stat().st_size // _KEY_BYTES, sums_path.stat().st_size // _SUM_BYTES
+            )
             if count:
                 self.dimensions = self._noted_dimensions()
                 whole = vectors_path.stat().st_size // (self.dimensions * _FLOAT_BYTES)
                 count = min(count, whole)
             os.truncate(keys_path, count * _KEY_BYTES)
+            os.truncate(sums_path, count * _SUM_BYTES)
             os.truncate(vectors_path, count * self.dimensions * _FLOAT_BYTES)
-            keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
-        self._index(keys)
+            self._keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
+            self._sums = np.fromfile(sums_path, np.uint32)
+        self._unread = np.ones(count, np.bool_)
+        self._damaged = np.zeros(count, np.bool_)
+        self._index()
 
     def _noted_dimensions(self) -> int:
         """Return the length of a vector.
@@ -143,9 +187,9 @@ class EmbeddingStore:
         with storage_errors(self._folder):
             self._path("dimensions").write_text(str(dimensions))
 
-    def _index(self, keys: Keys) -> None:
-        self._keys = keys
-        self._order = np.argsort(keys[:, 0], kind="stable")
+    def _index(self) -> None:
+        order = np.argsort(self._keys[:, 0], kind="stable")
+        self._order = order[~self._damaged[order]]
 
     def _path(self, name: str) -> Path:
         return self._folder / name
@@ -160,6 +204,11 @@ def keys_of(prompt: str, texts: Sequence[str]) -> Keys:
         digest.update(text.encode("utf-8", "surrogatepass"))
         digests += digest.digest()
     return np.frombuffer(bytes(digests), dtype=np.uint64).reshape(-1, 2)
+
+
+def _sums(keys: Keys, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
+    pairs = zip(keys, vectors, strict=True)
+    return np.array([zlib.crc32(v.data, zlib.crc32(k.data)) for k, v in pairs], dtype=np.uint32)
 
 
 def _append(path: Path, data: bytes) -> None:
