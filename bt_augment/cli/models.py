@@ -53,7 +53,8 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
 @click.option(
     "--quantization",
     metavar="TYPE",
-    help="int8 (default on CPU), int8_float16, float16, bfloat16 or float32.",
+    help="int8 (default), int8_float32, int8_float16, int8_bfloat16, int16, float16, bfloat16 or "
+    "float32.",
 )
 @common_options
 def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> None:
