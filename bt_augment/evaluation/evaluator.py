@@ -92,6 +92,8 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
 
     Raises:
         InputError: the benchmark, a setting or a language cannot be used.
+        LanguageError: a language is no tag.
+        RunFolderError: the results file would lie in a run folder.
         ModelError: the model cannot be loaded, is no encoder, or its training manifest is damaged.
         StorageError: a result cannot be written.
         MissingDependencyError: ``bt-augment[evaluate]`` is not installed.

@@ -72,8 +72,10 @@ def refilter(
         environment: where the cache is looked up; see :class:`Generation`.
 
     Raises:
-        RunFolderError: ``source`` is damaged, or ``out`` holds something else.
+        RunFolderError: ``source`` is damaged, or ``out`` holds something else or lies in a run.
         RecipeError: a score is enabled that the run did not compute.
+        InputError: ``out`` is a URL that cannot be written to.
+        StorageError: the disk or the store refused.
     """
     told = progress or Silent()
     if isinstance(out, Path):

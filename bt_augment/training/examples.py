@@ -34,9 +34,16 @@ def training_pairs(
 ) -> Dataset:
     """Return the training pairs of run folders; see :func:`compose_pairs`.
 
+    Args:
+        folders: run folders made by ``generate`` or ``filter``.
+        methods: methods of the rows to take.
+        languages: take rows whose question and passage are both in these; None takes all.
+        cross_lingual: also compose each question with the passages of other languages.
+
     Raises:
         RunFolderError: a folder is no finished run, or one of its shards was damaged.
-        TrainingError: no row is left.
+        LanguageError: ``languages`` holds something else.
+        TrainingError: an unknown method, or no row is left.
     """
     rows = read_rows(folders, methods=methods, languages=languages)
     return compose_pairs(rows, cross_lingual=cross_lingual)

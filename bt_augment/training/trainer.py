@@ -109,6 +109,8 @@ def train(
         RunFolderError: a run is unfinished or damaged.
         TrainingError: the pairs do not allow the settings, the base model is no encoder, or
             ``out`` holds something else.
+        InputError: a run or the base model lies in ``out``.
+        LanguageError: ``settings.languages`` holds something else.
         ModelError: there is no such base model.
         StorageError: the disk refused.
     """

@@ -121,7 +121,7 @@ class Translator:
         """Load ``model``.
 
         Args:
-            model: from :func:`bt_augment.translation.models.resolve`.
+            model: from :meth:`bt_augment.translation.models.ModelCatalog.resolve`.
             device: ``auto`` is the GPU where CTranslate2 sees one.
             device_index: numbers of the GPUs that share the batches; None is what ``device``
                 names, or all.
@@ -129,7 +129,7 @@ class Translator:
             shares: a translator of the same folder, whose loaded weights serve this hop too.
 
         Raises:
-            ModelError: the folder cannot be loaded.
+            ModelError: the folder cannot be loaded, or there is no such device.
         """
         self.model = model
         self.device = resolve_device(device)

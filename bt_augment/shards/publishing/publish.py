@@ -69,7 +69,7 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
         overwrite: replace what an earlier dry run wrote there, unless files of others lie in it.
 
     Raises:
-        PublishError: a name or licence is not valid, or ``out`` is taken.
+        PublishError: a name or licence is not valid, nothing was accepted, or ``out`` is taken.
         RunFolderError: the folder is no finished run, or is damaged.
         StorageError: the disk refused.
     """
