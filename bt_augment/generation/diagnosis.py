@@ -25,6 +25,10 @@ _EXTRAS = {
     "report": ("Jinja2", "matplotlib"),
     "lexicon": ("sil-thot",),
     "ray": ("ray",),
+    "tracking": ("tensorboard", "wandb"),
+    "comet": ("unbabel-comet",),
+    "s3": ("s3fs",),
+    "gcs": ("gcsfs",),
 }
 
 

@@ -5,6 +5,7 @@ Each sub-command is also begun anew once, so that it finds all that it needs by 
 
 import json
 import re
+from importlib.metadata import metadata
 
 import pytest
 
@@ -271,6 +272,9 @@ def test_doctor_tries_each_part(new_command):
     assert "→" in found["bundled:mini"]["detail"]
     assert {"python", "ctranslate2", "model cache", "devices"} <= set(found)
     assert new_command("doctor").out.count("ok  ") == len(found)
+    extras = {check.removeprefix("extra ") for check in found if check.startswith("extra ")}
+    declared = metadata("bt-augment").get_all("Provides-Extra")
+    assert extras == {*declared} - {"all", "docs", "test"}
 
 
 @pytest.mark.parametrize(
