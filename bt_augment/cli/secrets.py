@@ -7,6 +7,7 @@ others. The Hub's client keeps the token in the environment or in a file; both a
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -17,6 +18,11 @@ from bt_augment.cli.terminal import echo
 from bt_augment.errors import printable
 
 _HIDDEN = "[token]"
+# Names and passwords in whatever address was given, a proxy's too. A secret of AWS may hold slashes;
+# digits and a slash after a colon are a port.
+_IN_ADDRESS = re.compile(
+    r"""((?<![\w+.-])\w[\w+.-]*:/{1,2})(?:[^\s/'"]+|[^\s/:'"]+:(?!\d+/)[^\s'"]+)@"""
+)
 _SHORTEST = 8  # what is shorter is no token, and would take words out of messages
 _VARIABLES = (
     "HF_TOKEN",
@@ -41,10 +47,10 @@ class Secrets:
         self._tokens = sorted({t.strip() for t in found if len(t.strip()) >= _SHORTEST}, key=len)
 
     def redacted(self, text: str) -> str:
-        """Return ``text`` without the tokens."""
+        """Return ``text`` without the tokens, and without credentials in addresses."""
         for token in reversed(self._tokens):
             text = text.replace(token, _HIDDEN)
-        return text
+        return _IN_ADDRESS.sub(r"\1***@", text)
 
     def keep_out_of_logs(self) -> None:
         """Take the tokens out of every line that the root logger's handlers write."""

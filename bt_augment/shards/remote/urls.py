@@ -35,9 +35,11 @@ def place(text: str) -> Path | str:
     scheme, _, rest = text.partition("://")
     scheme = scheme.lower()
     host = rest.partition("/")[0]
-    if "@" in host:  # never repeated: an error message goes into logs
+    # A secret may hold slashes; in a bucket's name only an ARN has a colon.
+    secret = ":" in host and "@" in rest and not host.startswith("arn:")
+    if "@" in host or secret:  # never repeated: an error message goes into logs
         raise InputError(
-            f"{scheme}://***@{host.rpartition('@')[2]}: credentials do not belong in a URL; they "
+            f"{scheme}://***@{rest.rpartition('@')[2].partition('/')[0]}: credentials do not belong in a URL; they "
             "are found in their usual places (environment, ~/.aws, gcloud, hf auth login)"
         )
     if scheme == "file":

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from bt_augment.cli.secrets import Secrets
+
 from .conftest import REPO, TOKEN
 from .hub import serving
 from .hub_state import Fault
@@ -91,6 +93,44 @@ def test_the_command_line_hides_what_any_message_repeats(environment, monkeypatc
     assert done.code == 2
     assert canary not in done.out + done.err
     assert "no-such-[token].json" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "run", "{}"],
+        ["--{}"],
+        ["generate", "in.json", "--workers", "{}"],
+        ["publish", "run", REPO, "--source-license", "{}"],
+    ],
+)
+def test_a_token_in_the_wrong_place_of_a_command_is_not_repeated(
+    environment, monkeypatch, command, arguments
+):
+    canary = "canary-0123456789abcdef"
+    monkeypatch.setitem(environment, "HF_TOKEN", canary)
+    done = command(*(argument.format(canary) for argument in arguments))
+    assert done.code == 2
+    assert canary not in done.out + done.err
+    assert "[token]" in done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://me:geheim@host/a.json", "https://***@host/a.json"),
+        ("https:/me:geheim@host/a.json", "https:/***@host/a.json"),
+        ("s3://KEY:ge/heim+@bucket/a", "s3://***@bucket/a"),
+        ("http://geheim@proxy:3128", "http://***@proxy:3128"),
+        ("('ray://me:geheim@10.0.0.1')", "('ray://***@10.0.0.1')"),
+        ("file:///tmp/a@b", "file:///tmp/a@b"),
+        ("hf://datasets/me/qa@v1/run", "hf://datasets/me/qa@v1/run"),
+        ("https://me:ge@heim@host/a@b", "https://***@host/a@b"),
+        ("https://host:80/a@b, c@d", "https://host:80/a@b, c@d"),
+    ],
+)
+def test_credentials_in_an_address_are_hidden(given, shown):
+    assert Secrets({"HF_TOKEN_PATH": "no-such"}).redacted(f"error: {given}") == f"error: {shown}"
 
 
 BUG = """

@@ -43,11 +43,12 @@ def test_other_urls_are_refused_with_what_to_do(text, told):
         place(text)
 
 
-def test_credentials_in_a_url_are_refused_and_not_repeated():
+@pytest.mark.parametrize("secret", ["geheim", "ge/heim", "ge@heim"])
+def test_credentials_in_a_url_are_refused_and_not_repeated(secret):
     with pytest.raises(InputError) as caught:
-        place("s3://AKIAKEY:geheim@bucket/run")
+        place(f"s3://AKIAKEY:{secret}@bucket/run")
     assert "usual places" in str(caught.value)
-    assert "geheim" not in str(caught.value)
+    assert "heim" not in str(caught.value)
     assert "AKIAKEY" not in str(caught.value)
 
 
