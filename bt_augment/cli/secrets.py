@@ -18,8 +18,8 @@ from bt_augment.cli.terminal import echo
 from bt_augment.errors import printable
 
 _HIDDEN = "[token]"
-# Names and passwords in whatever address was given, a proxy's too. A secret of AWS may hold slashes;
-# digits and a slash after a colon are a port.
+# Names and passwords in whatever address was given, a proxy's too. A secret of AWS may hold
+# slashes; digits and a slash after a colon are a port.
 _IN_ADDRESS = re.compile(
     r"""((?<![\w+.-])\w[\w+.-]*:/{1,2})(?:[^\s/'"]+|[^\s/:'"]+:(?!\d+/)[^\s'"]+)@"""
 )

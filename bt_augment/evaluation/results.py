@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,9 +146,12 @@ def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
     """Return a results file and its scores per query.
 
     Raises:
-        InputError: one of the two is missing or damaged.
+        InputError: one of the two is missing or damaged, or they are of two evaluations.
     """
     content = read_content(path)
+    for key in ("settings", "language_bias"):
+        if not _are_numbers(content.get(key, {})):
+            raise InputError(f"{path}: is not a results file of bt-augment evaluate: {key}")
     beside = per_query_path(path)
     try:
         table = pq.read_table(beside, schema=_SCHEMA)
@@ -156,7 +160,35 @@ def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
             f"{beside}: cannot be read ({error}); it is written beside {path.name}, so evaluate "
             "again, or keep the two together"
         ) from error
+    # Two files cannot be replaced at once: a killed evaluation, or a second one with the same
+    # --out, leaves the scores of one model beside the means of another.
+    means = _macro_averages(table)
+    for setting, part in content["settings"].items():
+        for name, stated in part.items():
+            found = means.get((setting, name), math.nan)
+            if not math.isclose(found, stated, rel_tol=1e-6, abs_tol=1e-9):
+                raise InputError(
+                    f"{beside}: holds the scores of another evaluation than {path.name} ({name}, "
+                    f"{setting}: mean {found:.6g}, not {stated:.6g}); evaluate again"
+                )
     return content, table
+
+
+def _macro_averages(table: pa.Table) -> dict[tuple[str, str], float]:
+    """Return setting and measure → mean over languages, or pairs of them."""
+    cells = table.unify_dictionaries().group_by(_SCHEMA.names[:4]).aggregate([("value", "mean")])
+    found: dict[tuple[str, str], list[float]] = {}
+    for cell in cells.to_pylist():
+        if cell["value_mean"] is not None:
+            found.setdefault((cell["setting"], cell["measure"]), []).append(cell["value_mean"])
+    return {key: _mean(values) for key, values in found.items()}
+
+
+def _are_numbers(table: Any) -> bool:
+    return isinstance(table, dict) and all(
+        isinstance(part, dict) and all(isinstance(value, (int, float)) for value in part.values())
+        for part in table.values()
+    )
 
 
 def _mean(values: Iterable[float]) -> float:

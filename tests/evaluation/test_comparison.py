@@ -226,6 +226,17 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     refused("unknown correction 'bonferroni'", other, correction="bonferroni")
     (tmp_path / "b.per_query.parquet").unlink()
     refused(r"b\.per_query\.parquet: cannot be read", other)
+    write(tmp_path / "c.json", shift=0.3).with_name("c.per_query.parquet").rename(
+        tmp_path / "b.per_query.parquet"
+    )
+    refused(r"b\.per_query\.parquet: holds the scores of another evaluation than b\.json", other)
+    sound = json.loads(other.read_bytes())
+    for damage in (
+        {"settings": None}, {"settings": [1]}, {"settings": {"mono": 1}},
+        {"settings": {"mono": {"RR@20": "high"}}}, {"language_bias": {"peer": []}},
+    ):  # fmt: skip
+        other.write_text(json.dumps(sound | damage))
+        refused("is not a results file", other)
     other.write_text("{}")
     refused("is not a results file", other)
     refused("cannot be read as a results file", tmp_path / "none.json")

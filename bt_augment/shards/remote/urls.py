@@ -38,9 +38,10 @@ def place(text: str) -> Path | str:
     # A secret may hold slashes; in a bucket's name only an ARN has a colon.
     secret = ":" in host and "@" in rest and not host.startswith("arn:")
     if "@" in host or secret:  # never repeated: an error message goes into logs
+        bucket = rest.rpartition("@")[2].partition("/")[0]
         raise InputError(
-            f"{scheme}://***@{rest.rpartition('@')[2].partition('/')[0]}: credentials do not belong in a URL; they "
-            "are found in their usual places (environment, ~/.aws, gcloud, hf auth login)"
+            f"{scheme}://***@{bucket}: credentials do not belong in a URL; they are found in their "
+            "usual places (environment, ~/.aws, gcloud, hf auth login)"
         )
     if scheme == "file":
         return _local(text)
