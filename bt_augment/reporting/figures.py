@@ -17,6 +17,7 @@ from bt_augment.reporting.heat_map import (
     pair_scores,
     shared_limits,
 )
+from bt_augment.reporting.results_files import read_checked
 from bt_augment.reporting.style import save, styled
 from bt_augment.shards.atomic import storage_errors
 
@@ -55,6 +56,8 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path) -> Figures:
         MissingDependencyError: matplotlib is not installed.
         StorageError: the disk refused.
     """
+    for path in (path for arm in arms for path in arm.results):
+        read_checked(path)  # training and matrix are taken from it as they are
     loaded = load_arms(arms, metric)
     files: list[Path] = []
     left_out: list[str] = []

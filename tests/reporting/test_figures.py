@@ -182,6 +182,17 @@ def test_what_cannot_be_drawn_is_said(arm, tmp_path):
         write_figures([*arms, type(arms[0])("c", (tmp_path / "c.json",))], METRIC, tmp_path / "x")
 
 
+@pytest.mark.parametrize("damage", [{"training": 5}, {"training": {}}, {"matrix": None}])
+def test_a_damaged_results_file_is_named(arm, tmp_path, damage):
+    arms = [arm("a"), arm("b")]
+    path = arms[1].results[0]
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | damage))
+    with pytest.raises(
+        InputError, match=f"{path.name}: is not a results file.*{next(iter(damage))}"
+    ):
+        write_figures(arms, METRIC, tmp_path / "figures")
+
+
 def test_without_matplotlib_the_extra_is_named(arm, tmp_path, monkeypatch):
     monkeypatch.setattr(style, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"bt-augment\[report\]"):
