@@ -8,6 +8,7 @@ from typing import Any
 
 from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.manifest import Totals
+from bt_augment.shards.markdown import span
 from bt_augment.shards.run_folder import CARD, read_run
 
 
@@ -42,7 +43,7 @@ def _lines(run: Mapping[str, Any], totals: Totals) -> Iterator[str]:
         yield f"| `{reason}` | {rows:,} |"
     yield "\n## Sources and models\n"
     for source in run.get("inputs", []):
-        yield f"- input `{Path(str(source.get('path', source))).name}`"
+        yield f"- input {span(Path(str(source.get('path', source))).name)}"
     for hop, model in run.get("models", {}).items():
-        yield f"- {hop}: `{model['name']}`, fingerprint `{model['fingerprint']}`"
+        yield f"- {hop}: {span(model['name'])}, fingerprint `{model['fingerprint']}`"
     yield "\nThe licence of the input also holds for what is made from it.\n"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bt_augment.shards.atomic import write_atomically
+from bt_augment.shards.markdown import harmless, span
 
 CARD = "README.md"
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)*(@[\w./-]+)?")
 
 
 def write_card(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -31,7 +34,7 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if _on_hub(base):
         yield f"base_model: {base}"
     yield "---\n"
-    yield f"# Dense retriever trained by bt-augment from {_name(base)}\n"
+    yield f"# Dense retriever trained by bt-augment from {harmless(_name(base))}\n"
     yield "```python"
     yield "from sentence_transformers import SentenceTransformer\n"
     yield 'model = SentenceTransformer("PATH/TO/THIS/FOLDER")'
@@ -42,8 +45,8 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     prompts = manifest["prompts"]
     if any(prompts.values()):
         yield (
-            f"Questions are encoded after `{prompts['query']}`, passages after "
-            f"`{prompts['passage']}`; both are stored in the model.\n"
+            f"Questions are encoded after {span(prompts['query'])}, passages after "
+            f"{span(prompts['passage'])}; both are stored in the model.\n"
         )
     yield "## Data\n"
     yield "| method | rows |\n|---|---|"
@@ -58,12 +61,13 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         "out. Runs:\n"
     )
     for run in manifest["runs"]:
-        yield f"- `{Path(run['folder']).name}`, fingerprint `{run['fingerprint'][:16]}`"
+        yield f"- {span(Path(run['folder']).name)}, fingerprint `{run['fingerprint'][:16]}`"
     yield "\n## Recipe\n"
     yield f"{_recipe(manifest)}\n"
     yield "| setting | value |\n|---|---|"
     for name, value in settings.items():
-        yield f"| {name} | {_name(value) if name == 'base_model' else value} |"
+        shown = _name(value) if name == "base_model" else str(value)
+        yield f"| {name} | {harmless(shown)} |"
     yield "\n## Scores\n"
     if manifest["scores"]:
         yield "Held-out questions against the held-out passages of all languages:\n"
@@ -91,7 +95,8 @@ def _name(base: Any) -> str:
 
 
 def _on_hub(base: str) -> bool:
-    return ":" not in base and not Path(base).is_absolute()
+    # YAML: no other name of a folder may get there.
+    return _HUB_NAME.fullmatch(base) is not None
 
 
 def _base_tags(languages: Mapping[str, int]) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.browsing import Example
 from bt_augment.shards.manifest import Manifest
-from bt_augment.shards.publishing.escaping import code, fenced, inline, shortened
+from bt_augment.shards.markdown import code, fenced, inline, shortened
 from bt_augment.shards.publishing.files import DataFiles
 from bt_augment.shards.publishing.metadata import DEFAULT, Config, config_name, front_matter
 from bt_augment.shards.publishing.provenance import (

@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 
 from bt_augment.errors import PublishError
 from bt_augment.recipe import load_recipe
+from bt_augment.shards.markdown import code, fenced, inline, one_line
 from bt_augment.shards.publishing.contents import Terms, write_contents
-from bt_augment.shards.publishing.escaping import code, fenced, inline, one_line
 from bt_augment.shards.publishing.metadata import size_category
 from bt_augment.shards.publishing.provenance import public_name, sources
 from bt_augment.shards.run_folder import read_run

@@ -8,6 +8,7 @@ import unicodedata
 # What CommonMark and its table and math extensions give a meaning to inside a line. A character
 # reference is text to them, never mark-up (CommonMark 0.31.2, section 2.5).
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>()#!|~&$@:\"'=]")
+_HARMFUL = re.compile(r"[`<|]|\]\(")
 _FENCE = re.compile(r"`+")
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -24,6 +25,16 @@ def code(text: str) -> str:
     if re.fullmatch(r"[\w .,:;/@+=<>%()\[\]-]*\w[\w .,:;/@+=<>%()\[\]-]*", line):
         return f"`{line}`"
     return inline(text)  # a bar or a backtick: no quoting of code spans is safe in a table
+
+
+def span(text: str) -> str:
+    """Return ``text`` as an inline code span outside of tables."""
+    return f"`{text}`" if text.isprintable() and "`" not in text else inline(text)
+
+
+def harmless(text: str) -> str:
+    """Return ``text`` as it is, unless it could end its line or cell, or be a tag or a link."""
+    return text if text.isprintable() and not _HARMFUL.search(text) else inline(text)
 
 
 def one_line(text: str) -> str:
