@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TypeVar
 
 from bt_augment.errors import PublishError
@@ -101,6 +102,11 @@ def explained(error: Exception, repo: str, token: str) -> PublishError:
         advice = "the client is set to stay offline; unset HF_HUB_OFFLINE to publish"
     elif isinstance(root, _broken_connection()):
         advice = f"the Hub cannot be reached ({said}). Check the connection. {_KEPT}"
+    elif _is_no_answer(root):
+        advice = (
+            f"what answers is not the Hub, or fails ({type(root).__name__}: {said}). Check "
+            f"HF_ENDPOINT and the proxy, if there is one. {_KEPT}"
+        )
     elif isinstance(root, Changed):
         advice = f"others keep committing to it. {_KEPT}"
     else:
@@ -115,7 +121,7 @@ def is_hub_error(error: Exception) -> bool:
     root = root_of(error)
     known = (HFValidationError, LocalTokenNotFoundError, OIDCError, Changed, OSError)
     # The client raises bare ValueErrors for metadata and uploads that the Hub refuses.
-    return isinstance(root, (*known, *_broken_connection(), ValueError))
+    return isinstance(root, (*known, *_broken_connection(), ValueError)) or _is_no_answer(root)
 
 
 def redacted(text: str, token: str) -> str:
@@ -141,6 +147,14 @@ def hidden_in_logs(token: str) -> Iterator[None]:
     finally:
         for handler in handlers:
             handler.removeFilter(hide)
+
+
+def _is_no_answer(error: BaseException) -> bool:
+    """Tell whether the client failed over JSON of another form, which it takes apart unchecked."""
+    if not isinstance(error, (KeyError, TypeError, AttributeError)):
+        return False
+    names = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    return bool(names) and names[-1].partition(".")[0] == "huggingface_hub"
 
 
 def _broken_connection() -> tuple[type[BaseException], ...]:

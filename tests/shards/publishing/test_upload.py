@@ -229,6 +229,23 @@ def test_what_cannot_be_mended_by_waiting_says_what_to_do(hub, send, contents, f
         send(contents)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", r"^/api/datasets/me/qa$"),
+        ("POST", "/api/repos/create"),
+        ("GET", "/tree/"),
+        ("POST", "/preupload/"),
+        ("POST", "/objects/batch"),
+        ("POST", "/commit/"),
+    ],
+)
+def test_an_answer_that_is_not_the_hubs_is_a_message(hub, send, contents, method, path):
+    hub.faults = [Fault(method, path, 99, 200, body=["hello"])]
+    with pytest.raises(PublishError, match=r"^me/qa: what answers is not the Hub.*HF_ENDPOINT"):
+        send(contents)
+
+
 def test_another_ones_namespace_is_refused(hub, send, contents):
     with pytest.raises(PublishError, match="may not write there"):
         send(contents, repo="you/qa")
