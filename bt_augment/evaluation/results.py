@@ -155,6 +155,7 @@ def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
     beside = per_query_path(path)
     try:
         table = pq.read_table(beside, schema=_SCHEMA)
+        table.validate(full=True)  # words may be numbered beyond the dictionary
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{beside}: cannot be read ({error}); it is written beside {path.name}, so evaluate "
