@@ -24,6 +24,7 @@ from bt_augment.pairs.readers.base import (
 from bt_augment.pairs.readers.compression import open_text
 from bt_augment.pairs.readers.ids import temporary_database
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
+from bt_augment.pairs.readers.lines import bounded_lines
 
 COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TABLES = ("queries", "corpus")
@@ -183,7 +184,7 @@ def _columns(query: Any, document: Any) -> dict[str, Any]:
 def _judgements(qrels: Path) -> Iterator[_Judgement | Quarantined]:
     """Yield the judgements: ``query, document, score``, or TREC's four columns."""
     with open_text(qrels) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, (line, _) in enumerate(bounded_lines(stream), start=1):
             text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
             fields = text.split("\t") if "\t" in text else text.split()
             if not text.strip() or (number == 1 and not _HAS_DIGIT.search(fields[-1])):

@@ -12,11 +12,11 @@ from bt_augment.errors import InputError
 from bt_augment.pairs.readers.base import InputSettings, Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.columns import ABSENT, Columns
 from bt_augment.pairs.readers.compression import open_text, read_start
+from bt_augment.pairs.readers.lines import MAX_RECORD, OVERSIZED, bounded_lines
 
 DELIMITERS = (",", "\t", ";", "|")
 _SNIFF_BYTES = 1 << 16
 _EXCEL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\"?sep=([\t !#-~])\"?\r?\n", re.IGNORECASE)
-_FIELD_LIMIT = 1 << 30  # characters; the csv module's own limit is 128 KiB
 
 # A record may hold line breaks inside quotes. Past this many lines the quote was never closed.
 _MAX_RECORD_LINES = 10_000
@@ -24,6 +24,10 @@ _MAX_RECORD_LINES = 10_000
 
 class _UnclosedQuoteError(Exception):
     """A quote that no later line closes."""
+
+
+class _OversizedLineError(Exception):
+    """A line of a record is longer than is held."""
 
 
 class DelimitedReader(Reader):
@@ -36,7 +40,7 @@ class DelimitedReader(Reader):
         """Yield the records in file order; a record's place is its first line."""
         start = read_start(self.path, _SNIFF_BYTES)
         delimiter = sniff_delimiter(start, self.settings)
-        csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+        csv.field_size_limit(MAX_RECORD)  # the module's own is 128 KiB
         with open_text(self.path) as raw:
             text = io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="")
             first = 1
@@ -75,49 +79,62 @@ class DelimitedReader(Reader):
         The next line of ``text`` is line ``number``.
         After a broken record, reading goes on with the line after its first.
         """
-        waiting: deque[str] = deque()
+        lines = bounded_lines(text)
+        waiting: deque[tuple[str, bool]] = deque()
         width: int | None = None
         while True:
-            taken: list[str] = []
+            read: list[tuple[str, bool]] = []
             self._at = number
             fields: list[str] | str
             try:
                 fields = next(
                     csv.reader(
-                        _feed(text, waiting, taken), "excel", delimiter=delimiter, strict=True
+                        _feed(lines, waiting, read), "excel", delimiter=delimiter, strict=True
                     ),
                     [],
                 )
             except _UnclosedQuoteError:
                 fields = "a quote is never closed"
+            except _OversizedLineError:
+                fields = f"a line of the record is {OVERSIZED}"
             except csv.Error as error:
                 fields = f"the line is not CSV: {error}"
-            if not taken:
+            if not read:
                 return
-            plain = taken[0].rstrip("\r\n").split(delimiter)
+            first, whole = read[0]
+            plain = first.rstrip("\r\n").split(delimiter)
             if (
                 delimiter == "\t"
+                and whole
                 and width == len(plain)
                 and (isinstance(fields, str) or len(fields) != width)
             ):
                 fields = plain  # tab-separated files often hold quotes that quote nothing
-                waiting.extendleft(reversed(taken[1:]))
-                del taken[1:]
+                waiting.extendleft(reversed(read[1:]))
+                del read[1:]
             elif isinstance(fields, str):
-                waiting.extendleft(reversed(taken[1:]))
-                del taken[1:]
+                waiting.extendleft(reversed(read[1:]))
+                del read[1:]
             if fields:
                 width = len(fields) if width is None else width
-                yield number, fields, "".join(taken).rstrip("\r\n")
-            number += len(taken)
+                yield number, fields, "".join(line for line, _ in read).rstrip("\r\n")
+            number += len(read)
 
 
-def _feed(text: io.TextIOWrapper, waiting: deque[str], taken: list[str]) -> Iterator[str]:
-    while len(taken) < _MAX_RECORD_LINES:
-        line = waiting.popleft() if waiting else next(text, "")
+def _feed(
+    lines: Iterator[tuple[str, bool]],
+    waiting: deque[tuple[str, bool]],
+    read: list[tuple[str, bool]],
+) -> Iterator[str]:
+    size = 0
+    while len(read) < _MAX_RECORD_LINES and size < MAX_RECORD:
+        line, whole = waiting.popleft() if waiting else next(lines, ("", True))
         if not line:
             return
-        taken.append(line)
+        read.append((line, whole))
+        if not whole:
+            raise _OversizedLineError
+        size += len(line)
         yield line
     raise _UnclosedQuoteError
 

@@ -16,6 +16,7 @@ from bt_augment.pairs.readers.json_stream import (
     unmark,
     value_of,
 )
+from bt_augment.pairs.readers.lines import OVERSIZED, bounded_lines
 
 
 class JsonLinesReader(Reader):
@@ -27,9 +28,12 @@ class JsonLinesReader(Reader):
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield the lines in file order."""
         with open_text(self.path) as stream:
-            for number, line in enumerate(stream, start=1):
+            for number, (line, whole) in enumerate(bounded_lines(stream), start=1):
                 self._at = number + 1
-                if line.strip():
+                if not whole:
+                    message = f"the line is {OVERSIZED}"
+                    yield quarantined(self.place(number), "broken_json", message, line)
+                elif line.strip():
                     yield self._row(number, line.rstrip(b"\r\n"))
 
     def _row(self, number: int, line: bytes) -> Row | Quarantined:

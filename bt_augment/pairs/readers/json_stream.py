@@ -24,6 +24,7 @@ _MEANT = {"S": "\ud800", "N": "\ufdd0"} | {
 }
 
 _CHUNK = 1 << 16
+_MAX_TEXT = 1 << 24  # bytes; the parser takes the square of the time for a longer one
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MAYBE_MARKED = re.compile(rb"\\u([dD][89a-fA-F]|[fF][dD][dD]0)")
 _ESCAPE = re.compile(
@@ -56,6 +57,7 @@ class MendedStream:
         self._kept: list[bytes] = []  # read, and not yet known to end between two characters
         self._ready = b""
         self._ended = False
+        self.since_event = 0  # bytes read since the parser last had one
         self._numbers = NumberMender()
 
     def read(self, size: int = -1) -> bytes:
@@ -65,6 +67,12 @@ class MendedStream:
         while not self._ready and not self._ended:
             # What there is: filling a whole buffer would lose the part before a cut.
             chunk = self._stream.read1(_CHUNK)
+            self.since_event += len(chunk)
+            if self.since_event > _MAX_TEXT:
+                raise JsonBreakError(
+                    f"a text is longer than {_MAX_TEXT >> 20} MiB, which is no passage; the file "
+                    "is not read further"
+                )
             self._ended = not chunk
             cut = len(chunk) if self._ended else 1 + max(chunk.rfind(bytes([c])) for c in _CUTS)
             if cut or self._ended:
@@ -122,9 +130,12 @@ def events(stream: BinaryIO) -> Iterator[Event]:
     Raises:
         JsonBreakError: a document is broken, or ends early.
     """
+    mended = MendedStream(stream)
     try:
         # Without use_float: its integers have 64 bits, and one that is longer ends the file.
-        yield from ijson.basic_parse(MendedStream(stream), buf_size=_CHUNK, multiple_values=True)
+        for event in ijson.basic_parse(mended, buf_size=_CHUNK, multiple_values=True):
+            mended.since_event = 0
+            yield event
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise JsonBreakError(f"the file is not JSON from here on: {_why(error)}") from error
     except READ_ERRORS as error:

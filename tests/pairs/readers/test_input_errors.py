@@ -216,3 +216,35 @@ def test_what_is_no_input_beneath_a_folder_does_not_change_its_fingerprint(write
     assert len(read_all(folder).records) == 1
     judged.write_text("q\td\t2\n")
     assert fingerprint([str(folder)]) != before
+
+
+LONG = "a" * (66 << 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause", "kept"),
+    [
+        ("pairs.jsonl",
+         '{"question": "Who?", "passage": "He."}\n{"question": "Q?", "passage": "' + LONG + '"}\n'
+         '{"question": "Where?", "passage": "There."}\n',
+         "broken_json", ["Who?", "Where?"]),
+        ("pairs.csv", f"question,passage\nWho?,He.\nQ?,{LONG}\nWhere?,There.\n",
+         "broken_csv", ["Who?", "Where?"]),
+        ("pairs.csv", f'question,passage\nWho?,He.\n"Q?,one\n{LONG}\nWhere?,There.\n',
+         "broken_csv", ["Who?", "Where?"]),
+        ("pairs.tsv", f"question\tpassage\nWho?\tHe.\nQ?\t{LONG}\nWhere?\tThere.\n",
+         "broken_csv", ["Who?", "Where?"]),
+        ("pairs.json",
+         '[{"question": "Who?", "passage": "He."}, {"question": "Q?", "passage": "' + LONG + '"}]',
+         "broken_json", ["Who?"]),
+    ],
+    ids=["jsonl", "csv", "csv-in-quotes", "tsv", "array"],
+)  # fmt: skip
+def test_a_record_that_is_too_long_to_hold_is_quarantined(tmp_path, name, text, cause, kept):
+    path = tmp_path / f"{name}.gz"
+    path.write_bytes(gzip.compress(text.encode(), compresslevel=1, mtime=0))
+    read = read_all(path, lang="en")
+    assert [record.question for record in read.records] == kept
+    assert {item.cause for item in read.quarantined} == {cause}
+    assert re.search(r"longer than \d\d MiB", read.quarantined[-1].message)
+    assert all(len(item.raw) <= 10_000 for item in read.quarantined)
