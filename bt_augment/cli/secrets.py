@@ -23,6 +23,11 @@ _HIDDEN = "[token]"
 _IN_ADDRESS = re.compile(
     r"""((?<![\w+.-])\w[\w+.-]*:/{1,2})(?:[^\s/'"]+|[^\s/:'"]+:(?!\d+/)[^\s'"]+)@"""
 )
+# A signed address, or one with an access token.
+_IN_QUERY = re.compile(
+    r"""([?&](?:[\w.-]*[_.-])?(?:token|key|apikey|secret|signature|sig|password|credential)=)[^&\s'"]+""",
+    re.IGNORECASE,
+)
 _SHORTEST = 8  # what is shorter is no token, and would take words out of messages
 _VARIABLES = (
     "HF_TOKEN",
@@ -50,7 +55,7 @@ class Secrets:
         """Return ``text`` without the tokens, and without credentials in addresses."""
         for token in reversed(self._tokens):
             text = text.replace(token, _HIDDEN)
-        return _IN_ADDRESS.sub(r"\1***@", text)
+        return _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
 
     def keep_out_of_logs(self) -> None:
         """Take the tokens out of every line that the root logger's handlers write."""

@@ -127,6 +127,9 @@ def test_a_token_in_the_wrong_place_of_a_command_is_not_repeated(
         ("hf://datasets/me/qa@v1/run", "hf://datasets/me/qa@v1/run"),
         ("https://me:ge@heim@host/a@b", "https://***@host/a@b"),
         ("https://host:80/a@b, c@d", "https://host:80/a@b, c@d"),
+        ("https://host/a?v=1&access_token=geheim&x=2", "https://host/a?v=1&access_token=***&x=2"),
+        ("'https://b.s3/a?X-Amz-Signature=ge/heim'", "'https://b.s3/a?X-Amz-Signature=***'"),
+        ("https://host/a?monkey=1&keys=2", "https://host/a?monkey=1&keys=2"),
     ],
 )
 def test_credentials_in_an_address_are_hidden(given, shown):
