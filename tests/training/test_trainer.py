@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from training_rows import a_row
 
-from bt_augment.errors import ModelError, RunFolderError, TrainingError
+from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import Prompts, load_base_model
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
@@ -234,7 +234,7 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
         train([finished], out, settings_of(tiny_static))
     with pytest.raises(TrainingError, match=r"alpha was 0\.5, is 1\b.*--overwrite"):
         train([finished], out, settings_of(tiny_static, alpha=1), resume=True)
-    with pytest.raises(TrainingError, match="lies in"):
+    with pytest.raises(InputError, match="lies in"):
         train([finished], out, settings_of(str(out)), overwrite=True)
     assert train([finished], out, settings_of(tiny_static), resume=True).already
     anew = train([finished], out, settings_of(tiny_static, alpha=1), overwrite=True)
