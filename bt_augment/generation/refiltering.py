@@ -20,19 +20,18 @@ from bt_augment.filtering.registry import score_names
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
+from bt_augment.generation.writing import finish_run
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import storage_errors
-from bt_augment.shards.card import write_card
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     Manifest,
+    Totals,
     UnitEntry,
     read_manifest,
     shard_path,
-    total,
-    write_manifest,
 )
 from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
@@ -41,7 +40,6 @@ from bt_augment.shards.store import (
     REJECTED,
     SPLITS,
     TRAIN,
-    finish,
     read_shard,
     write_shard,
 )
@@ -101,7 +99,7 @@ def refilter(
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
         if folder.finished:
-            result = read_manifest(folder.path)
+            totals = read_manifest(folder.path).totals
             folder.discard_work()
         else:
             with storage_errors(folder.path):
@@ -109,15 +107,13 @@ def refilter(
                 if quarantine.is_file():
                     shutil.copyfile(quarantine, folder.path / QUARANTINE)
             routes = [*map(str, recipe.routes), *run.get("switches", ())]
-            _judge_units(source, folder, manifest, recipe, routes, told)
-            result = read_manifest(folder.path)
-            folder.seal()
+            totals = _judge_units(source, folder, manifest, recipe, routes, told)
     return Summary(
         folder.out,
-        result.totals,
-        result.ingested,
+        totals,
+        manifest.ingested,
         0,
-        len(result.units),
+        len(manifest.units),
     )
 
 
@@ -167,7 +163,7 @@ def _judge_units(
     recipe: Recipe,
     routes: Sequence[str],
     progress: Progress,
-) -> None:
+) -> Totals:
     for _ in folder.rejoined(rows=False):
         pass  # entered, which is all that deciding needs
     journal = folder.journal()
@@ -181,24 +177,7 @@ def _judge_units(
         journal.append(entry)
         done += unit.rows
         progress.advance("filter", done)
-    totals = total(
-        journal.units,
-        quarantined=manifest.totals.quarantined,
-        left_out=manifest.totals.left_out,
-    )
-    shards = {split: [u.files[split] for u in journal.units] for split in SPLITS}
-    finish(folder.path, row_schema(score_names()), shards)
-    write_card(folder.path, totals)
-    write_manifest(
-        folder.path,
-        Manifest(
-            totals=totals,
-            ingested=manifest.ingested,
-            units=journal.units,
-            run_sha256=folder.run_sha256(),
-            quarantine_sha256=folder.quarantine_sha256(),
-        ),
-    )
+    return finish_run(folder, journal, manifest.ingested)
 
 
 def _judged_unit(

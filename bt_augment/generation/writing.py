@@ -15,9 +15,9 @@ from bt_augment.generation.units import JudgedUnit, ScoredUnit, judge_unit
 from bt_augment.pairs.schema import row_schema
 from bt_augment.recipe import Recipe
 from bt_augment.shards.card import write_card
+from bt_augment.shards.journal import Journal
 from bt_augment.shards.manifest import (
     Ingested,
-    Journal,
     Manifest,
     Totals,
     UnitEntry,

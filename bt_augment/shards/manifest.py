@@ -1,14 +1,9 @@
-"""The manifest: what each unit gave, entered only when its files are on the disk.
-
-While a run goes on it is a journal, one JSON line per unit, appended and synced; a line cut off by
-a crash is dropped, and its unit made again. The finished run has ``manifest.json``.
-"""
+"""The manifest of a finished run: what each unit gave, and the sums."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import storage_errors, write_atomically
+from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
@@ -183,93 +178,6 @@ class Manifest(_Entry):
         """Return the SHA-256 over those of the shards of accepted rows, in hexadecimal digits."""
         digests = "".join(unit.files["train"].sha256 for unit in self.units)
         return hashlib.sha256(digests.encode()).hexdigest()
-
-
-class _Line(_Entry):
-    """A line of the journal: without its digest a flipped bit would enter a wrong count."""
-
-    entry: UnitEntry
-    sha256: str
-
-    @classmethod
-    def of(cls, entry: UnitEntry) -> _Line:
-        digest = hashlib.sha256(entry.model_dump_json().encode())
-        return cls(entry=entry, sha256=digest.hexdigest())
-
-
-class Journal:
-    """The units that are done, in a file that is only ever appended to."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the journal at ``path``, or start an empty one.
-
-        Raises:
-            RunFolderError: a line before the last is broken, or units are out of order.
-        """
-        self.path = path
-        self.units: list[UnitEntry] = []
-        self._recover()
-
-    def _recover(self) -> None:
-        if not self.path.exists():
-            return
-        data = self.path.read_bytes()
-        good = 0
-        lines = data.split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            entry = _entered(line)
-            if entry is None:
-                if number == len(lines) - 1:
-                    break
-                raise RunFolderError(
-                    f"{self.path}, line {number}: is not the entry of a unit that was written. "
-                    "Delete this line and all below it, and run the same command again: their "
-                    "units are made again"
-                )
-            if entry.unit != len(self.units):
-                raise RunFolderError(
-                    f"{self.path}, line {number}: unit {entry.unit} where {len(self.units)} was "
-                    "expected; start anew with --overwrite"
-                )
-            self.units.append(entry)
-            good += len(line) + 1
-        if good != len(data):
-            with storage_errors(self.path):
-                os.truncate(self.path, good)
-
-    def append(self, entry: UnitEntry) -> None:
-        """Enter a unit, and return when the disk has it.
-
-        Raises:
-            StorageError: the disk refused.
-        """
-        with storage_errors(self.path), self.path.open("ab") as file:
-            file.write(_Line.of(entry).model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self.units.append(entry)
-
-    def confirm(self, entry: UnitEntry) -> None:
-        """Check that a unit which was made again is as it was entered.
-
-        Raises:
-            RunFolderError: it has other bytes.
-        """
-        if entry.files != self.units[entry.unit].files:
-            raise RunFolderError(
-                f"{self.path}: unit {entry.unit} was damaged, and made again it has other bytes: "
-                "the machine or a library is not the one it was made with. Start anew with "
-                "--overwrite"
-            )
-
-
-def _entered(line: bytes) -> UnitEntry | None:
-    """Return the entry of a line of the journal, or None where it is not as it was written."""
-    try:
-        read = _Line.model_validate_json(line)
-    except ValidationError:
-        return None
-    return read.entry if read == _Line.of(read.entry) else None
 
 
 def shard_path(split: str, unit: int, units: int) -> str:

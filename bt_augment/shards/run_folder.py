@@ -13,8 +13,9 @@ from typing import Any
 from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
+from bt_augment.shards.journal import Journal
 from bt_augment.shards.links import own_file, refuse_links
-from bt_augment.shards.manifest import MANIFEST, RUN, Journal, UnitEntry, no_run, write_json
+from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry, no_run, write_json
 from bt_augment.shards.run_fields import check_fields
 from bt_augment.shards.store import SPLITS, file_problem
 

@@ -193,7 +193,8 @@ def _scored_unit() -> bytes:
 
 def _journal(entry: dict[str, Any]) -> bytes:
     """Return the journal of a run that has made its first unit."""
-    from bt_augment.shards.manifest import Journal, UnitEntry
+    from bt_augment.shards.journal import Journal
+    from bt_augment.shards.manifest import UnitEntry
 
     with tempfile.TemporaryDirectory() as name:
         journal = Journal(Path(name, "journal.jsonl"))

@@ -166,7 +166,7 @@ def lexicon(data: bytes, folder: Path) -> None:
 
 def journal(data: bytes, folder: Path) -> None:
     """The journal of a run that is not finished."""
-    from bt_augment.shards.manifest import Journal
+    from bt_augment.shards.journal import Journal
 
     path = folder / "journal.jsonl"
     path.write_bytes(data)

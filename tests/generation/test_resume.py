@@ -222,7 +222,7 @@ def test_a_crash_around_any_step_of_a_unit_leaves_the_same_bytes(
 ):
     from bt_augment.filtering.duplicates import DuplicateIndex
     from bt_augment.generation import writing
-    from bt_augment.shards.manifest import Journal
+    from bt_augment.shards.journal import Journal
     from bt_augment.shards.run_folder import RunFolder
 
     owner, name = {
@@ -263,7 +263,7 @@ def _flip_a_bit(path):
 
 
 def _stop_after_two_units(run, source, settings, make_run):
-    from bt_augment.shards.manifest import Journal
+    from bt_augment.shards.journal import Journal
 
     real = Journal.append
 
@@ -397,7 +397,7 @@ def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(
 ):
     run, source = tmp_path / "run", write_rows(brief(english[:6]))
     _stop_after_two_units(run, source, SMALL, make_run)
-    from bt_augment.shards.manifest import Journal
+    from bt_augment.shards.journal import Journal
 
     old = Journal(run / ".work" / "journal.jsonl")
     old.path.unlink()

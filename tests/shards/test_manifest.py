@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.manifest import Journal, ShardEntry, UnitEntry, read_manifest, total
+from bt_augment.shards.journal import Journal
+from bt_augment.shards.manifest import ShardEntry, UnitEntry, read_manifest, total
 
 
 def entry(unit, accepted=2, rejected=1):

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
 from bt_augment.shards.claims import LOCK
-from bt_augment.shards.manifest import MANIFEST, RUN, Journal, UnitEntry
+from bt_augment.shards.journal import Journal
+from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name, place
