@@ -19,7 +19,7 @@ from bt_augment.shards.manifest import SCORED
 class ScoredStore:
     """A file for each unit that a job has made; several jobs may write at once."""
 
-    def __init__(self, folder: Path, run: str = "") -> None:
+    def __init__(self, folder: Path, run: str) -> None:
         """Name the store of a run folder; nothing is read or written yet.
 
         Args:

@@ -56,7 +56,7 @@ class DamagedUnitError(ValueError):
     """Bytes are not, or no longer, those of a scored unit."""
 
 
-def encode(scored: ScoredUnit, unit: int, run: str = "") -> bytes:
+def encode(scored: ScoredUnit, unit: int, run: str) -> bytes:
     """Return a scored unit, its number and a name of its run as bytes."""
     sketches = scored.sketches
     streams = [
@@ -88,7 +88,7 @@ def encode(scored: ScoredUnit, unit: int, run: str = "") -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def decode(data: bytes, unit: int, run: str = "") -> ScoredUnit:
+def decode(data: bytes, unit: int, run: str) -> ScoredUnit:
     """Return the scored unit that :func:`encode` wrote.
 
     Raises:

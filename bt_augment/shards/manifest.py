@@ -164,6 +164,7 @@ class Manifest(_Entry):
         ingested: what was read.
         run_sha256: of ``run.json``; None in runs of before it was noted.
         quarantine_sha256: of ``quarantine.jsonl``, likewise.
+        sha256: of all else that the manifest says, likewise; see :meth:`digest`.
         units: in order.
     """
 
@@ -172,12 +173,25 @@ class Manifest(_Entry):
     ingested: Ingested
     run_sha256: str | None = None
     quarantine_sha256: str | None = None
+    sha256: str | None = None
     units: Annotated[list[UnitEntry], AfterValidator(_in_order)]
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over those of the shards of accepted rows, in hexadecimal digits."""
         digests = "".join(unit.files["train"].sha256 for unit in self.units)
         return hashlib.sha256(digests.encode()).hexdigest()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what it says, the seconds left out: equal runs have the same."""
+        said = self.model_dump(
+            exclude={"sha256": True, "totals": {"seconds"}, "units": {"__all__": {"seconds"}}}
+        )
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether it says something else than when it was written."""
+        return self.sha256 not in (None, self.digest())
 
 
 def shard_path(split: str, unit: int, units: int) -> str:
@@ -225,16 +239,16 @@ def _sums(units: Sequence[UnitEntry], quarantined: int, left_out: int) -> dict[s
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json`` atomically."""
-    write_json(folder / MANIFEST, manifest.model_dump())
+    """Write ``manifest.json`` atomically, with its digest."""
+    write_json(folder / MANIFEST, {**manifest.model_dump(), "sha256": manifest.digest()})
 
 
-def read_manifest(folder: Path, *, summed: bool = True) -> Manifest:
+def read_manifest(folder: Path, *, checked: bool = True) -> Manifest:
     """Return the manifest of a finished run.
 
     Args:
         folder: the run folder.
-        summed: refuse totals that are not the sums over the units.
+        checked: refuse totals that are not the sums over the units, and one that was changed.
 
     Raises:
         RunFolderError: there is none (the folder is no run, or the run did not finish), or it is
@@ -256,9 +270,11 @@ def read_manifest(folder: Path, *, summed: bool = True) -> Manifest:
         inner = first.get("ctx", {}).get("place", ())
         place = ".".join(str(part) for part in (*first["loc"], *inner))
         raise _damaged(path, place or "the start", first["msg"]) from error
-    if summed:
+    if checked:
         for place, problem in unsummed(manifest):
             raise _damaged(path, place, problem)
+        if manifest.changed:
+            raise _damaged(path, "sha256", "it is not that of the rest; the file was changed")
     return manifest
 
 

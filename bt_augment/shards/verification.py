@@ -17,6 +17,7 @@ from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
+    MANIFEST,
     RUN,
     Manifest,
     ShardEntry,
@@ -49,7 +50,7 @@ def verify(folder: Path) -> Verification:
     Raises:
         RunFolderError: the folder is no finished run, or its manifest is damaged.
     """
-    manifest = read_manifest(folder, summed=False)  # each sum is named below
+    manifest = read_manifest(folder, checked=False)  # what is wrong is named below
     run = read_run(folder)
     problems: list[str] = []
     for unit in manifest.units:
@@ -193,6 +194,8 @@ def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator
     yield from unbalanced(manifest, routes, candidates)
     if problem := quarantine_problem(folder, manifest):
         yield problem
+    if manifest.changed:
+        yield f"{MANIFEST}: its sha256 is not that of the rest; it was changed"
 
 
 def _lines(path: Path) -> int:

@@ -187,7 +187,8 @@ def _scored_unit() -> bytes:
             tokens=9,
             seconds=0.5,
         ),
-        0,
+        unit=0,
+        run="",
     )
 
 

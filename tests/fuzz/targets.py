@@ -187,7 +187,7 @@ def scored_unit(data: bytes, folder: Path) -> None:
     path.parent.mkdir(parents=True)
     body = data[:-_DIGEST_BYTES]
     path.write_bytes(body + hashlib.sha256(body).digest())
-    unit = ScoredStore(run).get(0)
+    unit = ScoredStore(run, "").get(0)
     sources = unit.made.column("source_id").to_pylist()
     with DuplicateIndex(folder / "duplicates.sqlite") as index:
         scores = {**unit.scores, **index.score(0, unit.sketches, sources)}
@@ -241,6 +241,7 @@ def _fit_digests(run: Path) -> None:
         for entry in manifest["units"][0]["files"].values():
             content = (run / entry["path"]).read_bytes()
             entry["bytes"], entry["sha256"] = len(content), hashlib.sha256(content).hexdigest()
+        manifest.pop("sha256", None)
         path.write_text(json.dumps(manifest), encoding="utf-8")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return

@@ -20,6 +20,7 @@ from bt_augment.generation.shard_claims import Shard
 from bt_augment.generation.units import ScoredUnit
 
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
+RUN = "a" * 64
 
 # The command in a process where no model can be loaded.
 NO_MODELS = (
@@ -255,7 +256,7 @@ def same(a: ScoredUnit, b: ScoredUnit) -> bool:
 def test_a_scored_unit_comes_back_from_bytes_as_it_was(scored):
     assert scored.made.num_rows == 10
     assert any(np.isnan(values).any() for values in scored.scores.values())
-    assert same(decode(encode(scored, 0), 0), scored)
+    assert same(decode(encode(scored, 0, RUN), 0, RUN), scored)
 
 
 def test_a_unit_of_no_made_rows_comes_back_too(scored):
@@ -268,31 +269,31 @@ def test_a_unit_of_no_made_rows_comes_back_too(scored):
         native_scores={"contamination.question": np.zeros(5, dtype=np.float32)},
         sketches=sketch(scored.made.slice(0, 0)),
     )
-    assert same(decode(encode(none, 0), 0), none)
+    assert same(decode(encode(none, 0, RUN), 0, RUN), none)
 
 
 def test_bytes_that_were_changed_are_refused_wherever(scored):
-    data = encode(scored, 0)
+    data = encode(scored, 0, RUN)
     for place in (0, 9, 40, len(data) // 2, len(data) - 1):
         changed = bytearray(data)
         changed[place] ^= 0x10
         with pytest.raises(DamagedUnitError):
-            decode(bytes(changed), 0)
+            decode(bytes(changed), 0, RUN)
     for length in (0, 7, 31, 100, len(data) - 1):
         with pytest.raises(DamagedUnitError):
-            decode(data[:length], 0)
+            decode(data[:length], 0, RUN)
 
 
 def test_another_units_bytes_are_refused(scored):
     with pytest.raises(DamagedUnitError, match="holds unit 0, not 2"):
-        decode(encode(scored, 0), 2)
+        decode(encode(scored, 0, RUN), 2, RUN)
 
 
 def test_another_runs_unit_is_refused(tmp_path, scored):
     from bt_augment.generation.scored_store import ScoredStore
 
-    ScoredStore(tmp_path, "a" * 64).put(0, scored)
-    assert same(ScoredStore(tmp_path, "a" * 64).get(0), scored)
+    ScoredStore(tmp_path, RUN).put(0, scored)
+    assert same(ScoredStore(tmp_path, RUN).get(0), scored)
     with pytest.raises(RunFolderError, match=r"is of another run.*Delete the file"):
         ScoredStore(tmp_path, "b" * 64).get(0)
 
@@ -321,7 +322,7 @@ def without_methods(scored):
 )  # fmt: skip
 def test_a_made_up_unit_with_a_right_digest_is_refused(scored, change, told):
     with pytest.raises(DamagedUnitError, match=told):
-        decode(encode(change(scored), 0), 0)
+        decode(encode(change(scored), 0, RUN), 0, RUN)
 
 
 @pytest.mark.parametrize(
@@ -340,13 +341,13 @@ def test_a_made_up_header_with_a_right_digest_is_refused(header):
     written = json.dumps(header).encode()
     body = b"BTASCORE" + len(written).to_bytes(4, "little") + written + b"\xff" * 64
     with pytest.raises(DamagedUnitError):
-        decode(body + hashlib.sha256(body).digest(), 0)
+        decode(body + hashlib.sha256(body).digest(), 0, RUN)
 
 
 def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
     from bt_augment.generation.scored_store import ScoredStore
 
-    store = ScoredStore(tmp_path / "run")
+    store = ScoredStore(tmp_path / "run", RUN)
     store.put(0, scored)
     path = tmp_path / "run" / ".work" / "scored" / "00000"
     path.rename(tmp_path / "elsewhere")
@@ -356,7 +357,7 @@ def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
 
 
 def test_the_file_is_arrow_under_json_and_no_pickle(scored):
-    data = encode(scored, 0)
+    data = encode(scored, 0, RUN)
     length = int.from_bytes(data[8:12], "little")
     header = json.loads(data[12 : 12 + length])
     at, tables = 12 + length, []

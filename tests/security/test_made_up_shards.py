@@ -12,6 +12,7 @@ from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.browsing import browse
 from bt_augment.shards.exporting import export
+from bt_augment.shards.manifest import Manifest, write_manifest
 from bt_augment.shards.verification import verify
 
 SHARD = "train/data-00000-of-00008.arrow"
@@ -27,7 +28,7 @@ def enter(run, name, content):
             if entry["path"] == name:
                 entry["sha256"] = hashlib.sha256(content).hexdigest()
                 entry["bytes"] = len(content)
-    path.write_text(json.dumps(manifest))
+    write_manifest(run, Manifest.model_validate(manifest))
 
 
 def rewritten(run, change):

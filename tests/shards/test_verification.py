@@ -76,9 +76,27 @@ def test_a_symlinked_split(copied, tmp_path):
 
 def edit(run, change):
     manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["sha256"]  # each of the other checks finds what it looks for
     change(manifest)
     (run / "manifest.json").write_text(json.dumps(manifest))
     return verify(run).problems
+
+
+def test_a_name_that_was_changed_where_nothing_else_holds_it(copied):
+    """Routes to which no row applies are in no shard; a digit more or less would be summed."""
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["units"][2]["not_applicable"] = {"xx:yy": 0}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    problem = "manifest.json: its sha256 is not that of the rest; it was changed"
+    assert verify(copied).problems == (problem,)
+    with pytest.raises(RunFolderError, match=r"damaged at sha256: .*the file was changed"):
+        refilter(copied, copied.parent / "filtered", stored_recipe(copied))
+
+
+def test_a_manifest_laid_out_in_another_way_is_the_same(copied):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    (copied / "manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True))
+    assert verify(copied).problems == ()
 
 
 @pytest.mark.parametrize(

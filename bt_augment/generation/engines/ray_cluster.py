@@ -136,20 +136,38 @@ class _RayEngine:
             _connect(self._settings.address)
             self._joined = ray
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        gpus = 0.0
-        if self._work.device == "cuda":
-            gpus = 1.0 if self._settings.actor_gpus is None else self._settings.actor_gpus
-        elif any(node.get("GPU") for node in nodes):
+        if self._work.device != "cuda" and any(node.get("GPU") for node in nodes):
             logger.warning("the cluster has GPUs, which --device cuda would use")
-        largest = max((int(node.get("CPU", 0)) for node in nodes), default=1)
-        cpus = self._workers or max(1, min(_ACTOR_CPUS, largest))
-        room = sum(_room(node, cpus, gpus) for node in nodes)
-        return Posts(
-            count=self._settings.actors or max(1, room),
-            cpus=cpus,
-            gpus=gpus,
-            ahead=1 if cpus == 1 and not gpus else UNITS_AHEAD,
+        return _posts(self._settings, nodes, self._work.device, self._workers)
+
+
+def _posts(
+    settings: RayCluster, nodes: Sequence[Mapping[str, float]], device: str, workers: int | None
+) -> Posts:
+    """Return the actors that a cluster is to have.
+
+    Raises:
+        EngineError: this machine, which is all of the cluster, has no room for one.
+    """
+    gpus = 0.0
+    if device == "cuda":
+        gpus = 1.0 if settings.actor_gpus is None else settings.actor_gpus
+    largest = max((int(node.get("CPU", 0)) for node in nodes), default=1)
+    cpus = workers or max(1, min(_ACTOR_CPUS, largest))
+    room = sum(_room(node, cpus, gpus) for node in nodes)
+    posts = Posts(
+        count=settings.actors or max(1, room),
+        cpus=cpus,
+        gpus=gpus,
+        ahead=1 if cpus == 1 and not gpus else UNITS_AHEAD,
+    )
+    if not room and settings.address is None:  # a cluster of others may yet grow
+        held = " and ".join(f"{nodes[0].get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
+        raise EngineError(
+            f"each actor needs {posts}, and this machine has {held}. Ask for less by --workers "
+            "and --actor-gpus, or name a cluster by --address"
         )
+    return posts
 
 
 def _room(node: Mapping[str, float], cpus: int, gpus: float) -> int:

@@ -59,6 +59,10 @@ def _files_of(folder: Path) -> list[Path]:
 
 def _file_fingerprint(path: Path) -> dict[str, Any]:
     try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path}: its name is not UTF-8, as run.json is; rename it") from error
+    try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.tell()

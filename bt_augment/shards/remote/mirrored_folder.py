@@ -64,7 +64,7 @@ def open_run_folder(out: Path | str, cache: Path) -> RunFolder:
 
 
 class _SentJournal(Journal):
-    """A journal whose units are on the store before they are entered."""
+    """A journal whose units are on the store before they are entered, or confirmed."""
 
     def __init__(self, path: Path, send: Callable[[UnitEntry], None]) -> None:
         super().__init__(path)
@@ -74,6 +74,11 @@ class _SentJournal(Journal):
         """Send a unit and enter it."""
         self._send(entry)
         super().append(entry)
+
+    def confirm(self, entry: UnitEntry) -> None:
+        """Check a unit that was made again, and send it again."""
+        super().confirm(entry)
+        self._send(entry)
 
 
 class MirroredFolder(RunFolder):
@@ -172,9 +177,22 @@ class MirroredFolder(RunFolder):
         """Return the units done so far, of which the next ones are sent before they are entered."""
         return _SentJournal(self._journal_path, self._send)
 
-    def damaged_units(self, journal: Journal) -> list[int]:  # noqa: ARG002 - the contract
-        """Return none: shards that are sent are not kept here, and ``verify`` checks them there."""
-        return []
+    def damaged_units(self, journal: Journal) -> list[int]:
+        """Return the units of which a sent shard is gone, or has another size.
+
+        Shards are not read back: ``verify`` does that.
+
+        Raises:
+            StorageError: the store refused.
+        """
+        if not journal.units:
+            return []
+        sizes = {name: size for split in SPLITS for name, size in self._store.sizes(split).items()}
+        return [
+            entry.unit
+            for entry in journal.units
+            if any(sizes.get(shard.path) != shard.bytes for shard in entry.files.values())
+        ]
 
     @contextmanager
     def at_hand(self, entry: UnitEntry) -> Iterator[None]:

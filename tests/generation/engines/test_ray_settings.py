@@ -73,6 +73,22 @@ def test_a_node_has_room_for_whole_actors(cpus, gpus, room):
     assert ray_cluster._room({"CPU": 8.0, "GPU": 2.0, "memory": 1e9}, cpus, gpus) == room
 
 
+@pytest.mark.parametrize(
+    ("workers", "device", "gpus", "said"),
+    [
+        (64, "cpu", None, "needs 64 CPUs, and this machine has 2 CPUs and 0 GPUs"),
+        (None, "cuda", 1, "needs 2 CPUs and 1 GPUs, and this machine has 2 CPUs and 0 GPUs"),
+    ],
+)
+def test_more_than_this_machine_has_is_refused_at_once(workers, device, gpus, said):
+    """A cluster at an address may start another machine, and is waited for."""
+    nodes = [{"CPU": 2.0}]
+    with pytest.raises(EngineError, match=said):
+        ray_cluster._posts(RayCluster(actor_gpus=gpus), nodes, device, workers)
+    there = RayCluster("head:6379", actor_gpus=gpus)
+    assert ray_cluster._posts(there, nodes, device, workers).count == 1
+
+
 def test_every_error_arrives_as_its_own_kind():
     for error in (
         RouteError("no route"),
