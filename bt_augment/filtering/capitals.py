@@ -7,12 +7,18 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
+from bt_augment.filtering.scripts import is_plain_latin
 from bt_augment.translation.remembering import remembered
 
 MIN_LETTERS = 3  # of a name
 NOUNS_CAPITALISED = frozenset({"de", "lb"})  # languages where a capital makes no name
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-Leninist are two
+# Those that begin with no small ASCII letter: most of them have a capital. What is before a word is
+# looked at after its first letter, as a search that begins with a lookbehind is slow.
+_NOT_SMALL = re.compile(
+    r"[^a-z\W\d_](?<![^\W\d_].)(?<![^\W\d_]['’.].)[^\W\d_]*(?:['’.][^\W\d_]+)*", re.DOTALL
+)
 # A capital right after these, or at the start, may be a sentence's and not a name's.
 _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
@@ -26,13 +32,13 @@ def words_of(text: str) -> frozenset[str]:
 @remembered(texts=256)
 def capitalised_words(text: str) -> frozenset[str]:
     """Return the words that begin with a capital, folded."""
-    return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].isupper())
+    return frozenset(fold(token) for token in set(_NOT_SMALL.findall(text)) if token[0].isupper())
 
 
 @remembered(texts=256)
 def small_words(text: str) -> frozenset[str]:
     """Return the words that begin without a capital, folded."""
-    return frozenset(fold(token) for token in _TOKEN.findall(text) if token[0].islower())
+    return frozenset(fold(token) for token in set(_TOKEN.findall(text)) if token[0].islower())
 
 
 @lru_cache(maxsize=256)
@@ -41,12 +47,11 @@ def acronyms(text: str) -> frozenset[str]:
     return frozenset(fold(token) for token in _TOKEN.findall(text) if token.isupper())
 
 
+@remembered(texts=4096)  # each sentence is asked for by several scores
 def names_in(sentence: str) -> frozenset[str]:
     """Return the words with a capital in the middle of a sentence, folded."""
-    if sentence[1:].islower():  # most have none
-        return frozenset()
     found = set()
-    for match in _TOKEN.finditer(sentence):
+    for match in _NOT_SMALL.finditer(sentence):
         token = match.group()
         if not token[0].isupper() or len(token) < MIN_LETTERS:
             continue
@@ -66,7 +71,7 @@ def fold(token: str) -> str:
 def is_latin(text: str) -> bool:
     """Whether the text is, by its first 400 characters, in Latin letters."""
     beginning = text[:400]
-    if beginning.isascii():
+    if is_plain_latin(beginning):
         return any(map(str.isalpha, beginning))
     letters = [c for c in beginning if c.isalpha()]
     return sum(c < "\u0250" for c in letters) > 0.8 * len(letters)

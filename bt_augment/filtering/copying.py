@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import regex
 
@@ -12,6 +12,7 @@ from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
 _RUN = 4  # words in a row; names and phrases shared by two languages are mostly shorter
+_ALL_KNOWN = bytes([True] * _RUN)
 _MIN_WORDS = 3  # ordinary words a sentence must have to be judged
 
 
@@ -35,9 +36,10 @@ def copied_share(before: str, after: str, lang: str) -> float:
         after: its translation.
         lang: BCP-47 tag of ``after``.
     """
-    known = _runs(before)
-    if known.isdisjoint(_each_run(after)):
-        return 0.0
+    words = frozenset(_folded_words(before))
+    if _ALL_KNOWN not in bytes(map(words.__contains__, _folded_words(after))):
+        return 0.0  # most: no four words in a row that ``before`` has anywhere
+    known = frozenset(_each_run(_folded_words(before)))
     return max((_share(sentence, known) for sentence in split_sentences(after, lang)), default=0.0)
 
 
@@ -57,10 +59,9 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
 
 
 @remembered(texts=256)
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(_each_run(text))
+def _folded_words(text: str) -> list[str]:
+    return _words(text.casefold())
 
 
-def _each_run(text: str) -> Iterator[tuple[str, ...]]:
-    words = _words(text.casefold())
+def _each_run(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     return zip(*(words[offset:] for offset in range(_RUN)), strict=False)

@@ -145,8 +145,7 @@ def title_lost(source: tuple[str, str], made: tuple[str, str]) -> bool:
     gone = {_folded(run) for run in _runs(source[0])} - {_folded(run) for run in _runs(made[0])}
     if not gone:
         return False
-    told = _words_in_order(source[1])
-    lost = {run for run in gone if f" {' '.join(run)} " in told}
+    lost = {run for run in gone if all(_tells(text, run) for text in (source[1], made[1]))}
     return bool(lost) and any(
         run[0][0].isupper() and run[-1][0].isupper() and _folded(run) in lost
         for run in _runs(made[1])
@@ -163,6 +162,10 @@ def _runs(text: str) -> Iterator[list[str]]:
 
 def _folded(run: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(str.casefold, run))
+
+
+def _tells(text: str, run: Sequence[str]) -> bool:
+    return f" {' '.join(run)} " in _words_in_order(text)
 
 
 @remembered(texts=512)

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+_CHARSET = "latin-1"  # has all letters of these languages' number words
+_LETTERS_ALONE = bytes(code if chr(code).isalpha() else ord(" ") for code in range(256))
+
 
 def _numbered(words: str, start: int, step: int = 1) -> dict[str, int]:
     return {word: start + step * index for index, word in enumerate(words.split())}
@@ -31,6 +34,18 @@ class NumberWords:
     def valued(self) -> frozenset[str]:
         """Return all words that stand for a number."""
         return frozenset((*self.cardinals, *self.hints, *self.scales))
+
+    @cached_property
+    def _valued_bytes(self) -> frozenset[bytes]:
+        return frozenset(word.encode(_CHARSET) for word in self.valued)
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell quickly whether a text may have a number word; no is certain.
+
+        A character outside Latin-1 parts words, as does all that is no letter.
+        """
+        parted = text.casefold().encode(_CHARSET, "replace").translate(_LETTERS_ALONE)
+        return not self._valued_bytes.isdisjoint(parted.split())
 
 
 _EN = NumberWords(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from bt_augment.filtering.number_words import NUMBER_WORDS, spelled_numbers
 
@@ -21,11 +21,13 @@ _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e\u2189]")
 _LONE_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")  # a footnote mark, or an exponent
 _SIGNS = str.maketrans({"٫": ".", "٬": ",", "’": "'", "\u00a0": "\u202f", "\u2009": "\u202f"})
 
+_BEYOND_LETTERS = re.compile("[^\x00-\x7f\u00c0-\u024f]")  # what is neither ASCII nor Latin
 # What stands for a digit or a sign of numbers and is not ASCII.
 _SPECIAL = re.compile(r"(?![0-9])\d|[⁰¹²³⁴-⁹₀-₉\u00bc-\u00be\u2150-\u215e\u2189٫٬’\u00a0\u2009]")
 
 _MARKED = r"\d+(?:[.,'\u202f]\d+)*"
-_GROUPED = r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d|[.,]\d)"
+# Lookbehinds stand after the first character: a search that begins with one is slow.
+_GROUPED = r"\d(?<![\d.,]\d)\d{0,2}(?: \d{3})+(?!\d|[.,]\d)"
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(_MARKED)
 _NUMBER_SPACED = re.compile(rf"{_GROUPED}|{_MARKED}")
@@ -33,14 +35,14 @@ _SPACED = re.compile(_GROUPED)
 # Where a comma only groups: in 1635-36,1655 it ends the number.
 _NUMBER_COMMA_GROUPS = re.compile(r"\d+(?:,\d{3}(?!\d)|[.'\u202f]\d+)*")
 _COMMA_GROUPS = frozenset({"en", "ja", "ko", "th", "wuu", "yue", "zh"})
-_LISTED = re.compile(r"(?<![\d.,])\d+,\d+(?![\d.,])")  # {0,1}: to others a decimal comma
+_LISTED = re.compile(r"\d(?<![\d.,]\d)\d*,\d+(?![\d.,])")  # {0,1}: to others a decimal comma
 # km2: a unit, not a number
-_UNIT_POWER = re.compile(
-    r"(?<![^\W\d_])(?:[cdhkmµ]?m|[дкмс]?м|ft|in|mi|nmi|s|yd)(?P<power>[23])(?!\d)"
-)
+_POWER = re.compile(r"[23](?!\d)")
+_UNIT = re.compile(r"(?<![^\W\d_])(?:[cdhkmµ]?m|[дкмс]?м|ft|in|mi|nmi|s|yd)\Z")
+_LONGEST_UNIT = 3
 _RANGE = re.compile(r"\s?[^\W\d_]{1,4}\s?|\s?[-–—~]\s?")  # 30 to 50 thousand
 _ONE_SCALED = re.compile(r"\b(?:a|one|um)\s(?:(?:m|b|tr)ill?i?[oh])", re.IGNORECASE)
-_DECADE = re.compile(r"(?<!\d)\d{3}0(?=['’]?s\b)")
+_DECADE = re.compile(r"\d(?<!\d\d)\d\d0(?=['’]?s\b)")
 # Languages that write 12 345.
 _SPACE_GROUPS = frozenset(
     {"bg", "cs", "da", "es", "et", "fi", "fr", "hu", "lt", "lv", "nb", "no", "pl", "pt", "ru"}
@@ -50,21 +52,24 @@ _NUMBERED_MONTHS = frozenset({"zh", "ja", "ko", "vi", "yue", "wuu"})
 _PERCENT = re.compile(r"\bpor\s+cento\b|\bpor\s+cien(?:to)?\b", re.IGNORECASE)  # no hundred
 # Titles keep their English words in other languages: The Five Keys, Volume Two.
 _ENGLISH_TITLE = re.compile(r"(?:Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve)\b")
-# The lookbehind stands after the first letter: a search that begins with one is slow.
 _ROMAN = re.compile(r"[IVXLCDM](?<!\w.)[IVXLCDM]*\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_MULTIPLIERS = (  # noqa: SIM905 - sixty words
+    "hundred thousand million billion trillion mil milh bilh trilh mill miljo milj mio mrd "
+    "миллион миллиард тысяч млн млрд тыс триллион εκατομμ δισεκατομμ χιλι "
+    "مليون مليار ملايين ألف آلاف लाख करोड़ मिलियन बिलियन हजार हज़ार अरब ล้าน พันล้าน หมื่น แสน พัน "
+    "triệu tỷ tỉ nghìn ngàn mln milyon milyar bin trilyon 万 亿 千 百 萬 億"
+).split()
 _MULTIPLIER = re.compile(
-    r"\s?(?:hundred|thousand|million|billion|trillion|mil|milh|bilh|trilh|mill|miljo|milj|mio|mrd"
-    r"|миллион|миллиард|тысяч|млн|млрд|тыс|триллион|εκατομμ|δισεκατομμ|χιλι|مليون|مليار|ملايين|ألف|آلاف"
-    r"|लाख|करोड़|मिलियन|बिलियन|हजार|हज़ार|अरब|ล้าน|พันล้าน|หมื่น|แสน|พัน|triệu|tỷ|tỉ|nghìn|ngàn"
-    r"|mln|milyon|milyar|bin|trilyon|万|亿|千|百|萬|億|m\b|bn\b|k\b)",
+    rf"\s?(?=[{''.join(sorted({word[0] for word in _MULTIPLIERS}))}k])"  # most end here
+    rf"(?:{'|'.join(_MULTIPLIERS)}|m\b|bn\b|k\b)",
     re.IGNORECASE,
 )
+_NONE: Counter[str] = Counter()
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """The numbers of one text.
+class Numbers(NamedTuple):
+    """The numbers of one text; not to be changed, as texts share what they have none of.
 
     Attributes:
         values: canonical values that a faithful version must have (``"1974"``, ``"22.6"``).
@@ -101,9 +106,9 @@ def _digit_table() -> dict[int, str]:
 
 def _canonical(written: str) -> str:
     """Return the value of a written number; an ambiguous 1.234 counts as 1234 everywhere."""
-    marks = [char for char in written if not char.isdigit()]
-    if not marks:
+    if written.isdigit():
         return written.lstrip("0") or "0"
+    marks = [char for char in written if not char.isdigit()]
     head, _, tail = written.rpartition(marks[-1])
     whole = re.sub(r"\D", "", head)
     grouped = len(tail) == 3 and (len(set(marks)) == 1) and whole != "0"
@@ -129,21 +134,54 @@ def _fraction_in_digits(match: re.Match[str]) -> str:
 def read_numbers(text: str, lang: str) -> Numbers:
     """Return the numbers of ``text``, written in the language of BCP-47 tag ``lang``."""
     base = lang.split("-")[0]
-    if not text.isascii() and _SPECIAL.search(text):
+    if not text.isascii() and _BEYOND_LETTERS.search(text):
+        text = _in_ascii(text)
+    has_digits = _DIGIT.search(text) is not None
+    values, scaled, spans = _written(text, base) if has_digits else (_NONE, set(), [])
+    hinted = [str(_roman_value(numeral)) for numeral in _ROMAN.findall(text)]
+    if base != "en" and (titles := _ENGLISH_TITLE.findall(text)):
+        hinted += map(str, spelled_numbers(" ; ".join(titles), NUMBER_WORDS["en"])[0])
+    written = values
+    words = NUMBER_WORDS.get(base)
+    # "3 mil" and "2 hundred" belong to the digits before them
+    plain = _blank_scales(text, spans) if scaled else text
+    if words is not None and words.may_be_in(plain):
+        spelled, more = spelled_numbers(_PERCENT.sub(" % ", plain), words)
+        hinted += map(str, more)
+        if spelled:
+            values = values + Counter(map(str, spelled))
+            scaled.update(str(value) for value in spelled if value < 1000)
+    return Numbers(
+        values,
+        written,
+        Counter(hinted) if hinted else _NONE,
+        frozenset(scaled),
+        frozenset(_DECADE.findall(text)) if has_digits and base == "en" else frozenset(),
+        ("il" in text or "IL" in text) and _ONE_SCALED.search(text) is not None,
+        _joined(text, base) if has_digits else {},
+        words is not None,
+        base in _NUMBERED_MONTHS,
+    )
+
+
+def _in_ascii(text: str) -> str:
+    """Return a text whose digits and signs of numbers are those of ASCII."""
+    if _SPECIAL.search(text):
         text = _VULGAR_FRACTION.sub(_fraction_in_digits, text)
         text = text.translate(_digit_table()).translate(_SIGNS)
         text = _AFTER_LETTER.sub(lambda m: m.group().translate(_SUPERSCRIPTS), text)
         text = _LONE_SUPERSCRIPT.sub(" ", text)
-    if "،" in text:
-        text = _ARABIC_COMMA.sub(",", text)
+    return _ARABIC_COMMA.sub(",", text) if "،" in text else text
+
+
+def _written(text: str, lang: str) -> tuple[Counter[str], set[str], list[tuple[int, int]]]:
+    """Return the values written in digits, those that are scaled, and where they all are."""
     values: Counter[str] = Counter()
     scaled: set[str] = set()
     spans: list[tuple[int, int]] = []
     previous = ""
-    has_digits = _DIGIT.search(text) is not None
-    powers = {match.start("power") for match in _UNIT_POWER.finditer(text)} if has_digits else ()
-    for match in _number_pattern(base).finditer(text) if has_digits else ():
-        if match.start() in powers:
+    for match in _number_pattern(lang).finditer(text):
+        if _is_unit_power(text, match.start()):
             continue
         value = _canonical(match.group().replace(" ", "\u202f"))
         values[value] += 1
@@ -153,33 +191,12 @@ def read_numbers(text: str, lang: str) -> Numbers:
                 scaled.add(previous)
         spans.append(match.span())
         previous = value
-    hints: Counter[str] = Counter()
-    if romans := _ROMAN.findall(text):
-        hints.update(str(_roman_value(numeral)) for numeral in romans)
-    written = values.copy()
-    words = NUMBER_WORDS.get(base)
-    if base != "en" and (titles := _ENGLISH_TITLE.findall(text)):
-        english, _ = spelled_numbers(" ; ".join(titles), NUMBER_WORDS["en"])
-        hints.update(map(str, english))
-    if words is not None:
-        # "3 mil" and "2 hundred" belong to the digits before them
-        plain = _PERCENT.sub(" % ", _blank_scales(text, spans))
-        spelled, hinted = spelled_numbers(plain, words)
-        if spelled:
-            values.update(map(str, spelled))
-            scaled.update(str(value) for value in spelled if value < 1000)
-        if hinted:
-            hints.update(map(str, hinted))
-    return Numbers(
-        values,
-        written,
-        hints,
-        frozenset(scaled),
-        frozenset(_DECADE.findall(text)) if has_digits and base == "en" else frozenset(),
-        ("il" in text or "IL" in text) and _ONE_SCALED.search(text) is not None,
-        _joined(text, base) if has_digits else {},
-        words is not None,
-        base in _NUMBERED_MONTHS,
+    return values, scaled, spans
+
+
+def _is_unit_power(text: str, start: int) -> bool:
+    return _POWER.match(text, start) is not None and (
+        _UNIT.search(text, max(0, start - _LONGEST_UNIT), start) is not None
     )
 
 

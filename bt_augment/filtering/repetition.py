@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -74,20 +76,15 @@ def tokenize(texts: Sequence[str]) -> TokenizedTexts:
     In scripts without spaces each character is a token and weighs a part of a word.
     """
     folded = [text.casefold() for text in texts]
-    vocabulary: dict[str, int] = {}
-    weights: list[float] = []
+    vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
     ids: list[int] = []
     counts: list[int] = []
     for text in folded:
         tokens = (_PLAIN_TOKEN if is_plain_latin(text) else _TOKEN).findall(text)
         counts.append(len(tokens))
-        for token in tokens:
-            index = vocabulary.setdefault(token, len(weights))
-            if index == len(weights):
-                weights.append(_weight(token))
-            ids.append(index)
+        ids += map(vocabulary.__getitem__, tokens)
     numbers = np.array(ids, dtype=np.int64)
-    words = np.array(weights, dtype=np.float64)[numbers]
+    words = np.array(list(map(_weight, vocabulary)), dtype=np.float64)[numbers]
     owner = np.repeat(np.arange(len(folded)), counts)
     return TokenizedTexts(
         folded,
@@ -192,6 +189,8 @@ def _runs(
 
 @lru_cache(maxsize=8192)
 def _weight(token: str) -> float:
+    if token[0].isascii():
+        return 1.0 if token[0].isalnum() or token[0] == "_" else _PUNCTUATION_WEIGHT
     if _HAN.match(token):
         return HAN_WEIGHT / _LETTERS_PER_WORD
     if _UNSPACED_START.match(token):

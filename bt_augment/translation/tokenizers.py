@@ -87,7 +87,9 @@ class TranslationTokenizer(ABC):
             body = list(tokens)
             if prefix and body[: len(prefix)] == prefix:
                 body = body[len(prefix) :]
-            texts.append(self._text([t for t in body if t not in self._dropped]))
+            if not self._dropped.isdisjoint(body):
+                body = [t for t in body if t not in self._dropped]
+            texts.append(self._text(body))
         return texts
 
     @abstractmethod
@@ -116,16 +118,21 @@ class SentencePieceTokenizer(TranslationTokenizer):
         self._target = _load_sentencepiece(target_spm)
 
     def _pieces(self, texts: list[str]) -> list[list[str]]:
-        pieces: list[list[str]] = self._source.encode(texts, out_type=str)
-        return pieces
+        return _encoded(self._source, texts)
 
     def _target_pieces(self, texts: list[str]) -> list[list[str]]:
-        pieces: list[list[str]] = self._target.encode(texts, out_type=str)
-        return pieces
+        return _encoded(self._target, texts)
 
     def _text(self, tokens: list[str]) -> str:
         text: str = self._target.decode_pieces(tokens)
         return text.replace("▁", " ").strip()  # a piece that only the other side knows keeps it
+
+
+def _encoded(processor: sentencepiece.SentencePieceProcessor, texts: list[str]) -> list[list[str]]:
+    if len(texts) == 1:  # for a list it starts threads, which takes as long as ten sentences
+        return [processor.encode(texts[0], out_type=str)]
+    pieces: list[list[str]] = processor.encode(texts, out_type=str)
+    return pieces
 
 
 class JsonTokenizer(TranslationTokenizer):

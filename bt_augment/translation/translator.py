@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -268,12 +269,13 @@ class Translator:
                 max_input_length=0,  # nothing is cut silently: long sentences were split above
                 max_decoding_length=decoding.max_output_tokens,
             )
-        flat = [hypothesis for result in results for hypothesis in result.hypotheses]
-        decoded = iter(self.model.tokenizer.decode(flat))
+        # Each look at a result's tokens copies them out of the engine.
+        written = [result.hypotheses for result in results]
+        decoded = iter(self.model.tokenizer.decode(list(chain.from_iterable(written))))
         offset = len(prefix) if prefix else 0
         translations = []
-        for result in results:
-            scores = result.scores or [float("nan")] * len(result.hypotheses)
+        for result, hypotheses in zip(results, written, strict=True):
+            scores = result.scores or [float("nan")] * len(hypotheses)
             found = [
                 Hypothesis(
                     text=next(decoded),
@@ -281,7 +283,7 @@ class Translator:
                     logprob=float(score),
                     truncated=len(hypothesis) - offset >= decoding.max_output_tokens,
                 )
-                for hypothesis, score in zip(result.hypotheses, scores, strict=True)
+                for hypothesis, score in zip(hypotheses, scores, strict=True)
             ]
             found += [found[-1]] * (decoding.candidates - len(found))
             translations.append(found)

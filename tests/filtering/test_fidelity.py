@@ -154,6 +154,16 @@ def test_names_and_numbers_are_no_copies() -> None:
     assert copied_share(source, made, "pt") == 0.0
 
 
+@given(*[st.lists(st.sampled_from("uvwxyz"), min_size=3, max_size=12)] * 2)
+def test_copied_are_the_words_in_a_run_of_four_that_the_text_before_has(
+    before: list[str], after: list[str]
+) -> None:
+    runs = {tuple(before[i : i + 4]) for i in range(len(before) - 3)}
+    starts = [i for i in range(len(after) - 3) if tuple(after[i : i + 4]) in runs]
+    copied = {i + offset for i in starts for offset in range(4)}
+    assert copied_share(" ".join(before), " ".join(after), "pt") == len(copied) / len(after)
+
+
 @pytest.mark.parametrize("out", range(4))
 def test_every_dropped_sentence_is_found(out: int) -> None:
     sentences = [s.strip(".") + ". " for s in BACK_PASSAGE.split(". ")]

