@@ -25,6 +25,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def looped(model: str, collection: Collection, pairs: int | None) -> Seconds:
         part = collection.candidates[candidate_language]
         texts = [text for block in part.texts("sentence") for text in block]
         asked = list(collection.queries[query_language].texts)
-        options = {"batch_size": BATCH_SIZE, "normalize_embeddings": True}
+        options: dict[str, Any] = {"batch_size": BATCH_SIZE, "normalize_embeddings": True}
         queries = encoder.encode_query(asked, **options)
         candidates = encoder.encode_document(texts, **options)
         encoded += len(asked) + len(texts)

@@ -139,15 +139,23 @@ def sentences_of(record: Record, model: ResolvedModel) -> Iterator[str]:
             yield from (piece.strip() for piece in pieces)
 
 
-def time_raw(models: list[ResolvedModel], sentences: list[str]) -> float:
-    """Return seconds of ``translate_batch`` over both hops, tokenizing left out."""
+def time_raw(
+    models: list[ResolvedModel], sentences: list[str], threads: int | None = None
+) -> float:
+    """Return seconds of ``translate_batch`` over both hops, tokenizing left out.
+
+    Args:
+        models: one for each hop.
+        sentences: texts in the first language.
+        threads: batches translated at once; None is one per core.
+    """
     import ctranslate2
 
     seconds = 0.0
     for model in models:
         engine = ctranslate2.Translator(
             str(model.folder),
-            inter_threads=os.cpu_count() or 1,
+            inter_threads=threads or os.cpu_count() or 1,
             intra_threads=1,
             files=files_for_cpu(model.folder),
         )

@@ -29,9 +29,17 @@ from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import all_scores, score_names
 from bt_augment.pairs.schema import NATIVE, TRANSLATION, batch_from_rows, row_schema
 from bt_augment.recipe import load_recipe
-from bt_augment.shards.manifest import Manifest, UnitEntry, total, write_json, write_manifest
-from bt_augment.shards.run_folder import QUARANTINE, RUN
-from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, shard_path, write_shard
+from bt_augment.shards.manifest import (
+    RUN,
+    Manifest,
+    UnitEntry,
+    shard_path,
+    total,
+    write_json,
+    write_manifest,
+)
+from bt_augment.shards.run_folder import QUARANTINE
+from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, finish, write_shard
 
 ROUTE = "en:pt"
 # Of the process's own memory: ru_maxrss also counts that of the process which started it.

@@ -30,6 +30,7 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from generation import DATA, HOPS, ROUTE, read_records, time_generate
 
@@ -131,7 +132,7 @@ def argos_translations(folder: Path) -> list[object]:
     return made
 
 
-def time_argos(translations: Sequence[object], texts: Sequence[str]) -> float:
+def time_argos(translations: Sequence[Any], texts: Sequence[str]) -> float:
     """Return seconds of Argos Translate over all texts, there and back."""
     started = time.monotonic()
     for translation in translations:

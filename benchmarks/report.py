@@ -35,10 +35,11 @@ from bt_augment.shards.manifest import (
     Manifest,
     UnitEntry,
     read_manifest,
+    shard_path,
     total,
     write_manifest,
 )
-from bt_augment.shards.store import SPLITS, finish, read_shard, shard_path, write_shard
+from bt_augment.shards.store import SPLITS, finish, read_shard, write_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = (

@@ -63,7 +63,8 @@ class Clock(TrainerCallback):
     def speeds(self, batch_size: int) -> tuple[float, float]:
         """Return pairs per second, by the clock and by CPU time."""
         pairs = self.steps * batch_size
-        wall, cpu = (end - begin for begin, end in zip(self.started, self.now, strict=True))
+        begun = self.started or self.now
+        wall, cpu = (end - begin for begin, end in zip(begun, self.now, strict=True))
         return pairs / wall, pairs / cpu
 
 
