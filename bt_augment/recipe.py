@@ -107,7 +107,7 @@ class _Sections(BaseModel):
     routes: list[str] = []
     code_switch: CodeSwitchSection = Field(default_factory=CodeSwitchSection)
     translation: TranslationSection = Field(default_factory=TranslationSection)
-    filters: dict[str, dict[str, dict[str, Any]]] = {}
+    filters: dict[str, dict[str, Any]] = {}
     output: OutputSection = Field(default_factory=OutputSection)
     decontaminate: dict[str, str] = {}
 
@@ -262,7 +262,7 @@ def _needs_benchmark(name: str) -> bool:
 
 
 def _filter_settings(
-    given: Mapping[str, Mapping[str, Mapping[str, Any]]], where: Places
+    given: Mapping[str, Mapping[str, Any]], where: Places
 ) -> dict[str, FilterSetting]:
     declared = {score.name: score for score in all_scores()}
     families = {name.split(".")[0] for name in declared}
@@ -274,6 +274,11 @@ def _filter_settings(
         for name, setting in scores.items():
             if name not in names:
                 raise RecipeError(where.unknown(("filters", family, name), names))
+            if not isinstance(setting, dict):
+                raise RecipeError(
+                    f"{where(('filters', family, name))}: {setting!r} is not a mapping of what it "
+                    f"sets: {', '.join(ScoreSetting.model_fields)}"
+                )
             chosen[f"{family}.{name}"] = setting
     return {
         name: _filter_setting(score, chosen.get(name, {}), where)

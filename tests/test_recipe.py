@@ -1,6 +1,7 @@
 """A recipe says what it means or is refused with the key, its place and what is allowed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_an_unknown_key_is_named_with_its_place_and_a_suggestion(
         ("input", "5", "input"),
         ("filters", "[]", "valid dictionary"),
         ("filters.fidelity", "3", "valid dictionary"),
-        ("filters.fidelity.chrf", "3", "valid dictionary"),
+        ("filters.fidelity.chrf", "3", "3 is not a mapping of what it sets: enabled, min, max"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_allowed(key, value, said):
@@ -93,6 +94,16 @@ def test_a_value_out_of_range_is_named_with_what_is_allowed(key, value, said):
         load_recipe(assignments=[f"{key}={value}"])
     assert str(caught.value).startswith(f"{key}")
     assert said in str(caught.value)
+
+
+def test_an_unknown_name_is_told_before_what_is_wrong_with_its_value():
+    for key, wrong, right in (
+        ("filters.fidelty.chrf", "filters.fidelty", "fidelity"),
+        ("filters.fidelity.chfr", "filters.fidelity.chfr", "chrf"),
+    ):
+        said = rf"^{re.escape(wrong)}: unknown key \(did you mean '{right}'\?\)"
+        with pytest.raises(RecipeError, match=said):
+            load_recipe(assignments=[f"{key}=3"])
 
 
 def test_a_value_out_of_range_in_a_file_has_its_line(recipe):
