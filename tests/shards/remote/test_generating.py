@@ -74,7 +74,7 @@ def test_from_a_bucket_to_a_bucket(
     assert exported.out.split(" to ")[0] == local.out.split(" to ")[0]
 
 
-@pytest.mark.parametrize("lost", [None, "cache", "index", "shard"])
+@pytest.mark.parametrize("lost", [None, "cache", "index", "shard", "index and shard"])
 def test_killed_it_goes_on_to_the_same_bytes(
     bucket, repeated, command, make_run, environment, lost
 ):
@@ -96,10 +96,10 @@ def test_killed_it_goes_on_to_the_same_bytes(
     assert ".lock" in bucket.objects(URL), "killed, and yet it let go of the run"
     assert not bucket.files.exists("bucket/made/run/manifest.json")
     unfinished = Path(environment["BT_AUGMENT_CACHE"]) / "unfinished"
-    if lost == "index":
+    if lost in ("index", "index and shard"):
         (index,) = unfinished.rglob("duplicates.sqlite")
         index.unlink()
-    if lost == "shard":  # somebody tidied the bucket
+    if lost in ("shard", "index and shard"):  # somebody tidied the bucket
         bucket.files.rm_file("bucket/made/run/train/data-00000-of-00004.arrow")
     if lost == "cache":  # as on another machine
         shutil.rmtree(unfinished)
@@ -107,7 +107,7 @@ def test_killed_it_goes_on_to_the_same_bytes(
             make_run(URL, source, SETTINGS, routes=ROUTES)
         bucket.files.rm_file("bucket/made/run/.lock")
     summary = make_run(URL, source, SETTINGS, routes=ROUTES)
-    assert summary.resumed == (1 if lost == "shard" else 2)
+    assert summary.resumed == (1 if lost in ("shard", "index and shard") else 2)
     assert str(summary.out) == URL
     # The last unit repeats the first: without the index of what was made elsewhere it would pass.
     assert summary.totals.reasons["duplicates.exact.high"] >= 8
