@@ -143,14 +143,15 @@ def read_numbers(text: str, lang: str) -> Numbers:
         hinted += map(str, spelled_numbers(" ; ".join(titles), NUMBER_WORDS["en"])[0])
     written = values
     words = NUMBER_WORDS.get(base)
-    # "3 mil" and "2 hundred" belong to the digits before them
-    plain = _blank_scales(text, spans) if scaled else text
-    if words is not None and words.may_be_in(plain):
-        spelled, more = spelled_numbers(_PERCENT.sub(" % ", plain), words)
-        hinted += map(str, more)
-        if spelled:
-            values = values + Counter(map(str, spelled))
-            scaled.update(str(value) for value in spelled if value < 1000)
+    if words is not None:
+        # "3 mil" and "2 hundred" belong to the digits before them
+        plain = _blank_scales(text, spans) if scaled else text
+        if words.may_be_in(plain):
+            spelled, more = spelled_numbers(_PERCENT.sub(" % ", plain), words)
+            hinted += map(str, more)
+            if spelled:
+                values = values + Counter(map(str, spelled))
+                scaled.update(str(value) for value in spelled if value < 1000)
     return Numbers(
         values,
         written,
