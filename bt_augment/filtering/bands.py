@@ -38,9 +38,11 @@ def pairs_within(bands: Keys) -> tuple[Indices, Indices]:
     """Return the pairs (later row, earlier row) of the batch that share a band."""
     buckets: dict[int, list[int]] = {}
     pairs: list[tuple[int, int]] = []
-    for row, keys in enumerate(bands.tolist()):
+    _, place, counts = np.unique(bands, return_inverse=True, return_counts=True)
+    shared = (counts[place] > 1).reshape(bands.shape)
+    for row in np.flatnonzero(shared.any(axis=1)).tolist():
         earlier: set[int] = set()
-        for key in keys:
+        for key in bands[row][shared[row]].tolist():
             bucket = buckets.setdefault(key, [])
             earlier.update(bucket)
             if len(bucket) < MAX_CANDIDATES_PER_BAND:
