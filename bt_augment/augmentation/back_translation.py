@@ -334,8 +334,7 @@ class _Unit:
 
         The sentence that held an answer is known, so the search looks there.
         """
-        layout = self._layout(native["passage"], route.tags[0])
-        windows = layout.windows(layout.sentences)
+        windows = self._layout(native["passage"], route.tags[0]).own_windows
         known: dict[tuple[str, int], dict[str, Any]] = {}  # several people often gave the same
         for answer in native["answers"] or []:
             text, start = answer["text"], answer["start"]

@@ -85,23 +85,24 @@ def sentence_probabilities(text: str, tag: str) -> list[tuple[float, float]]:
 
     Sentences shorter than 60 letters are joined to their neighbour. Empty for a blank text.
     """
-    return [(wanted_probability(piece, tag), effective_length(piece)) for piece in _pieces(text)]
+    return [(wanted_probability(piece, tag), length) for piece, length in _pieces(text)]
 
 
-def _pieces(text: str) -> list[str]:
-    pieces: list[str] = []
+def _pieces(text: str) -> list[tuple[str, float]]:
+    """Return sentences, short ones joined to their neighbour, and their lengths."""
+    pieces: list[tuple[str, float]] = []
     current = ""
     for sentence in _SENTENCE.findall(text):
         current += sentence
-        if effective_length(current.strip()) >= MIN_SENTENCE_LENGTH:
-            pieces.append(current.strip())
+        piece = current.strip()
+        length = effective_length(piece)
+        if length >= MIN_SENTENCE_LENGTH:
+            pieces.append((piece, length))
             current = ""
-    if current.strip():
-        rest = current.strip()
-        if pieces:
-            pieces[-1] = f"{pieces[-1]} {rest}"
-        else:
-            pieces.append(rest)
+    rest = current.strip()
+    if rest:
+        piece = f"{pieces.pop()[0]} {rest}" if pieces else rest
+        pieces.append((piece, effective_length(piece)))
     return pieces
 
 

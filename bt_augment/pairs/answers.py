@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,9 @@ _RUN_ENDS = 5  # beginnings and ends tried around a near match
 
 # Scripts written without spaces: each character with its marks is a word of its own.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# Words where all is Latin or common punctuation, which ``re`` finds several times as fast.
+_PLAIN_WORDS = re.compile(r"[^\W_]+(?:['’.,\-][^\W_]+)*")
+_BEYOND_PLAIN = re.compile("[^\x00-\u024f\u2000-\u206f]")
 
 
 def locate(text: str, passage: str, hint: int | None) -> int:
@@ -135,7 +139,8 @@ def _word_runs(
     """Yield runs of whole words whose ends are the nearest to ``start`` and ``end``."""
     margin = 80  # characters on each side: two long words
     left, right = max(low, start - margin), min(high, end + margin)
-    words = [m.span() for m in _words().finditer(passage, left, right)]
+    pattern = _words() if _BEYOND_PLAIN.search(passage, left, right) else _PLAIN_WORDS
+    words = [m.span() for m in pattern.finditer(passage, left, right)]
     # A word that the margin or the window cuts is not whole; only the outer two can be.
     if words and not _is_edge(passage, words[-1][1]):
         words.pop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import sentencex
@@ -148,6 +149,11 @@ class Layout:
             else:  # numbers, marks and emoji mean the same in every language
                 gaps[-1] += piece
         return cls(tuple(sentences), tuple(gaps))
+
+    @cached_property
+    def own_windows(self) -> list[tuple[int, int]]:
+        """Return the (start, end) character offsets of each sentence in the text itself."""
+        return self.windows(self.sentences)
 
     def fill(self, sentences: Sequence[str], *, spaced: bool = False) -> str:
         """Return the text with ``sentences`` in place of the original ones.

@@ -198,16 +198,29 @@ class Translator:
         )
         parts_of: list[list[str]] = []
         sources = tokenizer.encode(list(sentences))
+        lengths = dict(zip(sentences, map(len, sources), strict=True))
+
+        def count_tokens(texts: list[str]) -> list[int]:
+            return [
+                lengths[text] if text in lengths else len(tokenizer.encode([text])[0])
+                for text in texts
+            ]
+
         tokens: dict[str, list[str]] = {}  # text → its tokens: a part that recurs is decoded once
+        cut: list[str] = []  # encoded together: a list of two takes as long as ten sentences
         for sentence, source in zip(sentences, sources, strict=True):
             if len(source) <= limit:
                 parts_of.append([sentence])
                 tokens[sentence.strip()] = source
                 continue
-            parts = split_long(sentence, self._count_tokens, limit)
-            new = list(dict.fromkeys(p for part in parts if (p := part.strip()) not in tokens))
-            tokens.update(zip(new, tokenizer.encode(new), strict=True))
+            parts = split_long(sentence, count_tokens, limit)
+            for part in map(str.strip, parts):
+                if part not in tokens:
+                    tokens[part] = []
+                    cut.append(part)
             parts_of.append(parts)
+        for part, source in zip(cut, tokenizer.encode(cut), strict=True):
+            tokens[part] = tokens[part] or source
         found = self._decode(list(tokens.values()), decoding, salt)
         hypotheses = dict(zip(tokens, found, strict=True))
         return [
@@ -243,9 +256,6 @@ class Translator:
     def _batch_tokens(self, decoding: Decoding) -> int:
         default = GPU_BATCH_TOKENS if self.device == "cuda" else CPU_BATCH_TOKENS
         return decoding.batch_tokens or default
-
-    def _count_tokens(self, texts: list[str]) -> list[int]:
-        return [len(tokens) for tokens in self.model.tokenizer.encode(texts)]
 
     def _decode(
         self, tokens: list[list[str]], decoding: Decoding, salt: int

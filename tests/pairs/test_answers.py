@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bt_augment.pairs import answers
 from bt_augment.pairs.answers import locate, relocate
 
 PASSAGE = (
@@ -100,3 +101,22 @@ def test_an_answer_between_spaces_is_found_again(answer, around):
         return
     text, _, similarity = relocate(answer, f"{around} {answer} {around}")
     assert (text, similarity) == (answer.strip(), 1.0)
+
+
+@given(
+    st.text(st.sampled_from("aZéßµª²¼7_ '’.,-—\n½ðʼ") | st.characters(max_codepoint=0x24F), max_size=60)
+    | st.text(st.characters(max_codepoint=0x206F, min_codepoint=0x2000) | st.sampled_from("ab1"))
+)
+def test_plain_words_are_the_words_of_all_scripts(text):
+    if answers._BEYOND_PLAIN.search(text) is None:
+        plain = [match.span() for match in answers._PLAIN_WORDS.finditer(text)]
+
+        assert plain == [match.span() for match in answers._words().finditer(text)]
+
+
+def test_each_plain_character_is_a_letter_to_both():
+    for code in (*range(0x250), *range(0x2000, 0x2070)):
+        character = chr(code)
+        plain = answers._PLAIN_WORDS.fullmatch(character) is not None
+
+        assert plain == (answers._words().fullmatch(character) is not None), hex(code)
