@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
-from bt_augment.filtering.scripts import is_plain_latin
+from bt_augment.filtering.scripts import PLAIN_LETTERS, is_plain_latin
 from bt_augment.translation.remembering import remembered
 
 MIN_LETTERS = 3  # of a name
 NOUNS_CAPITALISED = frozenset({"de", "lb"})  # languages where a capital makes no name
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*")  # the parts of Marxist-Leninist are two
+_PLAIN_TOKEN = re.compile(rf"[{PLAIN_LETTERS}]+(?:['’.][{PLAIN_LETTERS}]+)*")  # of plain Latin
 # Those that begin with no small ASCII letter: most of them have a capital. What is before a word is
 # looked at after its first letter, as a search that begins with a lookbehind is slow.
 _NOT_SMALL = re.compile(
@@ -26,7 +27,7 @@ _OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 @remembered(texts=8192)  # six scores ask for the texts of a unit, one score after the other
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text, folded (:func:`fold`)."""
-    return frozenset(map(fold, set(_TOKEN.findall(text))))
+    return frozenset(map(fold, _tokens(text)))
 
 
 @remembered(texts=256)
@@ -38,7 +39,7 @@ def capitalised_words(text: str) -> frozenset[str]:
 @remembered(texts=256)
 def small_words(text: str) -> frozenset[str]:
     """Return the words that begin without a capital, folded."""
-    return frozenset(fold(token) for token in set(_TOKEN.findall(text)) if token[0].islower())
+    return frozenset(fold(token) for token in _tokens(text) if token[0].islower())
 
 
 @lru_cache(maxsize=256)
@@ -59,6 +60,10 @@ def names_in(sentence: str) -> frozenset[str]:
         if before and before[-1] not in _OPENERS:
             found.add(fold(token))
     return frozenset(found)
+
+
+def _tokens(text: str) -> set[str]:
+    return set((_PLAIN_TOKEN if is_plain_latin(text) else _TOKEN).findall(text))
 
 
 @lru_cache(maxsize=16384)  # words come again and again

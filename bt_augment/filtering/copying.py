@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import regex
 
-from bt_augment.filtering.scripts import is_plain_latin
+from bt_augment.filtering.scripts import PLAIN_LETTERS, is_plain_latin
 from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
@@ -18,7 +18,7 @@ _MIN_WORDS = 3  # ordinary words a sentence must have to be judged
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+")
-_PLAIN_WORD = re.compile(r"[^\W_]+")  # of plain Latin text
+_PLAIN_WORD = re.compile(f"[0-9{PLAIN_LETTERS}]+")  # of plain Latin text
 
 
 def _words(text: str) -> list[str]:

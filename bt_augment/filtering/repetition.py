@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from bt_augment.filtering.scripts import HAN_WEIGHT, is_plain_latin
+from bt_augment.filtering.scripts import HAN_WEIGHT, PLAIN_LETTERS, is_plain_latin
 from bt_augment.filtering.sketches import mix
 
 MAX_PERIOD = 40  # tokens; longer loops are whole sentences, which the n-gram share shows
@@ -33,7 +33,9 @@ _TOKEN = regex.compile(
     rf"|[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]+|\S",
     regex.V1,
 )
-_PLAIN_TOKEN = re.compile(r"[0-9²³¹¼½¾]+(?:[.,:][0-9²³¹¼½¾]+)*|\w+|\S")  # of plain Latin text
+_PLAIN_TOKEN = re.compile(  # of plain Latin text
+    rf"[0-9²³¹¼½¾]+(?:[.,:][0-9²³¹¼½¾]+)*|[0-9_{PLAIN_LETTERS}]+|\S"
+)
 _HAN = regex.compile(r"\p{Script=Hani}")
 _UNSPACED_START = regex.compile(f"[{_UNSPACED}]")
 _WORD_START = regex.compile(r"[\p{L}\p{M}\p{N}_]")

@@ -45,6 +45,11 @@ _DIGRAPHIC = {
 _LETTERS = regex.compile(r"\p{L}+")
 # Latin letters without combining marks, numbers, common punctuation; no control characters.
 _NOT_PLAIN = re.compile("[^\t\n\r -~\u00a0-\u024f\u2010-\u2027\u2030-\u2046\u20ac]")
+# What is alphanumeric in such a text and no ASCII digit, for a character class of ``re``: it looks
+# a listed character up in a table, where ``[^\W\d_]`` asks three questions of each.
+PLAIN_LETTERS = (
+    "A-Za-z\u00aa\u00b2\u00b3\u00b5\u00b9\u00ba\u00bc-\u00be\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
+)
 
 
 def is_plain_latin(text: str) -> bool:

@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.filtering import copying, repetition
+from bt_augment.filtering import capitals, copying, repetition
 from bt_augment.filtering.leftovers import _stands_for_nothing
 from bt_augment.filtering.scripts import _WEIGHTS, is_plain_latin, script_ratio
 
@@ -20,6 +20,15 @@ def test_plain_text_has_the_tokens_of_any_text(text: str) -> None:
     if is_plain_latin(folded):
         assert repetition._PLAIN_TOKEN.findall(folded) == repetition._TOKEN.findall(folded)
     assert copying._PLAIN_WORD.findall(text) == copying._WORD.findall(text)
+    assert capitals._PLAIN_TOKEN.findall(text) == capitals._TOKEN.findall(text)
+
+
+def test_each_plain_character_has_the_tokens_of_any_text() -> None:
+    for character in filter(is_plain_latin, map(chr, range(0x20AD))):
+        for text in (character, f"a{character}b", f"1{character}2"):
+            assert repetition._PLAIN_TOKEN.findall(text) == repetition._TOKEN.findall(text)
+            assert copying._PLAIN_WORD.findall(text) == copying._WORD.findall(text)
+            assert capitals._PLAIN_TOKEN.findall(text) == capitals._TOKEN.findall(text)
 
 
 @given(plain)

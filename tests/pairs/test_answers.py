@@ -104,7 +104,9 @@ def test_an_answer_between_spaces_is_found_again(answer, around):
 
 
 @given(
-    st.text(st.sampled_from("aZéßµª²¼7_ '’.,-—\n½ðʼ") | st.characters(max_codepoint=0x24F), max_size=60)
+    st.text(
+        st.sampled_from("aZéßµª²¼7_ '’.,-—\n½ðʼ") | st.characters(max_codepoint=0x24F), max_size=60
+    )
     | st.text(st.characters(max_codepoint=0x206F, min_codepoint=0x2000) | st.sampled_from("ab1"))
 )
 def test_plain_words_are_the_words_of_all_scripts(text):
