@@ -154,11 +154,13 @@ class DuplicateIndex:
                 "INSERT OR IGNORE INTO passages VALUES (?, ?)",
                 zip(sketches.passage_keys.tolist(), _blobs(sketches.passages), strict=True),
             )
+            stored = bands.astype(object)
+            stored[repeated] = None
             # In the order of the table: pages are visited once.
             self._db.execute(
                 "INSERT INTO bands SELECT value, ? + key / ? FROM json_each(?) "
                 "WHERE value IS NOT NULL ORDER BY value, key",
-                (start, BANDS, _json(np.where(repeated[:, np.newaxis], None, bands))),
+                (start, BANDS, _json(stored)),
             )
             self._db.execute("INSERT OR IGNORE INTO units VALUES (?)", (unit,))
 
