@@ -22,6 +22,9 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupErr
 # Aliases can make a page of YAML stand for more than any memory holds.
 _MOST_VALUES = 100_000
 _DEEPEST = 50
+_LONGEST_NUMBER = (
+    128  # bits; Python writes none of more than 4,300 digits, and no setting is so big
+)
 _MERGE = "tag:yaml.org,2002:merge"
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message
@@ -252,7 +255,7 @@ def _bounded(content: Any) -> Any:
     """Return what a YAML text stands for, if it is no deeper and no larger than settings are.
 
     Raises:
-        ValueError: it is.
+        ValueError: it is, or has a whole number so long that Python does not write it.
     """
     left = [(content, 1)]
     values = 0
@@ -261,6 +264,9 @@ def _bounded(content: Any) -> Any:
         values += 1
         if values > _MOST_VALUES or depth > _DEEPEST:
             raise ValueError(f"more than {_MOST_VALUES:,} values, or {_DEEPEST} levels of nesting")
+        for number in (value, *value) if isinstance(value, dict) else (value,):
+            if isinstance(number, int) and number.bit_length() > _LONGEST_NUMBER:
+                raise ValueError(f"a whole number of more than {_LONGEST_NUMBER} bits")
         if isinstance(value, dict):
             left += [(item, depth + 1) for item in value.values()]
         elif isinstance(value, list | tuple | set):

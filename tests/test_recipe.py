@@ -342,3 +342,20 @@ def test_the_recipes_that_are_shipped_are_valid(path):
 def test_a_value_that_no_score_or_beam_can_have_is_refused(assignment):
     with pytest.raises(RecipeError, match=assignment.split("=")[0].replace(".", r"\.")):
         load_recipe(None, {"routes": ["en:pt"]}, [assignment])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0x" + "f" * 4000,
+        "0b" + "1" * 20_000,
+        ":".join(["1"] * 3000),
+        "{? 0x" + "f" * 4000 + " : 1}",
+    ],
+    ids=["hex", "binary", "sexagesimal", "key"],
+)
+def test_a_whole_number_longer_than_python_writes_is_refused(recipe, text):
+    with pytest.raises(RecipeError, match="a whole number of more than 128 bits"):
+        load_recipe(recipe(f"output: {{unit_rows: {text}}}"))
+    with pytest.raises(RecipeError, match="a whole number of more than 128 bits"):
+        load_recipe(None, {"routes": ["en:pt"]}, [f"translation.decoding.seed={text}"])

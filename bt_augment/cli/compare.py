@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bt_augment.cli.common import common_options
+from bt_augment.cli.places import LocalFolder
 from bt_augment.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--figures",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     metavar="DIR",
     help="Folder for heat maps of language pairs, and curves over alpha and data size, as SVG and "
     "PDF.",

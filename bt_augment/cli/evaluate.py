@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for
+from bt_augment.cli.places import LocalFile, LocalFolder
 from bt_augment.cli.terminal import echo, print_json
 
 
@@ -29,7 +30,7 @@ from bt_augment.cli.terminal import echo, print_json
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalFile(path_type=Path, dir_okay=False),
     required=True,
     help="The results file to write; scores per query go beside it.",
 )
@@ -46,7 +47,7 @@ from bt_augment.cli.terminal import echo, print_json
 )
 @click.option(
     "--run-files",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalFolder(),
     help="Folder for TREC run files and their judgements.",
 )
 @click.option(

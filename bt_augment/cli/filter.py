@@ -12,6 +12,8 @@ from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
 from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RunFolderError
+from bt_augment.shards.outputs import refuse_inputs_in
+from bt_augment.shards.remote.urls import is_url
 
 
 @click.command("filter")
@@ -50,6 +52,11 @@ def command(
 
     if run == out:
         raise RunFolderError(f"{out}: is the run itself; choose another --out")
+    refuse_inputs_in(out, [str(run)])
+    if is_url(run) and f"{out}/".startswith(f"{run}/"):
+        raise RunFolderError(
+            f"{out}: lies in the run {run}, whose files are its own; choose another --out"
+        )
     source = at_hand(run)
     recipe = stored_recipe(source, recipe_file, assignments)
     with progress_for(quiet=quiet) as progress:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options
-from bt_augment.cli.places import FolderOrUrl, at_hand
+from bt_augment.cli.places import FolderOrUrl, LocalFile, at_hand
 from bt_augment.cli.terminal import echo, print_json
 from bt_augment.errors import LexiconError
 
@@ -19,7 +19,7 @@ from bt_augment.errors import LexiconError
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalFile(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE",
     help="The lexicon to write, such as en-pt.txt.",

@@ -39,6 +39,22 @@ class FolderOrUrl(click.Path):
         return super().convert(where, param, ctx)
 
 
+class LocalFile(click.Path):
+    """A file of this machine to write; a URL is refused."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the path."""
+        where = place(value) if is_url(value) else value
+        if is_url(where):
+            self.fail(f"{where}: this command writes to a file of this machine", param, ctx)
+        return super().convert(where, param, ctx)
+
+
 class LocalFolder(FolderOrUrl):
     """A folder of this machine; a URL is refused, where it would become a folder named ``s3:``."""
 

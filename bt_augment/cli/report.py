@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options
-from bt_augment.cli.places import at_hand
+from bt_augment.cli.places import LocalFile, at_hand
 from bt_augment.cli.terminal import echo, print_json
 from bt_augment.shards.remote.urls import is_url, place
 
@@ -17,7 +17,7 @@ from bt_augment.shards.remote.urls import is_url, place
 @click.argument("sources", nargs=-1, required=True, metavar="DIR|URL|RESULTS...")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=LocalFile(path_type=Path),
     required=True,
     help="The HTML file; one that is there is replaced.",
 )

@@ -106,6 +106,8 @@ _SCHEMA = pa.schema(
     ]
 )
 
+_LONGEST_NUMBER = 64  # bits; JSON may hold whole numbers that are no float
+
 
 def per_query_path(results: Path) -> Path:
     """Return the file of scores per query beside a results file."""
@@ -187,9 +189,14 @@ def _macro_averages(table: pa.Table) -> dict[tuple[str, str], float]:
 
 def _are_numbers(table: Any) -> bool:
     return isinstance(table, dict) and all(
-        isinstance(part, dict) and all(isinstance(value, (int, float)) for value in part.values())
-        for part in table.values()
+        isinstance(part, dict) and all(map(_is_number, part.values())) for part in table.values()
     )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isinf(value)
+    return isinstance(value, int) and value.bit_length() <= _LONGEST_NUMBER
 
 
 def _mean(values: Iterable[float]) -> float:

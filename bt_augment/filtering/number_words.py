@@ -103,6 +103,7 @@ _PT = NumberWords(
 NUMBER_WORDS = {"en": _EN, "pt": _PT}
 
 _WORD = re.compile(r"([^\W\d_]+)")
+_GREATEST = 10**15  # "hundred hundred hundred" multiplies no further
 
 
 def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]]:
@@ -136,7 +137,7 @@ def spelled_numbers(text: str, words: NumberWords) -> tuple[list[int], list[int]
                 close()
             current = max(current, 0) + value
             last = value
-        elif word in words.scales and (current > 0 or words.scales[word] == 1000):
+        elif word in words.scales and (0 < current < _GREATEST or words.scales[word] == 1000):
             scale = words.scales[word]
             if scale == 1000:
                 total, current = max(total, 0) + (current if current > 0 else 1) * scale, -1

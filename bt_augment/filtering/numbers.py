@@ -66,6 +66,9 @@ _MULTIPLIER = re.compile(
     re.IGNORECASE,
 )
 _NONE: Counter[str] = Counter()
+# Different numbers of a text, past which each counts as it is written: looking for the same one
+# written otherwise takes time with the square of them.
+_MOST_COMPARED = 500
 
 
 class Numbers(NamedTuple):
@@ -231,13 +234,16 @@ def _significand(value: str) -> str:
 
 def _may_be_spelled(value: str) -> bool:
     """Whether writers would spell the value out: up to twenty, or one digit and zeros."""
-    return value.isdigit() and (int(value) <= 20 or len(value.rstrip("0")) == 1)
+    return value.isdigit() and (
+        len(value.rstrip("0")) == 1 or (len(value) <= 2 and int(value) <= 20)
+    )
 
 
 def _may_be_date_part(value: str) -> bool:
     """Whether the value may stand for a month's name, a century or a decade."""
     return value.isdigit() and (
-        int(value) <= 21 or value in {"30", "40", "50", "60", "70", "80", "90"}
+        (len(value) <= 2 and int(value) <= 21)
+        or value in {"30", "40", "50", "60", "70", "80", "90"}
     )
 
 
@@ -268,19 +274,15 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
     # A value may be said once more or once less than in the source ("it" for "the 1881 line").
     again = [value for value in missing if value in made.values]
     missing.subtract(again)
-    _match_joined(source, made, missing, invented)
-    _match_joined(made, source, invented, missing)
-    for a in list((+missing).elements()):
-        for b in list((+invented).elements()):
-            if _same_otherwise(a, b, a in source.scaled or b in made.scaled):
-                missing[a] -= 1
+    if max(len(source.values), len(made.values)) <= _MOST_COMPARED:
+        _match_joined(source, made, missing, invented)
+        _match_joined(made, source, invented, missing)
+        _match_otherwise(source, made, missing, invented)
+        for b in invented:
+            if any(_same_otherwise(a, b, scaled=False) for a in again) or (
+                b in made.scaled and _significand(b) == "1" and source.one_scaled
+            ):
                 invented[b] -= 1
-                break
-    for b in invented:
-        if any(_same_otherwise(a, b, scaled=False) for a in again) or (
-            b in made.scaled and _significand(b) == "1" and source.one_scaled
-        ):
-            invented[b] -= 1
     missing, invented = +missing, +invented
     if not missing:  # nothing was replaced: "Route 101 of the U.S. Route 101" only says it again
         invented = Counter({v: n - (v in source.values) for v, n in invented.items()})
@@ -293,6 +295,20 @@ def changed_numbers(source: Numbers, made: Numbers) -> tuple[int, int]:
     # A digit that is gone where a new one has come is a changed number all the same.
     replaced = min((missing & source.written).total(), (invented & made.written).total())
     return max(lost, replaced), max(new, replaced)
+
+
+def _match_otherwise(
+    source: Numbers, made: Numbers, missing: Counter[str], invented: Counter[str]
+) -> None:
+    """Take away what is one number, written in two ways."""
+    for a in list(+missing):
+        for b in list(+invented):
+            if _same_otherwise(a, b, a in source.scaled or b in made.scaled):
+                matched = min(missing[a], invented[b])
+                missing[a] -= matched
+                invented[b] -= matched
+                if not missing[a]:
+                    break
 
 
 def _match_joined(

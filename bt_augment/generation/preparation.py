@@ -70,8 +70,7 @@ def prepare(request: Generation) -> Prepared:
     kinds = switches([Lexicon.read(text) for text in recipe.lexicons])
     if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
-    if isinstance(request.out, Path):
-        refuse_inputs_in(request.out, request.inputs)
+    refuse_inputs_in(request.out, request.inputs)
     cache = cache_folder(request.environment)
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from bt_augment.errors import RecipeError
+
 NATIVE = "native"
 TRANSLATION = "translation"
 ROUND_TRIP = "round_trip"
@@ -70,7 +72,17 @@ def made_schema() -> pa.Schema:
 
 
 def batch_from_rows(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Return one record batch of ``rows``; absent keys become null."""
+    """Return one record batch of ``rows``; absent keys become null.
+
+    Raises:
+        RecipeError: a column holds more text than Arrow puts in one batch.
+    """
     rows = list(rows)
     arrays = [pa.array([row.get(f.name) for row in rows], type=f.type) for f in schema]
+    for field, array in zip(schema, arrays, strict=True):
+        if isinstance(array, pa.ChunkedArray):
+            raise RecipeError(
+                f"output.unit_rows: the column {field.name} of {len(rows):,} rows has more than "
+                "2 GiB of text; set it lower"
+            )
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

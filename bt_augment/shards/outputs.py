@@ -9,6 +9,7 @@ from pathlib import Path
 from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.manifest import MANIFEST, RUN
+from bt_augment.shards.remote.urls import place
 
 _BESIDE_RUN = (MANIFEST, "dataset_dict.json", ".work")
 
@@ -50,22 +51,28 @@ def refuse_in_run(path: Path) -> None:
                 )
 
 
-def refuse_inputs_in(out: Path, inputs: Iterable[str]) -> None:
+def refuse_inputs_in(out: Path | str, inputs: Iterable[str]) -> None:
     """Refuse a folder to write that holds what is to be read.
 
     Args:
-        out: the folder.
-        inputs: paths, and names that are none.
+        out: the folder, or the normalized URL of a place on an object store.
+        inputs: paths, URLs, and names that are neither.
 
     Raises:
         InputError: one of them lies in it, or is it.
     """
+    out = out if isinstance(out, Path) else place(out)
     for name in inputs:
-        path = Path(name)
-        if path.exists() and path.resolve().is_relative_to(out.resolve()):
+        if _lies_in(place(name), out):
             raise InputError(
                 f"{name}: lies in {out}, the folder that is to be written; choose another --out"
             )
+
+
+def _lies_in(read: Path | str, out: Path | str) -> bool:
+    if isinstance(read, Path) and isinstance(out, Path):
+        return read.exists() and read.resolve().is_relative_to(out.resolve())
+    return f"{read}/".startswith(f"{out}/")  # on an object store; a path is in no URL
 
 
 def _is_run(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -233,7 +234,8 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     sound = json.loads(other.read_bytes())
     for damage in (
         {"settings": None}, {"settings": [1]}, {"settings": {"mono": 1}},
-        {"settings": {"mono": {"RR@20": "high"}}}, {"language_bias": {"peer": []}},
+        {"settings": {"mono": {"RR@20": "high"}}}, {"settings": {"mono": {"RR@20": 10**400}}},
+        {"settings": {"mono": {"RR@20": math.inf}}}, {"language_bias": {"peer": []}},
     ):  # fmt: skip
         other.write_text(json.dumps(sound | damage))
         refused("is not a results file", other)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import StorageError
+from bt_augment.filtering import sketches
 from bt_augment.filtering.bands import band_keys, similarity
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.filtering.sketches import SIGNATURE_SIZE, normalize, shingles, signatures
@@ -249,3 +250,13 @@ def test_rows_of_similarity_nine_tenths_share_a_band() -> None:
     theirs = band_keys(pairs, other[:, 0], other[:, 1])
     # 1 - (1 - 0.9**8)**16 = 0.9999
     assert (ours == theirs).any(axis=1).mean() > 0.99
+
+
+def test_signatures_do_not_depend_on_how_many_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = [f"{word} in text {n}" * (n % 7) for n in range(40) for word in ("a", "人口")]
+    tags = ["en", "zh"] * 40
+    whole = signatures(texts, tags)
+    monkeypatch.setattr(sketches, "_CHARACTERS_AT_ONCE", 50)
+    assert (signatures(texts, tags) == whole).all()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bt_augment.filtering import numbers
 from bt_augment.filtering.capitals import (
     _OPENERS,
     _TOKEN,
@@ -535,3 +536,47 @@ def test_a_translation_with_another_name_in_a_names_place_counts_its_sentences()
     other = "Em 1500 o marinheiro Novak levou 13 navios ao Brasil."
     assert scores(native, **translation, passage=kept)["names_replaced"] == 0
     assert scores(native, **translation, passage=other)["names_replaced"] == 1
+
+
+@pytest.mark.parametrize(
+    "passage",
+    ["1,000" + ",000" * 1500, "\u0661" * 4400, "one hundred " + "hundred " * 2300, "1." * 5000],
+    ids=["groups", "arabic", "words", "points"],
+)
+@pytest.mark.parametrize("made_lang", ["pt", "de", "zh"])
+def test_numbers_longer_than_python_writes_are_numbers(passage, made_lang):
+    changed(f"It is {passage}.", "en", "Sabe-se.", made_lang)
+    changed("It is known.", "en", f"It is {passage}.", made_lang)
+    assert changed(f"It is {passage}.", "en", f"It is {passage}.", "en") == (0, 0)
+
+
+def test_the_same_number_thousands_of_times_is_looked_for_once(monkeypatch):
+    asked = []
+    same = numbers._same_otherwise
+    monkeypatch.setattr(
+        numbers, "_same_otherwise", lambda a, b, scaled: asked.append(a) or same(a, b, scaled)
+    )
+    lost = changed("1997 and " * 5000, "en", "97 and " * 4000 + "12 e " * 900, "de")
+    assert lost == (1000, 900)
+    assert len(asked) < 10
+
+
+@given(
+    st.lists(st.sampled_from(["1997", "97", "3000000", "3", "2540", "1.5"]), max_size=30),
+    st.lists(st.sampled_from(["1997", "97", "3000000", "3", "2540", "1.5"]), max_size=30),
+)
+def test_numbers_are_matched_as_if_one_by_one(source, made):
+    before, after = (
+        read_numbers("; ".join(n + " million" * (n == "3") for n in each), "en")
+        for each in (source, made)
+    )
+    missing, invented = before.values - after.values, after.values - before.values
+    expected_missing, expected_invented = missing.copy(), invented.copy()
+    for a in list(expected_missing.elements()):
+        for b in list((+expected_invented).elements()):
+            if numbers._same_otherwise(a, b, a in before.scaled or b in after.scaled):
+                expected_missing[a] -= 1
+                expected_invented[b] -= 1
+                break
+    numbers._match_otherwise(before, after, missing, invented)
+    assert (missing, invented) == (expected_missing, expected_invented)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import signal
 import socket
 import threading
@@ -188,6 +190,8 @@ def _connect(address: str | None) -> None:
     }
     if address is None:
         options |= {"num_cpus": available_cores(), "include_dashboard": False}
+        # Ray would write one to ~/.ray, which later clusters ask for without a word of it.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         if address is not None:
             _knock(address)
@@ -197,7 +201,8 @@ def _connect(address: str | None) -> None:
         where = "Ray cannot be started here" if address is None else f"--address {address}"
         raise EngineError(
             f"{where}: {_first_line(error)}. Check that the cluster is up ('ray status' on its "
-            "head) and that all its machines have the same versions of Ray and Python"
+            "head), and that all its machines have the same versions of Ray and Python and the "
+            "same token (RAY_AUTH_MODE, ~/.ray/auth_token)"
         ) from error
 
 

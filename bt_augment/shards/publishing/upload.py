@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bt_augment._version import __version__
 from bt_augment.errors import PublishError
@@ -156,12 +157,17 @@ def _bring(api: HfApi, contents: Contents, target: Target) -> Uploaded:
         logger.info("uploading %d files, %.1f MB", len(plan.changed), size / 1e6)
         commit = _commit(api, contents, target, plan)
     return Uploaded(
-        url=f"{api.endpoint}/datasets/{target.repo}",
+        url=f"{_without_credentials(api.endpoint)}/datasets/{target.repo}",
         commit=commit,
         changed=plan.changed,
         unchanged=plan.unchanged,
         deleted=plan.deleted,
     )
+
+
+def _without_credentials(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _plan(api: HfApi, contents: Contents, target: Target) -> _Plan:

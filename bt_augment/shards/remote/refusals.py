@@ -36,6 +36,18 @@ _CREDENTIAL_NAMES = frozenset(
         "RefreshError",
     }
 )
+# Of S3, some of which come with status 400.
+_CREDENTIAL_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
 _TOO_MANY = 429
 _SERVER = 500
 _NOT_IMPLEMENTED = 501
@@ -63,7 +75,11 @@ def not_implemented(error: BaseException) -> bool:
 
 def explained(error: BaseException, url: str, attempts: int) -> StorageError:
     """Return the error as one that says what to do."""
-    if isinstance(error, PermissionError) or _names(error) & _CREDENTIAL_NAMES:
+    if (
+        isinstance(error, PermissionError)
+        or _names(error) & _CREDENTIAL_NAMES
+        or _code(error) in _CREDENTIAL_CODES
+    ):
         return StorageError(
             f"{url}: not permitted ({_said(error)}). Check which credentials are found "
             "(environment, ~/.aws, gcloud, hf auth login) and what they may do"
@@ -83,6 +99,15 @@ def _said(error: BaseException) -> str:
 
 def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _code(error: BaseException) -> str | None:
+    """Return S3's own code of an error, or of its cause."""
+    for each in (error, error.__cause__):
+        response = getattr(each, "response", None)
+        if isinstance(response, dict) and "Error" in response:
+            return str(response["Error"].get("Code"))
+    return None
 
 
 def _status(error: BaseException) -> int | None:

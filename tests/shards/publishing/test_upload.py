@@ -11,6 +11,7 @@ from bt_augment.shards.publishing import RECORD
 from bt_augment.shards.publishing.contents import Contents, Terms
 from bt_augment.shards.publishing.hub_errors import WAITS
 from bt_augment.shards.publishing.publish import publish
+from bt_augment.shards.publishing.upload import _without_credentials
 
 from .conftest import REPO, TOKEN
 from .hub_state import Blob, Fault
@@ -270,3 +271,15 @@ def test_a_token_that_the_hub_repeats_is_shown_nowhere(hub, send, contents, capl
     assert caught.value.__cause__ is None
     assert "trying again" in caplog.text
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://huggingface.co", "https://huggingface.co"),
+        ("http://bob:canary@127.0.0.1:80/hub", "http://127.0.0.1:80/hub"),
+        ("https://canary@hub.example", "https://hub.example"),
+    ],
+)
+def test_a_password_in_the_address_of_the_hub_is_not_told(address, told):
+    assert _without_credentials(address) == told

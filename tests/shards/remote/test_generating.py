@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from same_runs import assert_same, books, files_of
 
 from bt_augment.errors import InputError, RunFolderError, StorageError
@@ -17,6 +18,7 @@ from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.recipe import load_recipe
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.remote.object_store import ObjectStore
+from bt_augment.shards.remote.refusals import explained
 
 URL = "s3://bucket/made/run"
 ROUTES = ("en:pt", "en:pt:en")
@@ -202,3 +204,44 @@ def test_filter_writes_there_what_it_writes_here(bucket, repeated, tmp_path, env
     refilter(calm, tmp_path / "here", recipe)
     refilter(calm, URL, recipe, environment=environment)
     assert_same(bucket.objects(URL), tmp_path / "here")
+
+
+def test_a_run_that_would_replace_its_own_input_is_refused(bucket, repeated, command):
+    source, _ = repeated
+    bucket.files.pipe_file(f"{URL}/train/mine.jsonl", source.read_bytes())
+    done = command("generate", f"{URL}/train/mine.jsonl", "--route", "en:pt", "--out", f"{URL}/")
+    assert done.code == 2, done.err
+    assert f"lies in {URL}, the folder that is to be written" in done.err
+    assert bucket.files.exists(f"{URL}/train/mine.jsonl")
+
+
+def test_no_run_is_filtered_into_itself(bucket, command):
+    done = command("filter", URL, "--out", f"{URL}/sub")
+    assert done.code == 2, done.err
+    assert f"lies in the run {URL}" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "run", "--out", "s3://bucket/report.html"),
+        ("lexicon", "run", "--languages", "en:pt", "--out", "s3://bucket/en-pt.txt"),
+        ("compare", "a.json", "b.json", "--figures", "s3://bucket/figures"),
+        ("evaluate", "model", "--data", "xquad-r", "--out", "s3://bucket/results.json"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_url_is_no_file_to_write(command, tmp_path, arguments):
+    done = command(*arguments, cwd=tmp_path)
+    assert done.code == 2, done.err
+    assert "of this machine" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "RequestTimeTooSkewed"])
+def test_credentials_that_are_refused_as_a_bad_request_are_told(code):
+    error = OSError(22, "Bad Request")
+    error.__cause__ = ClientError(
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetObject"
+    )
+    assert "Check which credentials are found" in str(explained(error, URL, 1))
