@@ -13,6 +13,7 @@ from bt_augment.translation.segmentation import split_sentences
 
 _RUN = 4  # words in a row; names and phrases shared by two languages are mostly shorter
 _ALL_KNOWN = bytes([True] * _RUN)
+_REMEMBERED = 100_000  # characters; the words of more would keep megabytes
 _MIN_WORDS = 3  # ordinary words a sentence must have to be judged
 
 
@@ -58,8 +59,12 @@ def _share(sentence: str, known: frozenset[tuple[str, ...]]) -> float:
     return sum(ordinary) / len(ordinary) if len(ordinary) >= _MIN_WORDS else 0.0
 
 
-@remembered(texts=256)
 def _folded_words(text: str) -> list[str]:
+    return _folded_again(text) if len(text) <= _REMEMBERED else _words(text.casefold())
+
+
+@remembered(texts=256)
+def _folded_again(text: str) -> list[str]:
     return _words(text.casefold())
 
 

@@ -8,7 +8,7 @@ the Jaccard similarity of the two sets of shingles, with the standard error of a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,14 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bt_augment.filtering.columns import distinct
+from bt_augment.filtering.columns import distinct, in_parts
 from bt_augment.filtering.scripts import expected_scripts
 
 SIGNATURE_SIZE = 128  # slots: standard error 0.027 at a similarity of 0.9
 SHINGLE_LENGTH = 5  # characters, about a word
 COMPACT_SHINGLE_LENGTH = 2  # characters of Chinese, Japanese and Korean, about a word
-
-_CHARACTERS_AT_ONCE = 4_000_000  # more than the passages of an ordinary unit
 
 _SEED = 20_241_122
 _COMPACT_SCRIPTS = {"Hani", "Hira", "Kana", "Hang"}
@@ -105,23 +103,17 @@ def signatures(texts: Sequence[str], tags: Sequence[str]) -> Signatures:
     result = np.zeros((len(texts), SIGNATURE_SIZE), dtype=np.uint16)
     lengths = np.array([_shingle_length(tag) for tag in tags])
     for length in np.unique(lengths):
-        for chosen in _parts(texts, np.flatnonzero(lengths == length)):
-            hashes, offsets = _shingle_hashes([texts[i] for i in chosen.tolist()], int(length))
+        chosen = np.flatnonzero(lengths == length)
+        alike = [texts[i] for i in chosen.tolist()]
+        for part in in_parts(alike):
+            hashes, offsets = _shingle_hashes(alike[part], int(length))
             matrix = RMinHash.digest_matrix_from_flat_token_hashes(
                 hashes, offsets, SIGNATURE_SIZE, _SEED
             )
             digests = np.array(matrix.to_rows(), dtype=np.uint32)
             # 16 bits a slot: half the disk, and two unlike slots are equal once in 65,536.
-            result[chosen] = (digests ^ (digests >> np.uint32(16))).astype(np.uint16)
+            result[chosen[part]] = (digests ^ (digests >> np.uint32(16))).astype(np.uint16)
     return result
-
-
-def _parts(texts: Sequence[str], chosen: npt.NDArray[np.intp]) -> Iterable[npt.NDArray[np.intp]]:
-    """Return indices of texts in parts of a bounded length: a character takes 50 bytes."""
-    if not len(chosen):
-        return []
-    ends = np.cumsum([len(texts[i]) for i in chosen.tolist()]) // _CHARACTERS_AT_ONCE
-    return np.split(chosen, np.flatnonzero(np.diff(ends)) + 1)
 
 
 def shingles(text: str, tag: str) -> set[str]:

@@ -6,17 +6,16 @@ from collections.abc import Callable, Set
 from functools import cached_property, partial
 
 import numpy as np
-import numpy.typing as npt
 
 from bt_augment.filtering.base import MADE_METHODS, CandidateBatch, Filter, Score, ScoreArray
-from bt_augment.filtering.columns import distinct, score_distinct
+from bt_augment.filtering.columns import distinct, in_parts, score_distinct
 from bt_augment.filtering.leftovers import (
     count_leftovers,
     count_mangled,
     count_unknown_characters,
 )
 from bt_augment.filtering.repetition import (
-    TokenizedTexts,
+    Floats,
     loop_masses,
     repeated_ngram_shares,
     tokenize,
@@ -121,15 +120,15 @@ class TextFilter(Filter):
 
     def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
         """Return the wanted scores of the family."""
-        tokenized = _TokenizedColumns(batch)
+        repetitions = _Repetitions(batch)
         measures: dict[str, Callable[[], ScoreArray]] = {
             "text.question_length": partial(_judged_lengths, batch, "question"),
             "text.passage_length": partial(_judged_lengths, batch, "passage"),
             "text.question_length_ratio": partial(_ratios, batch, "question"),
             "text.passage_length_ratio": partial(_ratios, batch, "passage"),
             "text.script_ratio": partial(_script_ratios, batch),
-            "text.repetition": partial(_repetitions, tokenized),
-            "text.ngram_repetition": partial(_ngram_repetitions, tokenized),
+            "text.repetition": partial(_longest_loops, repetitions),
+            "text.ngram_repetition": partial(_ngram_repetitions, repetitions),
             "text.leftovers": partial(_counts, batch, count_leftovers),
             "text.unknown_characters": partial(_counts, batch, count_unknown_characters),
             "text.mangled": partial(_counts, batch, count_mangled),
@@ -177,43 +176,42 @@ def _script_ratios(batch: CandidateBatch) -> ScoreArray:
     return np.minimum(*columns)  # NaN in either is NaN
 
 
-class _TokenizedColumns:
-    """The texts of a batch, tokenized when first asked for: two scores use them."""
+class _Repetitions:
+    """Loops and n-gram shares of a batch, found when first asked for: of the same tokens."""
 
     def __init__(self, batch: CandidateBatch) -> None:
         self._batch = batch
 
     @cached_property
-    def pairs(self) -> list[tuple[_Tokenized, _Tokenized]]:
+    def pairs(self) -> list[tuple[_Repetition, _Repetition]]:
         """Return (made, source) of the questions and of the passages."""
         return [
-            (_tokenize_column(self._batch.made(text)), _tokenize_column(self._batch.source(text)))
+            (_repetition(self._batch.made(text)), _repetition(self._batch.source(text)))
             for text in TEXTS
         ]
 
 
-_Tokenized = tuple[TokenizedTexts, npt.NDArray[np.intp]]
+_Repetition = tuple[Floats, Floats]  # loop masses, n-gram shares
 
 
-def _tokenize_column(values: list[str]) -> _Tokenized:
+def _repetition(values: list[str]) -> _Repetition:
     unique, inverse = distinct(values)
-    return tokenize(unique), inverse
+    masses, shares = np.zeros(len(unique)), np.zeros(len(unique))
+    for part in in_parts(unique):
+        tokenized = tokenize(unique[part])
+        masses[part] = loop_masses(tokenized)
+        shares[part] = repeated_ngram_shares(tokenized)
+    return masses[inverse], shares[inverse]
 
 
-def _repetitions(columns: _TokenizedColumns) -> ScoreArray:
+def _longest_loops(repetitions: _Repetitions) -> ScoreArray:
     """Return the longest loop of the made texts, or 0 where the source has one as long."""
-    masses = []
-    for (made, made_at), (source, source_at) in columns.pairs:
-        ours, theirs = loop_masses(made)[made_at], loop_masses(source)[source_at]
-        masses.append(np.where(ours > theirs, ours, 0.0))
+    masses = [np.where(ours > theirs, ours, 0.0) for (ours, _), (theirs, _) in repetitions.pairs]
     return np.maximum(*masses).astype(np.float32)
 
 
-def _ngram_repetitions(columns: _TokenizedColumns) -> ScoreArray:
-    excesses = [
-        repeated_ngram_shares(made)[made_at] - repeated_ngram_shares(source)[source_at]
-        for (made, made_at), (source, source_at) in columns.pairs
-    ]
+def _ngram_repetitions(repetitions: _Repetitions) -> ScoreArray:
+    excesses = [ours - theirs for (_, ours), (_, theirs) in repetitions.pairs]
     return np.maximum(np.maximum(*excesses), 0.0).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import StorageError
-from bt_augment.filtering import sketches
+from bt_augment.filtering import columns
 from bt_augment.filtering.bands import band_keys, similarity
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.filtering.sketches import SIGNATURE_SIZE, normalize, shingles, signatures
@@ -258,5 +258,5 @@ def test_signatures_do_not_depend_on_how_many_are_made_at_once(
     texts = [f"{word} in text {n}" * (n % 7) for n in range(40) for word in ("a", "人口")]
     tags = ["en", "zh"] * 40
     whole = signatures(texts, tags)
-    monkeypatch.setattr(sketches, "_CHARACTERS_AT_ONCE", 50)
+    monkeypatch.setattr(columns, "CHARACTERS_AT_ONCE", 50)
     assert (signatures(texts, tags) == whole).all()
