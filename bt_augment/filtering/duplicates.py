@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,7 +58,9 @@ DUPLICATE_SCORES = (
     ),
 )
 
-_ROWS_PER_UNIT = 2**20
+_UNIT_BITS = 20  # of a row's id, below the unit's number
+_ROWS_PER_UNIT = 1 << _UNIT_BITS
+_LOW = 2**32 - 1
 _CACHE_KIB = 8_192
 # Bounds of what one unit holds, whatever the number of near duplicates stored before it.
 _PAIRS_AT_ONCE = 8_192
@@ -72,8 +75,10 @@ CREATE TABLE IF NOT EXISTS passages (key INTEGER PRIMARY KEY, signature BLOB NOT
 CREATE TABLE IF NOT EXISTS bands (
     key INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (key, row)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS units (unit INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS units (unit INTEGER PRIMARY KEY, digest BLOB);
 """
+
+_NO_SUMS = (0, 0, 0, 0)
 
 Indices = npt.NDArray[np.int64]
 
@@ -85,13 +90,18 @@ class DuplicateIndex:
     was before or after it. Use as a context manager, from one thread.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run: str = "") -> None:
         """Open the index at ``path``, or make an empty one.
+
+        Args:
+            path: the file.
+            run: what tells the run from others; enters the digests of its units.
 
         Raises:
             StorageError: the file is not an index, or cannot be written.
         """
         self.path = path
+        self._run = run.encode()
         with self._storage():
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -130,6 +140,7 @@ class DuplicateIndex:
         """
         start = _first_id(unit)
         ids = start + np.arange(len(sketches))
+        sources = np.array([hash_text(source_id) for source_id in source_ids], dtype=np.int64)
         bands = band_keys(sketches.language_pairs, sketches.questions, _passages_of(sketches))
         with self._transaction():
             self._delete(unit)
@@ -143,7 +154,7 @@ class DuplicateIndex:
                 zip(
                     ids.tolist(),
                     sketches.keys.tolist(),
-                    [hash_text(source_id) for source_id in source_ids],
+                    sources.tolist(),
                     sketches.language_pairs.tolist(),
                     _blobs(sketches.questions),
                     sketches.passage_keys[sketches.passage_index].tolist(),
@@ -162,7 +173,11 @@ class DuplicateIndex:
                 "WHERE value IS NOT NULL ORDER BY value, key",
                 (start, BANDS, _json(stored)),
             )
-            self._db.execute("INSERT OR IGNORE INTO units VALUES (?)", (unit,))
+            columns = (ids, sketches.keys, sources, sketches.language_pairs)
+            signatures = (sketches.questions, _passages_of(sketches))
+            sums = _sums(bands[~repeated], ids[~repeated])
+            digest = self._digest(unit, columns, signatures, sums)
+            self._db.execute("INSERT OR REPLACE INTO units VALUES (?, ?)", (unit, digest))
 
     def units(self) -> frozenset[int]:
         """Return the units that are stored.
@@ -172,6 +187,60 @@ class DuplicateIndex:
         """
         with self._storage():
             return frozenset(unit for (unit,) in self._db.execute("SELECT unit FROM units"))
+
+    def is_sound(self) -> bool:
+        """Tell whether the file holds what this run added, and nothing else.
+
+        A flipped bit, or the file of another run, would change what is a duplicate unseen.
+        """
+        try:
+            if self._db.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                return False
+            sums = {
+                unit: tuple(found)
+                for unit, *found in self._db.execute(
+                    "SELECT row >> ?, count(*), sum(key & ?), sum(key >> 32), sum(row & ?) "
+                    "FROM bands GROUP BY 1",
+                    (_UNIT_BITS, _LOW, _ROWS_PER_UNIT - 1),
+                )
+            }
+            stored = dict(self._db.execute("SELECT unit, digest FROM units").fetchall())
+            rows = self._db.execute("SELECT DISTINCT id >> ? FROM rows", (_UNIT_BITS,)).fetchall()
+            held = {unit for (unit,) in rows} | set(sums)
+            return held <= set(stored) and all(
+                self._stored_digest(unit, sums.get(unit, _NO_SUMS)) == digest
+                for unit, digest in stored.items()
+            )
+        except (sqlite3.DatabaseError, ValueError, OverflowError):
+            return False
+
+    def _stored_digest(self, unit: int, sums: tuple[int, ...]) -> bytes:
+        stored = self._db.execute(
+            "SELECT id, rows.key, source, language_pair, question, signature FROM rows "
+            "JOIN passages ON passages.key = rows.passage WHERE id >= ? AND id < ? ORDER BY id",
+            (_first_id(unit), _first_id(unit + 1)),
+        ).fetchall()
+        *columns, questions, passages = zip(*stored, strict=True) if stored else ((),) * 6
+        return self._digest(
+            unit,
+            [np.array(column, dtype=np.int64) for column in columns],
+            [np.frombuffer(b"".join(part), dtype="<u2") for part in (questions, passages)],
+            sums,
+        )
+
+    def _digest(
+        self,
+        unit: int,
+        columns: Sequence[Keys],
+        signatures: Sequence[Signatures],
+        sums: tuple[int, ...],
+    ) -> bytes:
+        digest = blake2b(repr((self._run, unit, sums)).encode(), digest_size=16)
+        for column in columns:
+            digest.update(column.astype("<i8").tobytes())
+        for signature in signatures:
+            digest.update(signature.astype("<u2").tobytes())
+        return digest.digest()
 
     def score(
         self, unit: int, sketches: Sketches, source_ids: Sequence[str]
@@ -288,6 +357,15 @@ class DuplicateIndex:
                 f"the index of duplicates {self.path} cannot be used: {error}. Check that its "
                 "folder is writable and the disk not full, or delete the file and run again"
             ) from error
+
+
+def _sums(bands: Keys, ids: Indices) -> tuple[int, ...]:
+    """Return what tells the entries of a unit's bands from others, whatever their order."""
+    if not bands.size:
+        return _NO_SUMS
+    places = ids & (_ROWS_PER_UNIT - 1)
+    found = (bands.size, (bands & _LOW).sum(), (bands >> 32).sum(), places.sum() * BANDS)
+    return tuple(map(int, found))
 
 
 def _first_id(unit: int) -> int:

@@ -10,7 +10,7 @@ from bt_augment.generation.ingestion import ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
-from bt_augment.generation.rejoining import rejoin
+from bt_augment.generation.rejoining import discard_unsound, rejoin
 from bt_augment.generation.request import Generation
 from bt_augment.pairs.readers import fingerprint
 from bt_augment.pairs.readers.detect import on_hub
@@ -45,6 +45,7 @@ def begin(
         return None
     progress.start("read", prepared.settings.limit)
     recipe = request.recipe
+    discard_unsound(folder)
     try:
         ingested = ingest(
             folder,

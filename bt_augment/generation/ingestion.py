@@ -118,7 +118,7 @@ def ingest(
     units = 0
     with (
         storage_errors(quarantine),
-        DuplicateIndex(duplicates_path(folder)) as index,
+        DuplicateIndex(duplicates_path(folder), folder.run_sha256()) as index,
         open_temporary(temporary) as lost,
     ):
         records = _records(inputs, settings, copies, tally, lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -11,9 +12,29 @@ from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.generation.ingestion import duplicates_path, read_unit
 from bt_augment.generation.units import made_order
 from bt_augment.pairs.schema import NATIVE
+from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.manifest import UnitEntry
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.store import SPLITS, read_shard
+
+logger = logging.getLogger(__name__)
+
+
+def discard_unsound(folder: RunFolder) -> None:
+    """Remove the index of a run that goes on, if it is not as the run wrote it.
+
+    Raises:
+        StorageError: the file is no database, or cannot be removed.
+    """
+    path = duplicates_path(folder)
+    if not path.exists():
+        return
+    with DuplicateIndex(path, folder.run_sha256()) as index:
+        if index.is_sound():
+            return
+    logger.warning("%s: is not as this run wrote it, and is made again", path)
+    with storage_errors(path):
+        path.unlink()
 
 
 def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
@@ -31,7 +52,7 @@ def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
         RunFolderError: a unit's shards were changed.
         StorageError: the disk or the store refused.
     """
-    with DuplicateIndex(duplicates_path(folder)) as index:
+    with DuplicateIndex(duplicates_path(folder), folder.run_sha256()) as index:
         known = index.units()
         for unit in range(units):
             if NATIVE_UNIT - unit not in known:

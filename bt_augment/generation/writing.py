@@ -54,7 +54,7 @@ def write_units(
     """
     done = sum(entry.rows for entry in journal.units)
     progress.advance("generate", done)
-    with DuplicateIndex(duplicates_path(folder)) as index:
+    with DuplicateIndex(duplicates_path(folder), folder.run_sha256()) as index:
         for unit, scored in scored_units:
             sources = scored.made.column("source_id").to_pylist()
             scores = {**scored.scores, **index.score(unit, scored.sketches, sources)}

@@ -39,6 +39,7 @@ class Journal:
 
         Raises:
             RunFolderError: a line before the last is broken, or units are out of order.
+            StorageError: it cannot be read.
         """
         self.path = path
         self.units: list[UnitEntry] = []
@@ -47,7 +48,8 @@ class Journal:
     def _recover(self) -> None:
         if not self.path.exists():
             return
-        data = self.path.read_bytes()
+        with storage_errors(self.path):
+            data = self.path.read_bytes()
         good = 0
         lines = data.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):

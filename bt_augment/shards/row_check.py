@@ -24,6 +24,8 @@ def row_problem(table: pa.Table, schema: pa.Schema | None = None) -> str | None:
     try:
         table.validate(full=True)
         return _difference(table, schema or row_schema(()))
+    except pa.ArrowMemoryError:
+        raise  # the rows may well be sound
     except (pa.ArrowException, UnicodeDecodeError) as error:
         return f"is no valid Arrow data ({' '.join(str(error).split())})"
 

@@ -260,3 +260,61 @@ def test_signatures_do_not_depend_on_how_many_are_made_at_once(
     whole = signatures(texts, tags)
     monkeypatch.setattr(columns, "CHARACTERS_AT_ONCE", 50)
     assert (signatures(texts, tags) == whole).all()
+
+
+def test_an_index_is_sound_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "duplicates.sqlite"
+    pairs = [("Who sang?", "Ana sang."), ("Who ran?", "Rui ran."), ("Who sang?", "Ana sang.")]
+    with DuplicateIndex(path, "mine") as index:
+        assert index.is_sound()
+        index.add(NATIVE_UNIT, sketch(rows(*pairs)), ["a", "b", "c"])
+        index.add(NATIVE_UNIT - 1, sketch(rows()), [])
+        index.add(0, sketch(rows(*pairs)), ["a", "b", "c"])
+        index.add(0, sketch(rows(*pairs[:2])), ["a", "b"])
+        assert index.is_sound()
+    with DuplicateIndex(path, "other") as index:
+        assert not index.is_sound()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE rows SET key = key + 1 WHERE id = 1",
+        "UPDATE rows SET source = source - 1 WHERE id = 0",
+        "UPDATE rows SET question = zeroblob(256) WHERE id = 1",
+        "UPDATE passages SET signature = zeroblob(256)",
+        "UPDATE bands SET key = key + 1 WHERE row = 1",
+        "UPDATE bands SET key = key + 4294967296 WHERE row = 1",
+        "UPDATE bands SET row = 5 WHERE row = 1",
+        "DELETE FROM bands WHERE rowid_of = 1",
+        "DELETE FROM rows WHERE id = 1",
+        "DELETE FROM units WHERE unit = 0",
+        "INSERT INTO bands VALUES (1, 3145728)",
+    ],
+)
+def test_a_changed_index_is_not_sound(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "duplicates.sqlite"
+    with DuplicateIndex(path, "mine") as index:
+        index.add(0, sketch(rows(("Who sang?", "Ana sang."), ("Who ran?", "Rui ran."))), ["a", "b"])
+        index._db.execute(change.replace("rowid_of", "row"))
+        assert not index.is_sound()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_flipped_bit_is_found_or_harmless(tmp_path_factory, data) -> None:
+    path = tmp_path_factory.mktemp("index") / "duplicates.sqlite"
+    pairs = [(f"Who sang song {n}?", f"Ana sang song {n} of {n % 7}.") for n in range(40)]
+    sources = [str(n) for n in range(40)]
+    with DuplicateIndex(path, "mine") as index:
+        index.add(0, sketch(rows(*pairs)), sources)
+        expected = scores(index, 1, pairs, sources)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(100, len(content) - 1))  # SQLite tells of its own header
+    content[place] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        with DuplicateIndex(path, "mine") as index:
+            assert not index.is_sound() or scores(index, 1, pairs, sources) == expected
+    except StorageError:
+        pass

@@ -5,13 +5,17 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from kills import end, journal_lines, kill_until_done, wait_for
 
 from bt_augment.errors import InputError, RunFolderError
+from bt_augment.filtering.duplicates import DuplicateIndex, sketch
+from bt_augment.pairs.schema import batch_from_rows, made_schema
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
@@ -185,9 +189,6 @@ def _ingested(run):
 
 
 def _index_rows(path):
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(path)) as database:
         return [
             database.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
@@ -300,7 +301,28 @@ def test_a_shard_damaged_before_the_run_goes_on_is_made_again(
     assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def _index_of_another_run(path):
+    path.unlink()
+    natives = batch_from_rows([], made_schema())
+    with DuplicateIndex(path, "another") as index:
+        for unit in range(-3, 2):
+            index.add(unit, sketch(natives), [])
+
+
+def _rotten_index(path):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE rows SET key = key + 1")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        _index_of_another_run,
+        _rotten_index,
+    ],
+)
 def test_a_lost_index_of_duplicates_is_made_again(
     tmp_path, english, write_rows, make_run, arrow_bytes, damage
 ):
