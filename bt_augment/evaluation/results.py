@@ -137,7 +137,10 @@ def read_content(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
         known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as a results file ({error})") from error
+        raise InputError(
+            f"{path}: cannot be read as a results file ({error}); delete it and evaluate again, "
+            "or, of an experiment, run the same command again"
+        ) from error
     if not known:
         raise InputError(f"{path}: is not a results file of bt-augment evaluate")
     loaded: dict[str, Any] = content
@@ -160,8 +163,9 @@ def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
         table.validate(full=True)  # words may be numbered beyond the dictionary
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{beside}: cannot be read ({error}); it is written beside {path.name}, so evaluate "
-            "again, or keep the two together"
+            f"{beside}: cannot be read ({error}); it is written beside {path.name}, so keep the "
+            "two together, or delete both and evaluate again (of an experiment, run the same "
+            "command again)"
         ) from error
     # Two files cannot be replaced at once: a killed evaluation, or a second one with the same
     # --out, leaves the scores of one model beside the means of another.

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag
+from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import TRAIN, read_split
 from bt_augment.translation.model_folder import named_path
@@ -49,7 +50,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
         model: folder or name of the model.
 
     Raises:
-        ModelError: the manifest is damaged.
+        ModelError: the manifest is damaged, or the weights are not those that it names.
     """
     folder = named_path(model)
     path = folder / TRAINING_MANIFEST
@@ -59,6 +60,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
         content = json.loads(path.read_bytes())
         settings, counts = content["settings"], content["counts"]
         languages = settings["languages"]
+        _check_weights(folder, dict(content.get("weights", {})))
         return TrainingRecord(
             folder=folder,
             runs=tuple((Path(run["folder"]), str(run["fingerprint"])) for run in content["runs"]),
@@ -80,6 +82,16 @@ def read_training_record(model: str) -> TrainingRecord | None:
             f"{path}: cannot be read as a training manifest ({type(error).__name__}: {error}); "
             "train again, or remove it to evaluate without its word"
         ) from error
+
+
+def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        path = folder / name
+        if path.is_file() and sha256_of(path) != digest:
+            raise ModelError(
+                f"{path}: was changed since the model was trained. Restore it or train again; if "
+                f"it was meant to change, remove {folder / TRAINING_MANIFEST}"
+            )
 
 
 def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:

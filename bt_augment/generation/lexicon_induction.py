@@ -13,6 +13,8 @@ from bt_augment.languages import normalize_tag, same_language
 from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.browsing import Example, examples
 from bt_augment.shards.outputs import check_file_out
+from bt_augment.shards.store import SPLITS
+from bt_augment.shards.verification import sound_shards
 from bt_augment.translation.segmentation import UNSPACED, Layout
 from bt_augment.translation.word_alignment import Entry, Induction, induce
 
@@ -71,6 +73,8 @@ def induce_lexicon(
                 "take a lexicon made elsewhere, such as MUSE's"
             )
     check_file_out(out, "lexicon.tsv")
+    for split in SPLITS:
+        sound_shards(run, split)
     # Passages repeat with every question; a text is split once, and a sentence counts once.
     texts = dict.fromkeys(t for row in examples(run) for t in parallel_texts(row, *languages))
     sentences = dict.fromkeys(pair for pair_of_texts in texts for pair in paired(*pair_of_texts))

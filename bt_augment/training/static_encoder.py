@@ -91,7 +91,7 @@ def load_tokenizer(source: str) -> Tokenizer:
         if path.suffix in (*_SPM_SUFFIXES, ".json"):
             raise ModelError(f"{PREFIX}{source}: there is no such file")
         return Tokenizer.from_pretrained(source)
-    except BtAugmentError:
+    except (BtAugmentError, MemoryError):
         raise
     # The Rust library and the hub client raise bare Exception for whatever went wrong.
     except Exception as error:

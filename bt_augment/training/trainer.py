@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bt_augment.errors import MissingDependencyError, TrainingError
-from bt_augment.shards.atomic import sync_tree
+from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_inputs_in
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
@@ -164,7 +164,7 @@ def train(
             "seconds": round(time.monotonic() - started, 1),
         }
         if is_main():
-            _save(folder, trainer.model, manifest)
+            manifest["weights"] = _save(folder, trainer.model, manifest)
     step = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None
     return Trained(out, manifest, resumed_at=step)
 
@@ -290,12 +290,23 @@ def _measured(
     return reported(evaluator(trainer.model))
 
 
-def _save(folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str, Any]) -> None:
-    """Save the model, and last of all the manifest, which says that it is whole."""
+def _save(
+    folder: ModelFolder, model: SentenceTransformer, manifest: Mapping[str, Any]
+) -> dict[str, str]:
+    """Save the model, and last of all the manifest, which says that it is whole.
+
+    Returns:
+        File of weights → its SHA-256.
+    """
     folder.check_there()
     with disk_errors(folder.path):
         model.to("cpu").save_pretrained(str(folder.path), create_model_card=False)
         write_card(folder.path, manifest)
         sync_tree(folder.path)
-    write_json(folder.path / MANIFEST, manifest)
+        weights = {
+            str(path.relative_to(folder.path)): sha256_of(path)
+            for path in sorted(folder.path.rglob("*.safetensors"))
+        }
+    write_json(folder.path / MANIFEST, {**manifest, "weights": weights})
     folder.remove_checkpoints()
+    return weights

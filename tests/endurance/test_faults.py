@@ -163,6 +163,7 @@ def _sane_times(out):
 
 def test_one_flipped_bit_of_a_shard_is_named_by_all_who_would_use_it(many_units, draw, tmp_path):
     from bt_augment.generation import refilter
+    from bt_augment.generation.lexicon_induction import induce_lexicon
     from bt_augment.generation.refiltering import stored_recipe
     from bt_augment.reporting import write_report
     from bt_augment.shards.exporting import export
@@ -177,6 +178,7 @@ def test_one_flipped_bit_of_a_shard_is_named_by_all_who_would_use_it(many_units,
         "publish": lambda: dry_run(run, Terms("me/qa"), tmp_path / "dry"),
         "report": lambda: write_report([str(run)], tmp_path / "report.html"),
         "train": lambda: read_rows([run]),
+        "lexicon": lambda: induce_lexicon(run, "en", "pt", tmp_path / "en-pt.txt"),
     }
     shards = sorted(run.glob("*/*.arrow"))
     for _ in range(40):

@@ -120,6 +120,18 @@ def test_a_damaged_manifest_is_an_error_before_any_work(
         evaluated(model, benchmark, tmp_path)
 
 
+def test_weights_that_were_changed_since_are_named(trained, benchmark, tmp_path):
+    model = shutil.copytree(trained["all"], tmp_path / "model")
+    (weights,) = model.rglob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 0x80
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{weights.name}: was changed since the model was"):
+        evaluated(model, benchmark, tmp_path)
+    (model / "training_manifest.json").unlink()
+    assert evaluated(model, benchmark, tmp_path)["training"] is None
+
+
 def test_the_manifest_does_not_change_the_encoder(trained, tmp_path):
     model = shutil.copytree(trained["all"], tmp_path / "model")
     (model / "training_manifest.json").unlink()

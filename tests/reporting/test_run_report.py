@@ -442,3 +442,10 @@ def test_a_damaged_run_is_refused(copied, tmp_path):
     with pytest.raises(RunFolderError, match="SHA-256 differs"):
         write_report([str(copied)], tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_settings_of_another_run_are_no_report(copied, tmp_path):
+    run = copied / "run.json"
+    run.write_text(run.read_text().replace("{", "{ ", 1))
+    with pytest.raises(RunFolderError, match=r"run\.json: its SHA-256 differs"):
+        write_report([str(copied)], tmp_path / "report.html")
