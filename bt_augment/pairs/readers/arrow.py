@@ -17,6 +17,9 @@ from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.class_labels import labels_of, with_names
 from bt_augment.pairs.readers.columns import Columns
 from bt_augment.pairs.readers.compression import open_bytes, open_seekable, read_start
+from bt_augment.pairs.readers.lines import MAX_RECORD, OVERSIZED
+from bt_augment.pairs.readers.row_groups import BoundedGroups
+from bt_augment.pairs.readers.row_sizes import slices
 from bt_augment.pairs.readers.untrusted_batches import checked, damage, values
 
 PARQUET_MAGIC = b"PAR1"
@@ -47,8 +50,8 @@ class _BatchReader(Reader):
             chosen = set(columns.needed(names))
             # By number: columns that nobody needs may share a name.
             kept = batch.select([i for i, name in enumerate(names) if name in chosen])
-            for offset in range(0, kept.num_rows, _BATCH_ROWS):
-                for item in values(kept.slice(offset, _BATCH_ROWS)):
+            for part, oversized in slices(kept, _BATCH_ROWS, MAX_RECORD):
+                for item in [ValueError(f"it is {OVERSIZED}")] if oversized else values(part):
                     number += 1
                     self._at = number + 1
                     place = self.place(number)
@@ -79,8 +82,7 @@ class ParquetReader(_BatchReader):
             # A name with a dot could be taken for a path into another column.
             dotted = any("." in name for name in names)
             columns = None if dotted else Columns(self.settings).needed(names)
-            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-                yield checked(batch)
+            yield from map(checked, BoundedGroups(file, parquet, columns).batches(_BATCH_ROWS))
 
 
 class ArrowReader(_BatchReader):

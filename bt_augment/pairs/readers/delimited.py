@@ -5,29 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import deque
 from collections.abc import Iterator
 
 from bt_augment.errors import InputError
 from bt_augment.pairs.readers.base import InputSettings, Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.columns import ABSENT, Columns
 from bt_augment.pairs.readers.compression import open_text, read_start
-from bt_augment.pairs.readers.lines import MAX_RECORD, OVERSIZED, bounded_lines
+from bt_augment.pairs.readers.csv_records import CsvRecords
+from bt_augment.pairs.readers.lines import MAX_RECORD, bounded_lines
 
 DELIMITERS = (",", "\t", ";", "|")
 _SNIFF_BYTES = 1 << 16
 _EXCEL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\"?sep=([\t !#-~])\"?\r?\n", re.IGNORECASE)
-
-# A record may hold line breaks inside quotes. Past this many lines the quote was never closed.
-_MAX_RECORD_LINES = 10_000
-
-
-class _UnclosedQuoteError(Exception):
-    """A quote that no later line closes."""
-
-
-class _OversizedLineError(Exception):
-    """A line of a record is longer than is held."""
 
 
 class DelimitedReader(Reader):
@@ -43,21 +32,28 @@ class DelimitedReader(Reader):
         csv.field_size_limit(MAX_RECORD)  # the module's own is 128 KiB
         with open_text(self.path) as raw:
             text = io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="")
-            first = 1
+            number = 1
             if _named_delimiter(start) is not None:
                 text.readline()
-                first = 2
-            records = self._records(text, delimiter or ",", first)
-            header: list[str] | None = None
-            for number, fields, source in records:
-                if header is None:
-                    if isinstance(fields, str):
-                        raise InputError(f"{self.source}, line {number}: the header: {fields}")
-                    header = [name.strip() for name in fields]
-                    Columns(self.settings).refuse_twins(self.source, header)
-                    continue
-                yield self._row(number, fields, header, source)
+                number = 2
+            yield from self._rows(CsvRecords(bounded_lines(text), delimiter or ","), number)
             text.detach()
+
+    def _rows(self, records: CsvRecords, number: int) -> Iterator[Row | Quarantined]:
+        """Yield the rows of the records, the first of which begins at line ``number``."""
+        header: list[str] | None = None
+        self._at = number
+        while (record := records.next()) is not None:
+            fields = record.fields
+            if header is not None and fields:
+                yield self._row(number, fields, header, "".join(record.lines).rstrip("\r\n"))
+            elif isinstance(fields, str):
+                raise InputError(f"{self.source}, line {number}: the header: {fields}")
+            elif fields:
+                header = [name.strip() for name in fields]
+                Columns(self.settings).refuse_twins(self.source, header)
+            number += len(record.lines)
+            self._at = number
 
     def _row(
         self, number: int, fields: list[str] | str, header: list[str], source: str
@@ -70,73 +66,6 @@ class DelimitedReader(Reader):
             return quarantined(place, "ragged_row", message, source)
         values = dict(zip(header, fields, strict=True))
         return Row(place, values, self.auto_id(number), source)
-
-    def _records(
-        self, text: io.TextIOWrapper, delimiter: str, number: int
-    ) -> Iterator[tuple[int, list[str] | str, str]]:
-        """Yield each record's first line number, its fields or what is wrong, and its text.
-
-        The next line of ``text`` is line ``number``.
-        After a broken record, reading goes on with the line after its first.
-        """
-        lines = bounded_lines(text)
-        waiting: deque[tuple[str, bool]] = deque()
-        width: int | None = None
-        while True:
-            read: list[tuple[str, bool]] = []
-            self._at = number
-            fields: list[str] | str
-            try:
-                fields = next(
-                    csv.reader(
-                        _feed(lines, waiting, read), "excel", delimiter=delimiter, strict=True
-                    ),
-                    [],
-                )
-            except _UnclosedQuoteError:
-                fields = "a quote is never closed"
-            except _OversizedLineError:
-                fields = f"a line of the record is {OVERSIZED}"
-            except csv.Error as error:
-                fields = f"the line is not CSV: {error}"
-            if not read:
-                return
-            first, whole = read[0]
-            plain = first.rstrip("\r\n").split(delimiter)
-            if (
-                delimiter == "\t"
-                and whole
-                and width == len(plain)
-                and (isinstance(fields, str) or len(fields) != width)
-            ):
-                fields = plain  # tab-separated files often hold quotes that quote nothing
-                waiting.extendleft(reversed(read[1:]))
-                del read[1:]
-            elif isinstance(fields, str):
-                waiting.extendleft(reversed(read[1:]))
-                del read[1:]
-            if fields:
-                width = len(fields) if width is None else width
-                yield number, fields, "".join(line for line, _ in read).rstrip("\r\n")
-            number += len(read)
-
-
-def _feed(
-    lines: Iterator[tuple[str, bool]],
-    waiting: deque[tuple[str, bool]],
-    read: list[tuple[str, bool]],
-) -> Iterator[str]:
-    size = 0
-    while len(read) < _MAX_RECORD_LINES and size < MAX_RECORD:
-        line, whole = waiting.popleft() if waiting else next(lines, ("", True))
-        if not line:
-            return
-        read.append((line, whole))
-        if not whole:
-            raise _OversizedLineError
-        size += len(line)
-        yield line
-    raise _UnclosedQuoteError
 
 
 def sniff_delimiter(start: bytes, settings: InputSettings) -> str | None:

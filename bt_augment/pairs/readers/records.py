@@ -28,6 +28,10 @@ ANSWER_RELOCATED = "answer_relocated"
 ANSWER_NOT_LOCATED = "answer_not_located"
 ID_SUFFIXED = "id_suffixed"
 
+# Characters of a passage read through to find one row's answers, each answer anew: a passage as
+# long as a book (a million characters) and a thousand answers that do not say where they are.
+_MAX_SEARCHED = 1 << 30
+
 # Format characters that print nothing; str.strip() leaves them, and they make no question.
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
@@ -79,10 +83,10 @@ class RecordBuilder:
             group = self._label(row, "group")
             question_lang = self._language(row, "question_lang")
             passage_lang = self._language(row, "passage_lang")
+            located, notes = _locate_all(answers, passage)
         except _BadRowError as error:
             cause, message = error.args
             return row.quarantined(cause, message)
-        located, notes = _locate_all(answers, passage)
         unique = self._claim_id(given_id)
         if unique != given_id:
             notes = (*notes, ID_SUFFIXED)
@@ -267,10 +271,27 @@ def _offset(value: Any) -> int | None:
 def _locate_all(
     answers: list[tuple[str, int | None]], passage: str
 ) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
+    """Return where the answers are, and notes of what was mended.
+
+    Raises:
+        _BadRowError: to look for all that are not where they say, each of them once, the
+            passage would be read through for over ``_MAX_SEARCHED`` characters, 1,024 times a
+            million.
+    """
+    found: dict[tuple[str, int | None], int] = {}
+    searched = 0
     located = []
     notes: dict[str, None] = {}
-    for text, claimed in answers:
-        start = locate(text, passage, claimed)
+    for answer in answers:
+        text, claimed = answer
+        if answer not in found:
+            if searched > _MAX_SEARCHED:
+                message = "the answers are too many to look for in so long a passage"
+                raise _BadRowError("unreadable_value", message + _do_without("answers"))
+            found[answer] = locate(text, passage, claimed)
+            if found[answer] == NOT_LOCATED or found[answer] != claimed:
+                searched += len(passage)
+        start = found[answer]
         if start == NOT_LOCATED:
             notes[ANSWER_NOT_LOCATED] = None
         elif claimed not in (None, NOT_LOCATED, start):

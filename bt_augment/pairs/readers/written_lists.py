@@ -8,6 +8,7 @@ import json
 import math
 import re
 import tokenize
+from itertools import pairwise
 from typing import Any
 
 # How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
@@ -79,16 +80,20 @@ def _with_commas(text: str) -> str:
 
     numpy's lists have none, and Python would take ``['a' 'b']`` for one text.
     """
-    lines = io.StringIO(text).readlines()
-    ends: list[tuple[int, int]] = []
+    ends: dict[int, list[int]] = {}  # row → columns where a comma is lacking
     before = None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.NL, tokenize.NEWLINE):
             continue
         if before is not None and before.type == token.type == tokenize.STRING:
-            ends.append(before.end)
+            row, column = before.end
+            ends.setdefault(row, []).append(column)
         before = token
-    for row, column in reversed(ends):
-        line = lines[row - 1]
-        lines[row - 1] = f"{line[:column]},{line[column:]}"
-    return "".join(lines)
+    lines = enumerate(io.StringIO(text), start=1)
+    return "".join(_joined_at(line, ends.get(row, [])) for row, line in lines)
+
+
+def _joined_at(line: str, columns: list[int]) -> str:
+    """Return a line with a comma at each of the columns, which ascend."""
+    parts = (line[start:end] for start, end in pairwise([0, *columns, len(line)]))
+    return ",".join(parts)

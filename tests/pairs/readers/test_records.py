@@ -1,0 +1,52 @@
+import pytest
+
+from bt_augment.pairs.readers import Answer, InputSettings, Quarantined, records
+from bt_augment.pairs.readers.base import Place, Row
+from bt_augment.pairs.readers.records import RecordBuilder
+
+
+@pytest.fixture
+def searched(monkeypatch):
+    """The texts that were looked for."""
+    texts = []
+    locate = records.locate
+
+    def noted(text, passage, hint):
+        texts.append(text)
+        return locate(text, passage, hint)
+
+    monkeypatch.setattr(records, "locate", noted)
+    return texts
+
+
+def build(passage, answers):
+    values = {"question": "Who?", "passage": passage, "answers": answers}
+    builder = RecordBuilder(InputSettings(lang="en"), str)
+    return builder.build(Row(Place("a", "row", 1), values, "a:1"))
+
+
+def test_an_answer_that_a_row_has_often_is_looked_for_once(searched):
+    built = build("A man.", ["man", {"text": "man", "start": 1}, "woman"] * 1_000)
+    assert built.answers == (Answer("man", 2), Answer("man", 2), Answer("woman", -1)) * 1_000
+    assert built.notes == ("answer_relocated", "answer_not_located")
+    assert searched == ["man", "man", "woman"]
+
+
+@pytest.mark.parametrize("start", [None, -1, 7])
+def test_thousands_of_answers_in_a_very_long_passage_are_not_all_looked_for(
+    searched, monkeypatch, start
+):
+    monkeypatch.setattr(records, "_MAX_SEARCHED", 1 << 20)
+    answers = [{"text": f"woman {n}", "start": start} for n in range(100_000)]
+    built = build("A man. " * 10_000, answers)
+    assert isinstance(built, Quarantined)
+    assert built.cause == "unreadable_value"
+    assert "--set 'input.answers=\"\"'" in built.message
+    assert len(searched) == 15  # of 70,000 characters each
+
+
+def test_answers_that_say_where_they_are_are_not_too_many(monkeypatch):
+    monkeypatch.setattr(records, "_MAX_SEARCHED", 1_000)
+    answers = [{"text": f"man {n:03}", "start": 8 * n} for n in range(500)]
+    built = build(" ".join(answer["text"] for answer in answers), answers)
+    assert [answer.start for answer in built.answers] == [8 * n for n in range(500)]
