@@ -12,7 +12,6 @@ from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
 from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.outputs import refuse_inputs_in
 from bt_augment.shards.remote.urls import is_url
 
 
@@ -49,6 +48,7 @@ def command(
     """
     from bt_augment.generation import refilter
     from bt_augment.generation.refiltering import stored_recipe
+    from bt_augment.shards.outputs import refuse_inputs_in
 
     if run == out:
         raise RunFolderError(f"{out}: is the run itself; choose another --out")
