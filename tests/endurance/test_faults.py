@@ -72,7 +72,9 @@ def test_a_folder_that_becomes_read_only_stops_it_and_it_goes_on(
     assert process.returncode in (0, 2), err
     assert "Traceback" not in err
     if process.returncode == 2:
-        assert any(w in err for w in ("permission denied", "readonly", "refused", "read-only")), err
+        # SQLite calls a journal that it may not remove an I/O error.
+        told = ("permission denied", "readonly", "refused", "read-only", "folder is writable")
+        assert any(word in err for word in told), err
     _go_on(job, patient, out)
 
 
