@@ -22,9 +22,7 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupErr
 # Aliases can make a page of YAML stand for more than any memory holds.
 _MOST_VALUES = 100_000
 _DEEPEST = 50
-_LONGEST_NUMBER = (
-    128  # bits; Python writes none of more than 4,300 digits, and no setting is so big
-)
+_LONGEST_NUMBER = 128  # bits; Python does not write numbers of more than 4,300 digits
 _MERGE = "tag:yaml.org,2002:merge"
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message

@@ -11,8 +11,6 @@ from bt_augment.cli.common import common_options, progress_for, set_option
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
 from bt_augment.cli.terminal import print_json
-from bt_augment.errors import RunFolderError
-from bt_augment.shards.remote.urls import is_url
 
 
 @click.command("filter")
@@ -48,15 +46,9 @@ def command(
     """
     from bt_augment.generation import refilter
     from bt_augment.generation.refiltering import stored_recipe
-    from bt_augment.shards.outputs import refuse_inputs_in
+    from bt_augment.shards.outputs import refuse_overlap
 
-    if run == out:
-        raise RunFolderError(f"{out}: is the run itself; choose another --out")
-    refuse_inputs_in(out, [str(run)])
-    if is_url(run) and f"{out}/".startswith(f"{run}/"):
-        raise RunFolderError(
-            f"{out}: lies in the run {run}, whose files are its own; choose another --out"
-        )
+    refuse_overlap(run, out)
     source = at_hand(run)
     recipe = stored_recipe(source, recipe_file, assignments)
     with progress_for(quiet=quiet) as progress:

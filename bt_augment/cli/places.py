@@ -49,10 +49,7 @@ class LocalFile(click.Path):
         ctx: click.Context | None,
     ) -> Any:
         """Return the path."""
-        where = place(value) if is_url(value) else value
-        if is_url(where):
-            self.fail(f"{where}: this command writes to a file of this machine", param, ctx)
-        return super().convert(where, param, ctx)
+        return super().convert(_local(self, value, param, ctx), param, ctx)
 
 
 class LocalFolder(FolderOrUrl):
@@ -65,15 +62,21 @@ class LocalFolder(FolderOrUrl):
         ctx: click.Context | None,
     ) -> Any:
         """Return the path."""
-        where = super().convert(value, param, ctx)
-        if isinstance(where, Path):
-            return where
-        return self.fail(
-            f"{where}: this command writes to a folder of this machine; only generate and filter "
-            "write to object storage",
+        return super().convert(_local(self, value, param, ctx), param, ctx)
+
+
+def _local(
+    kind: click.Path, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    where = place(value) if is_url(value) else value
+    if is_url(where):
+        kind.fail(
+            f"{where}: this command writes to a file or folder of this machine; only generate and "
+            "filter write to object storage",
             param,
             ctx,
         )
+    return where
 
 
 def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool = False) -> Path:

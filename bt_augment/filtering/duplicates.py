@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +26,7 @@ from bt_augment.filtering.bands import (
     similarity,
 )
 from bt_augment.filtering.base import Score, ScoreArray
+from bt_augment.filtering.index_digest import SUMS_OF_UNITS, BandSums, unit_digest
 from bt_augment.filtering.sketches import (
     Keys,
     Signatures,
@@ -60,7 +60,7 @@ DUPLICATE_SCORES = (
 
 _UNIT_BITS = 20  # of a row's id, below the unit's number
 _ROWS_PER_UNIT = 1 << _UNIT_BITS
-_LOW = 2**32 - 1
+_PLACE_MASK = _ROWS_PER_UNIT - 1
 _CACHE_KIB = 8_192
 # Bounds of what one unit holds, whatever the number of near duplicates stored before it.
 _PAIRS_AT_ONCE = 8_192
@@ -77,8 +77,6 @@ CREATE TABLE IF NOT EXISTS bands (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS units (unit INTEGER PRIMARY KEY, digest BLOB);
 """
-
-_NO_SUMS = (0, 0, 0, 0)
 
 Indices = npt.NDArray[np.int64]
 
@@ -101,7 +99,7 @@ class DuplicateIndex:
             StorageError: the file is not an index, or cannot be written.
         """
         self.path = path
-        self._run = run.encode()
+        self._run = run
         with self._storage():
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -175,8 +173,8 @@ class DuplicateIndex:
             )
             columns = (ids, sketches.keys, sources, sketches.language_pairs)
             signatures = (sketches.questions, _passages_of(sketches))
-            sums = _sums(bands[~repeated], ids[~repeated])
-            digest = self._digest(unit, columns, signatures, sums)
+            sums = BandSums.of(bands[~repeated], ids[~repeated] & _PLACE_MASK)
+            digest = unit_digest(self._run, unit, columns, signatures, sums)
             self._db.execute("INSERT OR REPLACE INTO units VALUES (?, ?)", (unit, digest))
 
     def units(self) -> frozenset[int]:
@@ -197,50 +195,33 @@ class DuplicateIndex:
             if self._db.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 return False
             sums = {
-                unit: tuple(found)
-                for unit, *found in self._db.execute(
-                    "SELECT row >> ?, count(*), sum(key & ?), sum(key >> 32), sum(row & ?) "
-                    "FROM bands GROUP BY 1",
-                    (_UNIT_BITS, _LOW, _ROWS_PER_UNIT - 1),
-                )
+                unit: BandSums(*found)
+                for unit, *found in self._db.execute(SUMS_OF_UNITS, (_UNIT_BITS, _PLACE_MASK))
             }
             stored = dict(self._db.execute("SELECT unit, digest FROM units").fetchall())
             rows = self._db.execute("SELECT DISTINCT id >> ? FROM rows", (_UNIT_BITS,)).fetchall()
             held = {unit for (unit,) in rows} | set(sums)
             return held <= set(stored) and all(
-                self._stored_digest(unit, sums.get(unit, _NO_SUMS)) == digest
+                self._stored_digest(unit, sums.get(unit, BandSums())) == digest
                 for unit, digest in stored.items()
             )
         except (sqlite3.DatabaseError, ValueError, OverflowError):
             return False
 
-    def _stored_digest(self, unit: int, sums: tuple[int, ...]) -> bytes:
+    def _stored_digest(self, unit: int, sums: BandSums) -> bytes:
         stored = self._db.execute(
             "SELECT id, rows.key, source, language_pair, question, signature FROM rows "
             "JOIN passages ON passages.key = rows.passage WHERE id >= ? AND id < ? ORDER BY id",
             (_first_id(unit), _first_id(unit + 1)),
         ).fetchall()
         *columns, questions, passages = zip(*stored, strict=True) if stored else ((),) * 6
-        return self._digest(
+        return unit_digest(
+            self._run,
             unit,
             [np.array(column, dtype=np.int64) for column in columns],
             [np.frombuffer(b"".join(part), dtype="<u2") for part in (questions, passages)],
             sums,
         )
-
-    def _digest(
-        self,
-        unit: int,
-        columns: Sequence[Keys],
-        signatures: Sequence[Signatures],
-        sums: tuple[int, ...],
-    ) -> bytes:
-        digest = blake2b(repr((self._run, unit, sums)).encode(), digest_size=16)
-        for column in columns:
-            digest.update(column.astype("<i8").tobytes())
-        for signature in signatures:
-            digest.update(signature.astype("<u2").tobytes())
-        return digest.digest()
 
     def score(
         self, unit: int, sketches: Sketches, source_ids: Sequence[str]
@@ -357,15 +338,6 @@ class DuplicateIndex:
                 f"the index of duplicates {self.path} cannot be used: {error}. Check that its "
                 "folder is writable and the disk not full, or delete the file and run again"
             ) from error
-
-
-def _sums(bands: Keys, ids: Indices) -> tuple[int, ...]:
-    """Return what tells the entries of a unit's bands from others, whatever their order."""
-    if not bands.size:
-        return _NO_SUMS
-    places = ids & (_ROWS_PER_UNIT - 1)
-    found = (bands.size, (bands & _LOW).sum(), (bands >> 32).sum(), places.sum() * BANDS)
-    return tuple(map(int, found))
 
 
 def _first_id(unit: int) -> int:

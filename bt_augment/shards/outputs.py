@@ -69,6 +69,28 @@ def refuse_inputs_in(out: Path | str, inputs: Iterable[str]) -> None:
             )
 
 
+def refuse_overlap(run: Path | str, out: Path | str) -> None:
+    """Refuse a run to write that is the run to read, lies in it, or holds it.
+
+    Args:
+        run: a folder, or the normalized URL of a place on an object store.
+        out: the same.
+
+    Raises:
+        RunFolderError: the second is the first, or lies in it.
+        InputError: the first lies in the second.
+    """
+    if run == out:
+        raise RunFolderError(f"{out}: is the run itself; choose another --out")
+    if isinstance(out, Path):
+        refuse_in_run(out)
+    elif _lies_in(out, run):
+        raise RunFolderError(
+            f"{out}: lies in the run {run}, whose files are its own; choose another --out"
+        )
+    refuse_inputs_in(out, [str(run)])
+
+
 def _lies_in(read: Path | str, out: Path | str) -> bool:
     if isinstance(read, Path) and isinstance(out, Path):
         return read.exists() and read.resolve().is_relative_to(out.resolve())

@@ -220,7 +220,7 @@ class Translator:
                     cut.append(part)
             parts_of.append(parts)
         for part, source in zip(cut, tokenizer.encode(cut), strict=True):
-            tokens[part] = tokens[part] or source
+            tokens[part] = tokens[part] or source  # a short sentence may be the same
         found = self._decode(list(tokens.values()), decoding, salt)
         hypotheses = dict(zip(tokens, found, strict=True))
         return [

@@ -35,6 +35,10 @@ _ACTOR_CPUS = 4
 _CLIENT = "ray://"
 _HERE = ("localhost", "127.0.0.1")
 _KNOCK_SECONDS = 10.0
+# Ray's head speaks gRPC: greeted as RFC 9113 says, it answers with a SETTINGS frame.
+_HTTP2_SETTINGS = 4
+_HTTP2_HEADER = 9  # bytes of a frame's header
+_HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _HTTP2_SETTINGS, *[0] * 5))
 
 
 @dataclass(frozen=True)
@@ -207,12 +211,12 @@ def _connect(address: str | None) -> None:
 
 
 def _knock(address: str) -> None:
-    """Try a HOST:PORT: Ray itself takes many minutes to give up on one that does not answer.
+    """Try a HOST:PORT: Ray itself takes many minutes to give up on one that is not a head's.
 
     What stands for ``auto`` may be left over from a cluster that is gone.
 
     Raises:
-        OSError: nobody answers, or there is nothing that ``auto`` stands for.
+        OSError: nobody answers, or no head, or there is nothing that ``auto`` stands for.
     """
     import ray
 
@@ -224,13 +228,28 @@ def _knock(address: str) -> None:
     if not (host and port.isdecimal()):
         return
     try:
-        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
-    except OSError:
+        _greet(host, int(port))
+    except OSError as error:
         if host not in _HERE:
             raise
         # Ray's head may listen at this machine's address alone, and Ray asks it there.
-        here = ray.util.get_node_ip_address()
-        socket.create_connection((here, int(port)), _KNOCK_SECONDS).close()
+        try:
+            _greet(ray.util.get_node_ip_address(), int(port))
+        except OSError:
+            raise error from None
+
+
+def _greet(host: str, port: int) -> None:
+    with socket.create_connection((host, port), _KNOCK_SECONDS) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") not in ("0", "", "false"):
+            return  # a head says nothing before certificates are shown
+        connection.sendall(_HTTP2_GREETING)
+        try:
+            answer = connection.recv(_HTTP2_HEADER, socket.MSG_WAITALL)
+        except TimeoutError:
+            answer = b""
+    if len(answer) < _HTTP2_HEADER or answer[3] != _HTTP2_SETTINGS:
+        raise OSError(f"port {port} of {host} is open, and it is not the head of a Ray cluster")
 
 
 @contextmanager

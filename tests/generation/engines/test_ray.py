@@ -2,10 +2,12 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 import psutil
@@ -249,11 +251,13 @@ def test_without_an_address_a_cluster_is_started_and_ended(
     tmp_path, english, write_rows, command, arrow_bytes, make_run
 ):
     source, run = write_rows(english[:8]), tmp_path / "run"
+    own = ("-u", "RAY_AUTH_MODE", "-u", "RAY_AUTH_TOKEN", f"MARK={tmp_path}", f"HOME={tmp_path}")
     done = command(
         "generate", source, "--route", "en:pt", "--unit-rows", 4, "--out", run,
-        "--engine", "ray", "--actors", 1, "--workers", 1, prefix=("env", f"MARK={tmp_path}"),
+        "--engine", "ray", "--actors", 1, "--workers", 1, prefix=("env", *own),
     )  # fmt: skip
     assert done.code == 0, done.err
+    assert not (tmp_path / ".ray").exists()  # a token there would be asked for by other clusters
     assert "Traceback" not in done.err
     make_run(tmp_path / "local", source, "output.unit_rows=4", routes=("en:pt",))
     assert arrow_bytes(run) == arrow_bytes(tmp_path / "local")
@@ -308,4 +312,27 @@ def test_a_cluster_that_does_not_answer_is_a_users_error(tmp_path, calm, command
     assert done.code == 2
     assert f"--address {address}" in done.err
     assert "refused" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""], ids=["http", "none"])
+def test_an_open_port_that_is_no_head_is_told_at_once(tmp_path, calm, command, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.recv(64)
+                    connection.sendall(answer)
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        done = command(
+            "generate", calm[0], "--route", "en:pt", "--out", tmp_path / "run",
+            "--engine", "ray", "--address", address,
+        )  # fmt: skip
+    assert done.code == 2
+    assert "is open, and it is not the head of a Ray cluster" in done.err
     assert "Traceback" not in done.err
