@@ -49,7 +49,6 @@ def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
         routes: of the run, in the order in which rows are made.
 
     Raises:
-        RunFolderError: a unit's shards were changed.
         StorageError: the disk or the store refused.
     """
     with DuplicateIndex(duplicates_path(folder), folder.run_sha256()) as index:
@@ -63,8 +62,9 @@ def rejoin(folder: RunFolder, units: int, routes: Sequence[str]) -> None:
         damaged = frozenset(folder.damaged_units(journal) if lost else ())
         for entry in lost:
             if entry.unit not in damaged:  # that one is made again, and entered then
-                with folder.at_hand(entry):
-                    _enter(index, folder, entry, routes)
+                with folder.at_hand(entry) as whole:
+                    if whole:
+                        _enter(index, folder, entry, routes)
         for entry in folder.rejoined(rows=True):
             _enter(index, folder, entry, routes)
 

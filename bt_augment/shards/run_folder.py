@@ -182,18 +182,22 @@ class RunFolder:
         return damaged
 
     @contextmanager
-    def at_hand(self, entry: UnitEntry) -> Iterator[None]:  # noqa: ARG002 - the contract
+    def at_hand(self, entry: UnitEntry) -> Iterator[bool]:  # noqa: ARG002 - the contract
         """Have the shards of a finished unit in the folder meanwhile; here they always are.
 
         Args:
             entry: of the journal.
+
+        Returns:
+            Whether they are as they were entered; if not, the unit counts as damaged from then on.
         """
-        yield
+        yield True
 
     def rejoined(self, *, rows: bool) -> Iterator[UnitEntry]:  # noqa: ARG002 - the contract
         """Yield the units that another machine has made, each entered when the next is asked for.
 
-        A folder of this machine has none.
+        A folder of this machine has none. A unit whose shards are gone or were changed is entered
+        and not yielded: it is one of the damaged units, and is made again.
 
         Args:
             rows: whether the shards of each are to be in the folder meanwhile.

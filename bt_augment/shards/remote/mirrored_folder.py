@@ -99,6 +99,7 @@ class MirroredFolder(RunFolder):
         self._store = ObjectStore(url)
         self._lease = Lease(self._store)
         self._units: list[UnitEntry] = []
+        self._lost: set[int] = set()  # units of which a sent shard was looked for in vain
 
     @contextmanager
     def claimed(
@@ -180,7 +181,7 @@ class MirroredFolder(RunFolder):
     def damaged_units(self, journal: Journal) -> list[int]:
         """Return the units of which a sent shard is gone, or has another size.
 
-        Shards are not read back: ``verify`` does that.
+        Shards are not read back: ``verify`` does that. Those that were fetched are known whole.
 
         Raises:
             StorageError: the store refused.
@@ -191,20 +192,22 @@ class MirroredFolder(RunFolder):
         return [
             entry.unit
             for entry in journal.units
-            if any(sizes.get(shard.path) != shard.bytes for shard in entry.files.values())
+            if entry.unit in self._lost
+            or any(sizes.get(shard.path) != shard.bytes for shard in entry.files.values())
         ]
 
     @contextmanager
-    def at_hand(self, entry: UnitEntry) -> Iterator[None]:
-        """Have the shards of a unit that was sent in the cache meanwhile.
+    def at_hand(self, entry: UnitEntry) -> Iterator[bool]:
+        """Have the shards of a unit that was sent in the cache meanwhile; see :class:`RunFolder`.
 
         Raises:
-            RunFolderError: a shard was changed since it was sent.
             StorageError: the disk or the store refused.
         """
         try:
-            self._fetch(entry)
-            yield
+            whole = self._fetch(entry)
+            if not whole:
+                self._lost.add(entry.unit)
+            yield whole
         finally:
             self._drop(entry)
 
@@ -212,16 +215,17 @@ class MirroredFolder(RunFolder):
         """Yield the units that are on the store and unknown to the cache; see :class:`RunFolder`.
 
         Raises:
-            RunFolderError: a shard was changed since it was sent.
             StorageError: the disk or the store refused.
         """
         journal = Journal(self._journal_path)
         for entry in self._units[len(journal.units) :]:
             if rows:
-                self._fetch(entry)
-            yield entry
+                with self.at_hand(entry) as whole:
+                    if whole:
+                        yield entry
+            else:
+                yield entry
             journal.append(entry)
-            self._drop(entry)
 
     def abandon(self) -> None:
         """Remove a run that has no unit yet, so that the place can take a mended one."""
@@ -254,14 +258,13 @@ class MirroredFolder(RunFolder):
         self._store.write(_entry_name(entry.unit), entry.model_dump_json().encode())
         self._drop(entry)
 
-    def _fetch(self, entry: UnitEntry) -> None:
-        for shard in entry.files.values():
-            path = self.path / shard.path
-            if not self._store.download(shard.path, path) or sha256_of(path) != shard.sha256:
-                raise RunFolderError(
-                    f"{self.out}/{shard.path}: is gone, or no longer what was sent. Restore it, or "
-                    "start anew with --overwrite"
-                )
+    def _fetch(self, entry: UnitEntry) -> bool:
+        """Return whether the shards of a unit are what was sent; they are in the cache now."""
+        return all(
+            self._store.download(shard.path, self.path / shard.path)
+            and sha256_of(self.path / shard.path) == shard.sha256
+            for shard in entry.files.values()
+        )
 
     def _drop(self, entry: UnitEntry) -> None:
         with storage_errors(self.path):
@@ -269,17 +272,19 @@ class MirroredFolder(RunFolder):
                 (self.path / shard.path).unlink(missing_ok=True)
 
     def _entries(self) -> list[UnitEntry]:
-        """Return the units on the store, up to the first that is missing."""
+        """Return the units on the store, up to the first that is missing or cannot be read."""
         names = sorted(n for n in self._store.sizes(_ENTRIES) if _ENTRY.fullmatch(n))
         units: list[UnitEntry] = []
         for name, data in self._store.read_many(names).items():
             try:
                 units.append(UnitEntry.model_validate_json(data))
-            except ValidationError as error:
-                raise RunFolderError(
-                    f"{self.out}/{name}: not an entry of a unit; it was changed by something "
-                    "else. Start anew with --overwrite"
-                ) from error
+            except ValidationError:
+                logger.warning(
+                    "%s/%s: is not the entry of a unit that was sent; its unit and those after it "
+                    "are made again",
+                    self.out,
+                    name,
+                )
         units.sort(key=lambda entry: entry.unit)
         whole = 0
         while whole < len(units) and units[whole].unit == whole:

@@ -76,7 +76,13 @@ def test_from_a_bucket_to_a_bucket(
     assert exported.out.split(" to ")[0] == local.out.split(" to ")[0]
 
 
-@pytest.mark.parametrize("lost", [None, "cache", "index", "shard", "index and shard"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "nothing", "cache", "index", "shard", "entry", "index and shard", "cache and shard",
+        "cache and bit", "cache and entry",
+    ],
+)  # fmt: skip
 def test_killed_it_goes_on_to_the_same_bytes(
     bucket, repeated, command, make_run, environment, lost
 ):
@@ -103,13 +109,23 @@ def test_killed_it_goes_on_to_the_same_bytes(
         index.unlink()
     if lost in ("shard", "index and shard"):  # somebody tidied the bucket
         bucket.files.rm_file("bucket/made/run/train/data-00000-of-00004.arrow")
-    if lost == "cache":  # as on another machine
+    entry = f"{URL}/.work/unit-00001.json"
+    if lost == "cache and shard":
+        bucket.files.rm_file(f"{URL}/train/data-00000-of-00004.arrow")
+    if lost == "cache and bit":  # of the same size: its entry alone tells
+        shard = f"{URL}/rejected/data-00001-of-00004.arrow"
+        content = bytearray(bucket.files.cat_file(shard))
+        content[-20] ^= 1
+        bucket.files.pipe_file(shard, bytes(content))
+    if lost in ("entry", "cache and entry"):
+        bucket.files.pipe_file(entry, bucket.files.cat_file(entry).replace(b'"unit":', b'"unyt":'))
+    if lost.startswith("cache"):  # as on another machine
         shutil.rmtree(unfinished)
         with pytest.raises(RunFolderError, match=r"after the object .*/\.lock is deleted"):
             make_run(URL, source, SETTINGS, routes=ROUTES)
         bucket.files.rm_file("bucket/made/run/.lock")
     summary = make_run(URL, source, SETTINGS, routes=ROUTES)
-    assert summary.resumed == (1 if lost in ("shard", "index and shard") else 2)
+    assert summary.resumed == (2 if lost in ("nothing", "index", "cache") else 1)
     assert str(summary.out) == URL
     # The last unit repeats the first: without the index of what was made elsewhere it would pass.
     assert summary.totals.reasons["duplicates.exact.high"] >= 8
