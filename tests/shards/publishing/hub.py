@@ -76,8 +76,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(min(fault.cut, length))
             self._hang_up()
             return
-        self.data = self._chunked() if self.headers.get("Transfer-Encoding") else b""
-        self.data += self.rfile.read(length)
+        try:
+            self.data = self._chunked() if self.headers.get("Transfer-Encoding") else b""
+            self.data += self._read(length)
+        except EOFError:  # of a client that was killed: a real one stores no part of a body either
+            self._hang_up()
+            return
         if fault is not None and not fault.silent:
             self._send(fault.status, json.dumps(fault.body or {}).encode(), fault.headers)
             return
@@ -95,10 +99,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunked(self) -> bytes:
         data = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            data += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
+        while size := int(self._line(), 16):
+            data += self._read(size)
+            self._line()
+        self._line()
+        return data
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError
+        return line.strip()
+
+    def _read(self, size: int) -> bytes:
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise EOFError
         return data
 
     def _hang_up(self) -> None:
