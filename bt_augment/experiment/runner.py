@@ -6,7 +6,8 @@ import gc
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bt_augment.experiment.performing import Performer
 from bt_augment.experiment.plan import Plan, make_plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.results import write_results
-from bt_augment.experiment.steps import EvaluateWork, PrepareWork, Step, TrainWork
+from bt_augment.experiment.steps import STEPS, EvaluateWork, PrepareWork, Step, TrainWork
 from bt_augment.experiment.store import EXPERIMENT, StepStore
 from bt_augment.generation.memory import release
 from bt_augment.generation.progress import Progress as StepProgress
@@ -105,9 +106,25 @@ def run_experiment(
         performer = Performer(store, experiment.device, environment)
         todo = [step for step in plan.steps if states[step.key] == TODO]
         _check_bases(experiment, todo)
-        _Run(plan, performer, experiment, told).do(todo)
+        with _advising(out):
+            _Run(plan, performer, experiment, told).do(todo)
         summary = write_results(experiment, plan, store)
     return Outcome(out, len(todo), sum(s == DONE for s in states.values()), summary)
+
+
+@contextmanager
+def _advising(out: Path) -> Iterator[None]:
+    """Say what stands here for the ``--overwrite`` that the steps' own commands have."""
+    try:
+        yield
+    except BtAugmentError as error:
+        if "--overwrite" in str(error):
+            error.args = (
+                f"{error}\nAn experiment has no --overwrite: if the folder is one under "
+                f"{out / STEPS}, delete it and run the same command again; that step is then done "
+                "anew",
+            )
+        raise
 
 
 def states_of(plan: Plan, store: StepStore) -> dict[str, str]:

@@ -21,6 +21,7 @@ DATA_KINDS: tuple[Kind, ...] = ("check", "generate", "filter")  # before any mod
 _CONTRACTS: Mapping[Kind, int] = {
     "check": 1, "generate": 1, "filter": 1, "prepare": 1, "train": 1, "evaluate": 1
 }  # fmt: skip
+STEPS = "steps"  # the folder of all
 _KEY_DIGITS = 16
 
 
@@ -97,7 +98,7 @@ class Step:
         """Return what the step writes, relative to the experiment's folder."""
         slug = re.sub(r"[^\w.]+", "-", self.name).strip("-").lower()[:80]
         suffix = ".json" if self.kind == "evaluate" else ""
-        return Path("steps") / self.kind / f"{slug}-{self.key}{suffix}"
+        return Path(STEPS) / self.kind / f"{slug}-{self.key}{suffix}"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from bt_augment.shards.store import (
     read_shard,
     write_shard,
 )
-from bt_augment.shards.verification import check_shard, quarantine_problem, run_problem
+from bt_augment.shards.verification import check_shard, quarantine_problem
 
 _EXAMPLE = "filters.fidelity.chrf.min=45"
 
@@ -82,7 +82,7 @@ def refilter(
             raise RunFolderError(f"{out}: is the run itself; choose another --out")
     manifest = read_manifest(source)
     run = read_run(source)
-    if problem := run_problem(source, manifest) or quarantine_problem(source, manifest):
+    if problem := quarantine_problem(source, manifest):
         raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
     folder = open_run_folder(out, cache_folder(environment or {}))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bt_augment.errors import InputError
 from bt_augment.generation.engines.base import EngineSettings
 from bt_augment.generation.engines.local import LocalThreads
 from bt_augment.recipe import Recipe
@@ -29,6 +30,9 @@ class Generation:
             on object stores.
         engine: where units are made: :class:`LocalThreads` or :class:`RayCluster`. Makes no
             difference to the result.
+
+    Raises:
+        InputError: there are fewer workers than one.
     """
 
     inputs: Sequence[str]
@@ -39,6 +43,10 @@ class Generation:
     overwrite: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     engine: EngineSettings = field(default_factory=LocalThreads)
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"workers: is {self.workers}, and must be at least 1")
 
 
 @dataclass(frozen=True)

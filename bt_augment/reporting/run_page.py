@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment._version import __version__
-from bt_augment.errors import RunFolderError
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.pairs.schema import NATIVE
@@ -22,7 +21,6 @@ from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
 from bt_augment.shards.outputs import check_file_out
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import REJECTED
-from bt_augment.shards.verification import run_problem
 
 EXAMPLES = 200  # by default: all kinds of a usual run are among them, in a megabyte
 
@@ -50,8 +48,6 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
     check_jinja()
     check_file_out(out, "report.html")
     manifest, run = read_manifest(folder), read_run(folder)
-    if problem := run_problem(folder, manifest):
-        raise RunFolderError(f"{folder}: {problem}. Restore it, or make the run again")
     thresholds = stored_recipe(folder).thresholds
     found = scan(folder, manifest, [threshold.score for threshold in thresholds], seed=seed)
     declared = {score.name: score for score in all_scores()}

@@ -18,7 +18,11 @@ from bt_augment.shards.manifest import UnitEntry
 
 
 class _Line(BaseModel):
-    """A line of the journal: without its digest a flipped bit would enter a wrong count."""
+    """A line of the journal.
+
+    Without its digest, of the run and the entry, a flipped bit would enter a wrong count, and the
+    journal of another run would be taken for this one's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,22 +30,46 @@ class _Line(BaseModel):
     sha256: str
 
     @classmethod
-    def of(cls, entry: UnitEntry) -> _Line:
-        digest = hashlib.sha256(entry.model_dump_json().encode())
+    def of(cls, entry: UnitEntry, run: str) -> _Line:
+        digest = hashlib.sha256(f"{run}:{entry.model_dump_json()}".encode())
         return cls(entry=entry, sha256=digest.hexdigest())
+
+
+def entry_line(entry: UnitEntry, run: str) -> bytes:
+    """Return an entry as one line of JSON, with a digest.
+
+    Args:
+        entry: of a unit.
+        run: a name of its run, such as the SHA-256 of ``run.json``.
+    """
+    return _Line.of(entry, run).model_dump_json().encode()
+
+
+def parse_line(line: bytes, run: str) -> UnitEntry | None:
+    """Return what :func:`entry_line` wrote, or None where it was changed or is of another run."""
+    try:
+        read = _Line.model_validate_json(line)
+    except ValidationError:
+        return None
+    return read.entry if read == _Line.of(read.entry, run) else None
 
 
 class Journal:
     """The units that are done, in a file that is only ever appended to."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the journal at ``path``, or start an empty one.
+    def __init__(self, path: Path, run: str) -> None:
+        """Read a journal, or start an empty one.
+
+        Args:
+            path: of the file.
+            run: a name of the run, such as the SHA-256 of ``run.json``.
 
         Raises:
             RunFolderError: a line before the last is broken, or units are out of order.
             StorageError: it cannot be read.
         """
         self.path = path
+        self.run = run
         self.units: list[UnitEntry] = []
         self._recover()
 
@@ -53,12 +81,12 @@ class Journal:
         good = 0
         lines = data.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
-            entry = _entered(line)
+            entry = parse_line(line, self.run)
             if entry is None:
                 if number == len(lines) - 1:
                     break
                 raise RunFolderError(
-                    f"{self.path}, line {number}: is not the entry of a unit that was written. "
+                    f"{self.path}, line {number}: is not the entry of a unit that this run wrote. "
                     "Delete this line and all below it, and run the same command again: their "
                     "units are made again"
                 )
@@ -80,7 +108,7 @@ class Journal:
             StorageError: the disk refused.
         """
         with storage_errors(self.path), self.path.open("ab") as file:
-            file.write(_Line.of(entry).model_dump_json().encode() + b"\n")
+            file.write(entry_line(entry, self.run) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         self.units.append(entry)
@@ -97,12 +125,3 @@ class Journal:
                 "the machine or a library is not the one it was made with. Start anew with "
                 "--overwrite"
             )
-
-
-def _entered(line: bytes) -> UnitEntry | None:
-    """Return the entry of a line of the journal, or None where it is not as it was written."""
-    try:
-        read = _Line.model_validate_json(line)
-    except ValidationError:
-        return None
-    return read.entry if read == _Line.of(read.entry) else None

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import write_atomically
+from bt_augment.shards.atomic import sha256_of, write_atomically
 from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
@@ -248,11 +248,12 @@ def read_manifest(folder: Path, *, checked: bool = True) -> Manifest:
 
     Args:
         folder: the run folder.
-        checked: refuse totals that are not the sums over the units, and one that was changed.
+        checked: refuse totals that are not the sums over the units, one that was changed, and
+            one of another run than ``run.json``.
 
     Raises:
-        RunFolderError: there is none (the folder is no run, or the run did not finish), or it is
-            damaged.
+        RunFolderError: there is none (the folder is no run, or the run did not finish), it is
+            damaged, or ``run.json`` is.
     """
     path = own_file(folder, MANIFEST)
     if not path.is_file():
@@ -275,7 +276,30 @@ def read_manifest(folder: Path, *, checked: bool = True) -> Manifest:
             raise _damaged(path, place, problem)
         if manifest.changed:
             raise _damaged(path, "sha256", "it is not that of the rest; the file was changed")
+        if (differs := run_problem(folder, manifest)) is not None:
+            raise RunFolderError(
+                f"{folder}: {differs}. Restore it from a copy, or make the run again with "
+                "--overwrite"
+            )
     return manifest
+
+
+def run_problem(folder: Path, manifest: Manifest) -> str | None:
+    """Return in what ``run.json`` is not as it was when the run was finished, or None.
+
+    Args:
+        folder: a finished run.
+        manifest: of it; one that says nothing of ``run.json`` finds nothing.
+
+    Raises:
+        RunFolderError: there is no ``run.json``.
+    """
+    path = own_file(folder, RUN)
+    if not path.is_file():
+        raise no_run(folder)
+    if manifest.run_sha256 in (None, sha256_of(path)):
+        return None
+    return f"{RUN}: its SHA-256 differs from the manifest's; it was changed"
 
 
 def _damaged(path: Path, place: str, problem: str) -> RunFolderError:

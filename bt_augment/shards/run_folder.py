@@ -156,7 +156,7 @@ class RunFolder:
 
     def journal(self) -> Journal:
         """Return the units done so far."""
-        return Journal(self._journal_path)
+        return Journal(self._journal_path, self.run_sha256())
 
     def damaged_units(self, journal: Journal) -> list[int]:
         """Return the units whose shards are not, or no longer, as they were entered.

@@ -29,6 +29,7 @@ from bt_augment.shards.row_check import row_problem
 TRAIN = "train"
 REJECTED = "rejected"
 SPLITS = (TRAIN, REJECTED)
+_NO_MEMORY = "Cannot allocate memory"
 
 
 def write_shard(folder: Path, path: str, batch: pa.RecordBatch) -> ShardEntry:
@@ -75,6 +76,8 @@ def read_shard(path: Path) -> pa.Table:
         with pa.memory_map(str(path)) as source:
             return pa.ipc.open_stream(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
+        if _NO_MEMORY in str(error):  # Arrow gives no number
+            raise MemoryError(f"{path}: {error}") from error
         raise RunFolderError(
             f"{path}: cannot be read as an Arrow shard ({error}). It was damaged after it was "
             "written; make the run again, or restore the file from a copy"

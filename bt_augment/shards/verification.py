@@ -18,11 +18,11 @@ from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     MANIFEST,
-    RUN,
     Manifest,
     ShardEntry,
     UnitEntry,
     read_manifest,
+    run_problem,
     unbalanced,
     unsummed,
 )
@@ -63,18 +63,6 @@ def verify(folder: Path) -> Verification:
     problems += _books(folder, manifest, run)
     shards = [entry for unit in manifest.units for entry in unit.files.values()]
     return Verification(len(shards), sum(entry.rows for entry in shards), tuple(problems))
-
-
-def run_problem(folder: Path, manifest: Manifest) -> str | None:
-    """Return in what ``run.json`` is not as it was when the run was finished, or None.
-
-    Args:
-        folder: a finished run.
-        manifest: of it; one that says nothing of ``run.json`` finds nothing.
-    """
-    if manifest.run_sha256 in (None, sha256_of(own_file(folder, RUN))):
-        return None
-    return f"{RUN}: its SHA-256 differs from the manifest's; it was changed"
 
 
 def quarantine_problem(folder: Path, manifest: Manifest) -> str | None:

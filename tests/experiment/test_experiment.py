@@ -283,8 +283,11 @@ def test_a_run_that_is_there_already_is_used(load, finished, environment, tmp_pa
 def test_a_damaged_shard_stops_before_training(load, done, environment):
     shard = next((done / "steps" / "generate").glob("pairs-*/train/*.arrow"))
     shard.write_bytes(shard.read_bytes()[:-8] + b"\0" * 8)
-    with pytest.raises(BtAugmentError, match=r"static, .*is damaged"):
+    with pytest.raises(BtAugmentError, match=r"static, .*is damaged") as caught:
         run_experiment(load("seeds=[7]"), done, environment=environment)
+    assert "An experiment has no --overwrite" in str(caught.value)
+    shutil.rmtree(shard.parents[1])  # as the message says
+    assert run_experiment(load("seeds=[7]"), done, environment=environment).done
 
 
 def test_an_unfinished_step_whose_input_moved_starts_anew(

@@ -198,7 +198,7 @@ def _journal(entry: dict[str, Any]) -> bytes:
     from bt_augment.shards.manifest import UnitEntry
 
     with tempfile.TemporaryDirectory() as name:
-        journal = Journal(Path(name, "journal.jsonl"))
+        journal = Journal(Path(name, "journal.jsonl"), "")
         journal.append(UnitEntry(**entry))
         return journal.path.read_bytes()
 

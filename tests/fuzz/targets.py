@@ -170,7 +170,7 @@ def journal(data: bytes, folder: Path) -> None:
 
     path = folder / "journal.jsonl"
     path.write_bytes(data)
-    Journal(path)
+    Journal(path, "")
 
 
 def scored_unit(data: bytes, folder: Path) -> None:

@@ -320,3 +320,12 @@ def test_the_data_card_and_run_json_name_what_made_the_run(finished):
     card = (finished / "README.md").read_text()
     assert "qa.json" in card
     assert run["models"]["en:pt"]["fingerprint"] in card
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_fewer_workers_than_one_are_refused(tmp_path, workers):
+    from bt_augment.generation import Generation
+    from bt_augment.recipe import load_recipe
+
+    with pytest.raises(InputError, match=f"workers: is {workers}, and must be at least 1"):
+        Generation(["pairs.jsonl"], tmp_path, load_recipe(), workers=workers)

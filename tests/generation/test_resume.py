@@ -414,16 +414,33 @@ def test_a_changed_line_of_the_journal_is_named_and_costs_its_unit_alone(
     assert without_seconds(run)["units"] == without_seconds(calm_small_run)["units"]
 
 
+def test_the_journal_of_another_run_is_not_taken_for_this_ones(
+    tmp_path, english, write_rows, make_run, arrow_bytes, calm_small_run
+):
+    run, source = tmp_path / "run", write_rows(brief(english[:6]))
+    other = tmp_path / "other"
+    _stop_after_two_units(run, source, SMALL, make_run)
+    _stop_after_two_units(other, source, [*SMALL, "translation.decoding.beam_size=2"], make_run)
+    journal = run / ".work" / "journal.jsonl"
+    journal.write_bytes((other / ".work" / "journal.jsonl").read_bytes())
+    with pytest.raises(RunFolderError, match=r"line 1: is not the entry of a unit that this run"):
+        make_run(run, source, *SMALL)
+    journal.write_text("")  # as the message says
+    make_run(run, source, *SMALL)
+    assert arrow_bytes(run) == arrow_bytes(calm_small_run)
+
+
 def test_a_unit_that_comes_out_otherwise_when_made_again_is_refused(
     tmp_path, english, write_rows, make_run
 ):
     run, source = tmp_path / "run", write_rows(brief(english[:6]))
     _stop_after_two_units(run, source, SMALL, make_run)
     from bt_augment.shards.journal import Journal
+    from bt_augment.shards.run_folder import RunFolder
 
-    old = Journal(run / ".work" / "journal.jsonl")
+    old = Journal(run / ".work" / "journal.jsonl", RunFolder(run).run_sha256())
     old.path.unlink()
-    new = Journal(old.path)
+    new = Journal(old.path, old.run)
     shard = old.units[0].files["train"].model_copy(update={"sha256": "0" * 64})
     files = {**old.units[0].files, "train": shard}
     for entry in (old.units[0].model_copy(update={"files": files}), *old.units[1:]):

@@ -10,6 +10,8 @@ from bt_augment.errors import RunFolderError
 from bt_augment.shards.journal import Journal
 from bt_augment.shards.manifest import ShardEntry, UnitEntry, read_manifest, total
 
+RUN = "0" * 64
+
 
 def entry(unit, accepted=2, rejected=1):
     return UnitEntry(
@@ -35,14 +37,14 @@ def entry(unit, accepted=2, rejected=1):
 
 @pytest.fixture
 def path(tmp_path):
-    journal = Journal(tmp_path / "journal.jsonl")
+    journal = Journal(tmp_path / "journal.jsonl", RUN)
     for unit in range(3):
         journal.append(entry(unit))
     return journal.path
 
 
 def test_what_was_appended_is_read_back(path):
-    assert Journal(path).units == [entry(0), entry(1), entry(2)]
+    assert Journal(path, RUN).units == [entry(0), entry(1), entry(2)]
 
 
 def test_a_torn_last_line_is_dropped_wherever_it_was_cut(path):
@@ -50,7 +52,7 @@ def test_a_torn_last_line_is_dropped_wherever_it_was_cut(path):
     kept = whole.index(b"\n", whole.index(b"\n") + 1) + 1
     for cut in range(kept, len(whole), 37):
         path.write_bytes(whole[:cut])
-        journal = Journal(path)
+        journal = Journal(path, RUN)
         assert journal.units == [entry(0), entry(1)]
         assert path.read_bytes() == whole[:kept]
         journal.append(entry(2))
@@ -61,7 +63,7 @@ def test_a_last_line_of_zeros_is_dropped(path):
     # What some file systems leave of an append that was cut off by a power failure.
     whole = path.read_bytes()
     path.write_bytes(whole + b"\0" * 40 + b"\n")
-    assert len(Journal(path).units) == 3
+    assert len(Journal(path, RUN).units) == 3
     assert path.read_bytes() == whole
 
 
@@ -69,7 +71,7 @@ def test_a_broken_line_before_the_last_is_refused_and_named(path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"{broken\n" + lines[2])
     with pytest.raises(RunFolderError, match=r"journal\.jsonl, line 2: is not.*Delete this line"):
-        Journal(path)
+        Journal(path, RUN)
 
 
 def test_a_flipped_bit_of_a_line_enters_no_wrong_count(path):
@@ -80,14 +82,14 @@ def test_a_flipped_bit_of_a_line_enters_no_wrong_count(path):
             flipped[place] ^= bit
             path.write_bytes(flipped)
             with pytest.raises(RunFolderError, match="line"):
-                Journal(path)
+                Journal(path, RUN)
 
 
 def test_units_out_of_order_are_refused(path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[2])
     with pytest.raises(RunFolderError, match="line 2: unit 2 where 1 was expected"):
-        Journal(path)
+        Journal(path, RUN)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8))
@@ -126,6 +128,16 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(copied, path):
 def test_a_damaged_manifest_is_refused_and_the_place_named(copied, text, place):
     (copied / "manifest.json").write_text(text)
     with pytest.raises(RunFolderError, match=rf"manifest\.json: damaged at {place}"):
+        read_manifest(copied)
+
+
+def test_the_manifest_of_another_run_is_refused(copied):
+    run = json.loads((copied / "run.json").read_text())
+    (copied / "run.json").write_text(json.dumps(run | {"input": []}))
+    with pytest.raises(RunFolderError, match=r"run\.json: its SHA-256 differs"):
+        read_manifest(copied)
+    (copied / "run.json").unlink()
+    with pytest.raises(RunFolderError, match=r"has no run\.json"):
         read_manifest(copied)
 
 

@@ -29,12 +29,13 @@ def test_usual_names_are_written_as_they_are(text):
 
 
 def test_the_card_of_a_run_shows_any_name_as_text(copied):
+    totals = read_manifest(copied).totals
     run = json.loads((copied / "run.json").read_text())
     run["inputs"][0]["path"] = EVIL
     run["models"]["en:pt"]["name"] = EVIL
     (copied / "run.json").write_text(json.dumps(run))
     before = kinds((copied / "README.md").read_text(encoding="utf-8"))
-    write_card(copied, read_manifest(copied).totals)
+    write_card(copied, totals)
     assert kinds((copied / "README.md").read_text(encoding="utf-8")) <= before
 
 

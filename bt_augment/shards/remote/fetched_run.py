@@ -66,12 +66,11 @@ def fetched_run(
 
 
 def _fetch(store: ObjectStore, folder: Path, splits: Sequence[str], *, anew: bool) -> None:
-    manifest = read_manifest(folder)
     for name in store.sizes():
         if name in _ROOT_FILES or (_OF_SPLIT.fullmatch(name) and (anew or _is_index(name))):
             _fetch_missing(store, name, folder)
     if not anew:
-        for entry in _shards(manifest, splits):
+        for entry in _shards(read_manifest(folder), splits):
             _fetch_shard(store, entry, folder)
 
 

@@ -16,12 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
 from bt_augment.shards.claims import LOCK
-from bt_augment.shards.journal import Journal
+from bt_augment.shards.journal import Journal, entry_line, parse_line
 from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
@@ -66,8 +64,8 @@ def open_run_folder(out: Path | str, cache: Path) -> RunFolder:
 class _SentJournal(Journal):
     """A journal whose units are on the store before they are entered, or confirmed."""
 
-    def __init__(self, path: Path, send: Callable[[UnitEntry], None]) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, run: str, send: Callable[[UnitEntry], None]) -> None:
+        super().__init__(path, run)
         self._send = send
 
     def append(self, entry: UnitEntry) -> None:
@@ -176,7 +174,7 @@ class MirroredFolder(RunFolder):
 
     def journal(self) -> Journal:
         """Return the units done so far, of which the next ones are sent before they are entered."""
-        return _SentJournal(self._journal_path, self._send)
+        return _SentJournal(self._journal_path, self.run_sha256(), self._send)
 
     def damaged_units(self, journal: Journal) -> list[int]:
         """Return the units of which a sent shard is gone, or has another size.
@@ -217,7 +215,7 @@ class MirroredFolder(RunFolder):
         Raises:
             StorageError: the disk or the store refused.
         """
-        journal = Journal(self._journal_path)
+        journal = super().journal()  # they are on the store already
         for entry in self._units[len(journal.units) :]:
             if rows:
                 with self.at_hand(entry) as whole:
@@ -255,7 +253,7 @@ class MirroredFolder(RunFolder):
         self._lease.check()
         for shard in entry.files.values():
             self._store.upload(self.path / shard.path, shard.path)
-        self._store.write(_entry_name(entry.unit), entry.model_dump_json().encode())
+        self._store.write(_entry_name(entry.unit), entry_line(entry, self.run_sha256()))
         self._drop(entry)
 
     def _fetch(self, entry: UnitEntry) -> bool:
@@ -275,13 +273,15 @@ class MirroredFolder(RunFolder):
         """Return the units on the store, up to the first that is missing or cannot be read."""
         names = sorted(n for n in self._store.sizes(_ENTRIES) if _ENTRY.fullmatch(n))
         units: list[UnitEntry] = []
+        run = self.run_sha256()
         for name, data in self._store.read_many(names).items():
-            try:
-                units.append(UnitEntry.model_validate_json(data))
-            except ValidationError:
+            entry = parse_line(data, run)
+            if entry is not None:
+                units.append(entry)
+            else:
                 logger.warning(
-                    "%s/%s: is not the entry of a unit that was sent; its unit and those after it "
-                    "are made again",
+                    "%s/%s: is not the entry of a unit that this run sent; its unit and those "
+                    "after it are made again",
                     self.out,
                     name,
                 )

@@ -80,7 +80,7 @@ def test_from_a_bucket_to_a_bucket(
     "lost",
     [
         "nothing", "cache", "index", "shard", "entry", "index and shard", "cache and shard",
-        "cache and bit", "cache and entry",
+        "cache and bit", "cache and entry", "cache and count",
     ],
 )  # fmt: skip
 def test_killed_it_goes_on_to_the_same_bytes(
@@ -119,6 +119,9 @@ def test_killed_it_goes_on_to_the_same_bytes(
         bucket.files.pipe_file(shard, bytes(content))
     if lost in ("entry", "cache and entry"):
         bucket.files.pipe_file(entry, bucket.files.cat_file(entry).replace(b'"unit":', b'"unyt":'))
+    if lost == "cache and count":
+        written = bucket.files.cat_file(entry)
+        bucket.files.pipe_file(entry, written.replace(b'"tokens":', b'"tokens":1'))
     if lost.startswith("cache"):  # as on another machine
         shutil.rmtree(unfinished)
         with pytest.raises(RunFolderError, match=r"after the object .*/\.lock is deleted"):
