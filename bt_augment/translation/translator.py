@@ -130,7 +130,8 @@ class Translator:
             shares: a translator of the same folder, whose loaded weights serve this hop too.
 
         Raises:
-            ModelError: the folder cannot be loaded, or there is no such device.
+            ModelError: the folder cannot be loaded, there is no such device, or ``CT2_VERBOSE`` is
+                no level of logging.
         """
         self.model = model
         self.device = resolve_device(device)
@@ -159,7 +160,12 @@ class Translator:
             }
         # A model stored for a GPU (int8_float16) runs as int8_float32 here; the warning says no
         # more than that, once per worker.
-        ctranslate2.set_log_level(logging.ERROR)
+        try:
+            ctranslate2.set_log_level(logging.ERROR)
+        except ValueError as error:
+            raise ModelError(
+                f"the environment variable CT2_VERBOSE cannot be used: {error}; unset it"
+            ) from error
         try:
             return ctranslate2.Translator(str(self.model.folder), **arguments)
         except (RuntimeError, ValueError, MemoryError) as error:

@@ -133,3 +133,13 @@ def test_a_model_whose_family_is_no_name_is_judged_by_its_files(
         "--out", tmp_path / "run",
     )  # fmt: skip
     assert done.code == 0, done.err
+
+
+def test_a_level_of_logging_that_the_engine_does_not_know_is_named(
+    command, write_rows, english, tmp_path
+):
+    done = command.among(CT2_VERBOSE="9")(
+        "generate", write_rows(english[:1]), "--route", "en:pt", "--out", tmp_path / "run"
+    )
+    assert done.code == 2, done.err
+    assert "the environment variable CT2_VERBOSE cannot be used" in done.err
