@@ -69,21 +69,27 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4000)
     parser.add_argument("--unit-rows", type=int, default=128, help="of the runs on Ray")
     parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument(
+        "--only", nargs="+", default=(), help="of threads, processes, workers and actors"
+    )
     arguments = parser.parse_args()
     ctranslate2.set_log_level(40)
     arguments.pairs = len(read_records(arguments.input, arguments.pairs))
     if arguments.pairs <= (SKIPPED + 1) * arguments.unit_rows:
         parser.error(f"{arguments.pairs} pairs are too few units of {arguments.unit_rows} rows")
-    rates: dict[str, Rate] = {
-        "the engine alone, threads": threads,
-        "the engine alone, processes": processes,
-        "`generate --workers`": workers,
+    rates: dict[str, tuple[str, Rate]] = {
+        "threads": ("the engine alone, threads", threads),
+        "processes": ("the engine alone, processes", processes),
+        "workers": ("`generate --workers`", workers),
     }
     if find_spec("ray") is not None:
-        rates["`generate --engine ray --actors`"] = actors
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
+        rates["actors"] = ("`generate --engine ray --actors`", actors)
+    if unknown := set(arguments.only) - rates.keys():
+        parser.error(f"--only {' '.join(sorted(unknown))}: here are {', '.join(rates)}")
+    chosen = [rates[name] for name in arguments.only or rates]
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name, _ in chosen}
     for _ in range(arguments.repeat):
-        for name, rate in rates.items():
+        for name, rate in chosen:
             found[name].append((rate(arguments, 1), rate(arguments, 2)))
     print(f"{platform.machine()}, {os.cpu_count()} cores, {arguments.pairs} pairs, {ROUTE}\n")
     print("| | one, pairs/s | two | times one, median (lowest, highest) |\n|---|---|---|---|")
