@@ -1,3 +1,6 @@
+import json
+import re
+
 import pytest
 import sentencex
 from hypothesis import given
@@ -19,6 +22,12 @@ TEXTS = st.text(max_size=300)
 @given(TEXTS, TAGS)
 def test_pieces_joined_are_the_text(text, tag):
     assert "".join(split_sentences(text, tag)) == text
+
+
+@given(st.text(alphabet="aB .?!。«»“”（(\u0e01", min_size=1, max_size=40), TAGS)
+def test_pieces_of_a_long_line_joined_are_the_line(text, tag):
+    line = text * (12_000 // len(text))
+    assert "".join(split_sentences(line, tag)) == line
 
 
 @given(
@@ -53,6 +62,15 @@ def test_sentences_have_a_letter_and_no_line_break_or_white_edge(text, tag):
         assert any(c.isalpha() for c in sentence)
         assert sentence == sentence.strip()
         assert len(sentence.splitlines()) == 1
+
+
+@pytest.mark.parametrize("tag", ["en", "pt"])
+def test_a_long_line_is_split_where_its_windows_would_be_as_a_whole(data, tag):
+    rows = json.loads((data / tag / "qa.json").read_text(encoding="utf-8"))["data"]
+    passages = [p["context"] for article in rows for p in article["paragraphs"]]
+    line = re.sub(r"[\n()\[\]\"'“”‘’]", " ", " ".join(passages))
+    assert len(line) > 15_000  # more than three windows
+    assert split_sentences(line, tag) == [s for s in sentencex.segment(tag, line) if s]
 
 
 def test_a_line_break_ends_a_segment_and_stays():
