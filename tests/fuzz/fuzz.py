@@ -32,20 +32,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the draws (default: 1)")
     parser.add_argument("--blind", action="store_true", help="without atheris, if it is there")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     guided = find_spec("atheris") is not None and not given.blind
     if given.worker:
-        return (_guided if guided else _blind)(given.worker, given.seconds, given.seed)
+        worker = _guided if guided else _blind
+        return worker(given.worker, given.seconds, given.seed, given.place)
+    from seeds import FOUND
     from targets import TARGETS
 
     print("inputs are", "led by coverage (atheris)" if guided else "drawn blindly")
     failed = []
     for name in given.target or TARGETS:
-        command = [
-            sys.executable, __file__, "--worker", name, "--seconds", str(given.seconds),
-            "--seed", str(given.seed), *(["--blind"] if given.blind else []),
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_memory()) as place:
+            command = [
+                sys.executable, __file__, "--worker", name, "--seconds", str(given.seconds),
+                "--seed", str(given.seed), "--place", place,
+                *(["--blind"] if given.blind else []),
+            ]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if (FOUND / name).is_dir() and not any((FOUND / name).iterdir()):
+            (FOUND / name).rmdir()
         counts = [line for line in done.stderr.splitlines() if line.startswith(("Done ", "runs "))]
         print(f"{name:16} {'ok' if not done.returncode else 'FAILED'}  {' '.join(counts[-1:])}")
         if done.returncode:
@@ -54,20 +61,20 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _place() -> str:
+def _memory() -> Path | None:
     """Return where files are written: memory, where there is such a disk."""
     shared = Path("/dev/shm")
-    return tempfile.mkdtemp(prefix="fuzz-", dir=shared if shared.is_dir() else None)
+    return shared if shared.is_dir() else None
 
 
-def _guided(name: str, seconds: int, seed: int) -> int:
+def _guided(name: str, seconds: int, seed: int, place: Path) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["bt_augment"]):
         import targets
         from seeds import FOUND, seeds, words
 
-        inputs, place = seeds()[name], Path(_place())
+        inputs = seeds()[name]
         for data in inputs:  # imports what the target imports when it is at work
             targets.run(targets.TARGETS[name], data, place / "at")
     corpus, dictionary = place / "corpus", place / "words"
@@ -78,23 +85,22 @@ def _guided(name: str, seconds: int, seed: int) -> int:
     target = targets.TARGETS[name]
 
     def one_input(data: bytes) -> None:
-        try:
-            targets.run(target, data, place / "at")
-        except Exception:
-            _keep(FOUND / name, data)
-            raise
+        targets.run(target, data, place / "at")
 
+    found = FOUND / name
+    found.mkdir(parents=True, exist_ok=True)
+    # The fuzzer itself keeps what fails, for an input may end the process.
     arguments = [
         sys.argv[0], str(corpus), f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=65536",
-        f"-timeout={HANG_SECONDS}", f"-dict={dictionary}", f"-artifact_prefix={place}/",
-        "-rss_limit_mb=4096", "-print_final_stats=1",
+        f"-timeout={HANG_SECONDS}", f"-dict={dictionary}", f"-artifact_prefix={found}/",
+        f"-report_slow_units={10 * HANG_SECONDS}", "-rss_limit_mb=4096", "-print_final_stats=1",
     ]  # fmt: skip
     atheris.Setup(arguments, one_input)
     atheris.Fuzz()
     return 0
 
 
-def _blind(name: str, seconds: int, seed: int) -> int:
+def _blind(name: str, seconds: int, seed: int, place: Path) -> int:
     from mutation import mutated
     from seeds import FOUND, seeds, words
     from targets import TARGETS, run
@@ -103,7 +109,6 @@ def _blind(name: str, seconds: int, seed: int) -> int:
         raise TimeoutError(f"still at work after {HANG_SECONDS} s")
 
     signal.signal(signal.SIGALRM, stop)
-    place = Path(_place())
     draw = random.Random(f"{seed} {name}")
     inputs, pieces = seeds()[name], words()
     end = time.monotonic() + seconds

@@ -27,21 +27,20 @@ class BoundedGroups:
     """
 
     def __init__(self, file: Any, parquet: pq.ParquetFile, columns: Sequence[str] | None) -> None:
-        self._file = file
         self._parquet = parquet
         self._columns = columns
         # Columns that come as dictionaries hold each of their texts once.
         once = {field.name for field in parquet.schema_arrow if pa.types.is_dictionary(field.type)}
-        self._leaves = [
-            (index, path)
+        texts = {
+            path: index
             for index, path in enumerate(_paths(parquet))
             if columns is None or path.split(".")[0] in columns
-        ]
-        self._texts = [
-            (index, path)
-            for index, path in self._leaves
             if _is_text(parquet.schema.column(index)) and path not in once
-        ]
+        }
+        self._texts = list(texts.values())
+        self._as_dictionaries = pq.ParquetFile(
+            file, metadata=parquet.metadata, read_dictionary=list(texts)
+        )
 
     def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the batches in order, of at most ``rows`` rows each."""
@@ -55,37 +54,38 @@ class BoundedGroups:
 
     def _rows(self, group: int, most: int) -> int:
         """Return how many rows are unpacked at a time: fewer where a row may be large."""
+        longest = self._longest(group)
+        if longest is None:
+            return 1  # it is damaged, which shows when it is read
         metadata = self._parquet.metadata.row_group(group)
         rows: int = max(metadata.num_rows, 1)
-        chunks = [(path, metadata.column(index)) for index, path in self._texts]
-        unpacked: int = sum(chunk.total_uncompressed_size for _, chunk in chunks)
-        packed = sum(chunk.total_compressed_size for _, chunk in chunks)
+        chunks = [metadata.column(index) for index in self._texts]
+        unpacked: int = sum(chunk.total_uncompressed_size for chunk in chunks)
+        packed = sum(chunk.total_compressed_size for chunk in chunks)
         if unpacked > max(SLICE_BYTES, _MOST_REPEATED * packed):
             return 1  # few rows may have all of it
         # A text of a dictionary may be that of every row.
         enough = SLICE_BYTES // max(min(most, rows), 1)  # of one text
-        doubtful = [
-            path
-            for path, chunk in chunks
-            if chunk.has_dictionary_page and chunk.total_uncompressed_size > enough
-        ]
-        longest = self._longest(group, doubtful) if doubtful else 0
-        values: int = max((chunk.num_values for _, chunk in chunks), default=0)
+        if not any(c.has_dictionary_page and c.total_uncompressed_size > enough for c in chunks):
+            longest = 0
+        values: int = max((chunk.num_values for chunk in chunks), default=0)
         row = unpacked // rows + longest * max(values // rows, 1)
         return max(1, min(most, SLICE_BYTES // max(row, 1)))
 
-    def _longest(self, group: int, paths: list[str]) -> int:
-        """Return the length of the longest text in the dictionaries of a row group."""
-        try:
-            texts = pq.ParquetFile(
-                self._file, metadata=self._parquet.metadata, read_dictionary=paths
-            )
-            columns = self._columns
-            first = next(texts.iter_batches(_PROBED_ROWS, row_groups=[group], columns=columns))
-        except (pa.ArrowException, OSError, NotImplementedError, StopIteration):
-            return 0  # it is damaged, which shows when it is read
-        longest: int = max(map(_longest_of, first.columns), default=0)
-        return longest
+    def _longest(self, group: int) -> int | None:
+        """Return the length of the longest text in a row group's dictionaries, 0 if unknown.
+
+        None where the group cannot be read: its metadata must not be looked at then, for pyarrow
+        ends the process over some that are damaged, and only in reading raises an error.
+        """
+        columns = self._columns
+        for parquet, rows in ((self._as_dictionaries, _PROBED_ROWS), (self._parquet, 1)):
+            try:
+                first = next(parquet.iter_batches(rows, row_groups=[group], columns=columns))
+            except (pa.ArrowException, OSError, NotImplementedError, StopIteration):
+                continue
+            return max(map(_longest_of, first.columns), default=0)
+        return None
 
 
 def _longest_of(array: Any) -> int:

@@ -59,6 +59,14 @@ def test_what_pythons_json_refuses_stays_refused(write, text):
     assert text.strip("[]{}")[:3] in outcome.quarantined[0].message  # what stands there
 
 
+@pytest.mark.parametrize("number", ["1e" + "9" * 20, "9" * 5000])
+def test_too_many_digits_before_what_is_no_number_end_the_document(write, number):
+    outcome = read_all(write("a.json", f'[{{"question": "Who?", "passage": "A."}}, {number}x]'))
+    assert len(outcome.records) == 1
+    assert outcome.causes == ["broken_json"]
+    assert "too many digits" in outcome.quarantined[0].message
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.text('aN"\\ ,:0'), max_size=8),
