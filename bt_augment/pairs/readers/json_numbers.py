@@ -8,6 +8,7 @@ rewritten on their way to it, and read back from its numbers.
 from __future__ import annotations
 
 import re
+import sys
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,14 +19,15 @@ _REWRITTEN = {b"NaN": b"-0e-9999", b"Infinity": b"1e9999", b"-Infinity": b"-1e99
 
 # Longer runs of digits may be an exponent that Decimal, or an integer that int refuses.
 _LONG = 18
-_MOST_DIGITS = 4000  # of an integer; Python's limit is 4300, unless it is set otherwise
+_MOST_DIGITS = 4000  # of an integer; Python's limit is 4300, unless it is set lower
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 
-# A whole text, or one that does not end here, is passed over; else what may need rewriting.
+# A whole text, or one that does not end here, is passed over; else what may need rewriting. A
+# number is one to the parser whatever stands around it, and over one that is too long it crashes.
 _TOKEN = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"?'
     rb"|(?<![\w.+-])(NaN|-?Infinity)(?![\w.+-])"
-    rb"|(?<![\w.+-])(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.+-])",
+    rb"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)",
     re.DOTALL,
 )
 _REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -95,4 +97,4 @@ def _is_refused(number: bytes) -> bool:
     exponent = _EXPONENT.search(number)
     if exponent is not None and len(exponent[1]) >= _LONG:
         return True
-    return len(number) > _MOST_DIGITS
+    return len(number) > min(_MOST_DIGITS, sys.get_int_max_str_digits() or _MOST_DIGITS)

@@ -141,11 +141,6 @@ def events(stream: BinaryIO) -> Iterator[Event]:
     except READ_ERRORS as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise JsonBreakError(f"the file cannot be read further: {why}") from error
-    except (ArithmeticError, ValueError) as error:
-        # One that is no number as a whole, and so was not mended: 1e99999999999999999999x.
-        raise JsonBreakError(
-            "the file is not JSON from here on: a number has too many digits"
-        ) from error
 
 
 def _why(error: Exception) -> str:

@@ -59,12 +59,17 @@ def test_what_pythons_json_refuses_stays_refused(write, text):
     assert text.strip("[]{}")[:3] in outcome.quarantined[0].message  # what stands there
 
 
-@pytest.mark.parametrize("number", ["1e" + "9" * 20, "9" * 5000])
-def test_too_many_digits_before_what_is_no_number_end_the_document(write, number):
-    outcome = read_all(write("a.json", f'[{{"question": "Who?", "passage": "A."}}, {number}x]'))
+@pytest.mark.parametrize("number", ["1e" + "9" * 20, "-1E-" + "9" * 20, "9" * 5000])
+@pytest.mark.parametrize("around", ["{}x", "{}.", "{}-1", "0{}", "x{}", "1.5.{}", "1-{}", "true{}"])
+def test_numbers_of_many_digits_in_what_is_no_number_end_the_document(write, number, around):
+    word = around.format(number.lstrip("-"))
+    outcome = read_all(write("a.json", f'[{{"question": "Who?", "passage": "A."}}, {word}]'))
     assert len(outcome.records) == 1
-    assert outcome.causes == ["broken_json"]
-    assert "too many digits" in outcome.quarantined[0].message
+    assert outcome.causes[-1] == "broken_json"
+    document = json.dumps(squad(paragraph("A lamp.", question("What?"))))
+    for end in ("", " ", document):  # after a document, as another one
+        outcome = read_all(write("b.json", f"{document}{word}{end}"))
+        assert outcome.records[0].question == "What?"
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
