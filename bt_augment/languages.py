@@ -121,6 +121,16 @@ def same_language(one: str, other: str) -> bool:
 
 
 @cache
+def without_region(tag: str) -> str:
+    """Return the tag of a language in a script: ``pt`` of ``pt-BR``, ``zh-Hant`` of ``zh-TW``.
+
+    The script is left out where it is the one that the language is most likely written in.
+    """
+    name, script = language_of(tag), script_of(tag)
+    return name if script == script_of(name) else f"{name}-{script}"
+
+
+@cache
 def flores_code(tag: str) -> str:
     """Return the FLORES-200 code that NLLB uses: ``pt`` → ``por_Latn``, ``zh`` → ``zho_Hans``.
 

@@ -299,6 +299,11 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: Places) -> Fi
         setting = ScoreSetting.model_validate(plain)
     except ValidationError as error:
         where.refuse(error, ScoreSetting, place, *score.options)
+    if not score.enabled and setting.enabled is None and plain:
+        raise RecipeError(
+            f"{where((*place, next(iter(plain))))}: {score.name} is off unless it is asked for, so "
+            f"nothing would be decided by it; set filters.{score.name}.enabled=true too"
+        )
     low = setting.min if "min" in plain else score.min
     high = setting.max if "max" in plain else score.max
     for key, value in (("min", low), ("max", high)):

@@ -95,10 +95,14 @@ class Places:
 
     def __call__(self, keys: Sequence[str | int] = ()) -> str:
         """Return the place of a key as a message names it."""
-        for section in self._sections:
-            for overlay in (*self._overlays, ()):
-                place = (*overlay, *section, *keys)
-                if line := self._line(place):
+        tried = [
+            (*overlay, *section, *keys)
+            for section in self._sections
+            for overlay in (*self._overlays, ())
+        ]
+        for whole in (True, False):
+            for place in tried:
+                if line := self._line(place, whole=whole):
                     return f"{self._path}, line {line}: {_dotted(place)}"
         return _dotted((*self._sections[-1], *keys))
 
@@ -167,7 +171,8 @@ class Places:
         other._sections = self._sections if sections is None else sections
         return other
 
-    def _line(self, keys: Sequence[str | int]) -> int | None:
+    def _line(self, keys: Sequence[str | int], *, whole: bool) -> int | None:
+        """Return the line of a key, or, unless it is to be the whole one, of what stands for it."""
         node = self._root
         line: int | None = None
         for key in keys:
@@ -181,6 +186,8 @@ class Places:
                     return line
                 node = node.value[key]
                 line = node.start_mark.line + 1
+            elif whole:
+                return None  # a text, where another section may have the key
         return line
 
 

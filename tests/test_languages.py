@@ -146,3 +146,14 @@ def test_tags_work_without_the_package_of_names() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["por_Latn", "pt"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("pt-BR", "pt"), ("pt", "pt"), ("en_US", "en"), ("zh-TW", "zh-Hant"), ("zh-Hans-SG", "zh"),
+        ("sr-Latn", "sr-Latn"), ("sr-RS", "sr"), ("es-419", "es"),
+    ],
+)  # fmt: skip
+def test_a_language_is_one_whatever_its_region_and_another_in_another_script(tag, language):
+    assert languages.without_region(tag) == language

@@ -304,7 +304,8 @@ ENABLED = st.sampled_from([score.name for score in all_scores()])
 def test_a_resolved_recipe_is_a_recipe_that_resolves_to_itself(
     tmp_path_factory, routes, enabled, floors, unit_rows, models
 ):
-    assignments = [f"filters.{name}.enabled={str(on).lower()}" for name, on in enabled.items()]
+    said = {**dict.fromkeys(floors, True), **enabled}
+    assignments = [f"filters.{name}.enabled={str(on).lower()}" for name, on in said.items()]
     assignments += [f"filters.{name}.max=null" for name in floors]
     assignments += [f"filters.{name}.min={json.dumps(low)}" for name, low in floors.items()]
     resolved = load_recipe(
@@ -359,3 +360,14 @@ def test_a_whole_number_longer_than_python_writes_is_refused(recipe, text):
         load_recipe(recipe(f"output: {{unit_rows: {text}}}"))
     with pytest.raises(RecipeError, match="a whole number of more than 128 bits"):
         load_recipe(None, {"routes": ["en:pt"]}, [f"translation.decoding.seed={text}"])
+
+
+def test_a_threshold_of_a_score_that_is_off_is_refused():
+    place = "filters.fidelity.embedding_cosine"
+    with pytest.raises(RecipeError, match=rf"{place}\.min: .* is off unless .*{place}\.enabled"):
+        load_recipe(assignments=[f"{place}.min=0.9"])
+    assert (
+        "fidelity.embedding_cosine"
+        in load_recipe(assignments=[f"{place}.min=0.9", f"{place}.enabled=true"]).enabled
+    )
+    assert load_recipe(assignments=[f"{place}.min=0.9", f"{place}.enabled=false"])

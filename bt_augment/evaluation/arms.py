@@ -34,11 +34,20 @@ class Arm:
 
     @classmethod
     def parse(cls, text: str) -> Arm:
-        """Return the arm written as ``FILE``, or as ``NAME=FILE,FILE,...``."""
+        """Return the arm written as ``FILE``, or as ``NAME=FILE,FILE,...``.
+
+        Raises:
+            InputError: a file is there twice, and would count as two runs.
+        """
         name, equals, files = text.partition("=")
         if Path(text).is_file() or not equals:
             return cls(Path(text).name.removesuffix(".json"), (Path(text),))
-        return cls(name, tuple(Path(file) for file in files.split(",")))
+        results = tuple(Path(file) for file in files.split(","))
+        if twice := next((path for path in results if results.count(path) > 1), None):
+            raise InputError(
+                f"{text}: {twice} is there twice; each run of an arm is one results file"
+            )
+        return cls(name, results)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,11 @@ def compare(
     if not lines:
         measured = [m for c in contents for part in c["settings"].values() for m in part]
         known = sorted({*measured, *(m for c in contents for m in c.get("language_bias", {}))})
+        if metric in known:
+            raise InputError(
+                f"the results have {metric} in no setting in common; evaluate all of them with the "
+                "same --settings"
+            )
         raise InputError(
             f"the results have no {metric!r}{did_you_mean(metric, known)} in any setting that all "
             f"of them have; they have {', '.join(known)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import tempfile
 import time
@@ -318,6 +319,24 @@ def _check_choices(request: Evaluation) -> None:
         raise InputError(f"the depth of run files is {request.run_depth}; it must be 1 or more")
     if request.out is not None:
         check_file_out(request.out, "results.json")
+        for name in (request.model, request.data):
+            folder = Path(name)
+            if folder.is_dir() and _is_part(request.out, folder):
+                raise InputError(
+                    f"{request.out}: is a file of {folder}, which is read, and no results; choose "
+                    "another --out"
+                )
+
+
+def _is_part(out: Path, folder: Path) -> bool:
+    """Return whether a file that would be replaced is one of a model or a benchmark."""
+    if not out.is_file() or not out.resolve().is_relative_to(folder.resolve()):
+        return False
+    try:
+        content = json.loads(out.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return True
+    return not (isinstance(content, dict) and {"benchmark", "settings", "matrix"} <= content.keys())
 
 
 @contextmanager

@@ -95,6 +95,7 @@ class ScoreTable:
 
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
+_MOST_DIGITS = 300  # more are none that is counted, and no float holds them
 _SCHEMA = pa.schema(
     [
         ("setting", _WORD),
@@ -127,14 +128,22 @@ def write_results(path: Path, content: Mapping[str, Any], per_query: pa.Table) -
     write_atomically(path, f"{text}\n".encode())
 
 
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
 def read_content(path: Path) -> dict[str, Any]:
     """Return a results file, without its scores per query.
 
     Raises:
         InputError: it is missing or damaged.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; name one that evaluate wrote")
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_int=_whole_number)
         known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bt_augment.errors import ModelError, RunFolderError
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, without_region
 from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import TRAIN, read_split
@@ -115,7 +115,9 @@ def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
 def _taken(table: pa.Table, record: TrainingRecord) -> pa.Table:
     wanted = pc.is_in(table.column("method"), pa.array(record.methods, pa.string()))
     if record.languages is not None:
-        tags = pa.array(record.languages, pa.string())
+        chosen = {without_region(tag) for tag in record.languages}
         for name in ("question_lang", "passage_lang"):
-            wanted = pc.and_(wanted, pc.is_in(table.column(name), tags))
+            held = table.column(name).unique().to_pylist()
+            tags = [tag for tag in held if without_region(tag) in chosen]
+            wanted = pc.and_(wanted, pc.is_in(table.column(name), pa.array(tags, pa.string())))
     return table.select(["question", "passage"]).filter(wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bt_augment.experiment.recipe import Arm, DataRun, Experiment
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.run_folder import read_run
 from bt_augment.translation.route import Route
@@ -64,11 +64,11 @@ def languages_of(arm: Arm, experiment: Experiment) -> list[str]:
     for name in arm.runs:
         for route in _routes(experiment.runs[name]):
             if NATIVE in arm.methods:
-                found.add(route.tags[0])
+                found.add(without_region(route.tags[0]))
             if route.method in arm.methods:
-                found.add(route.tags[-1])
+                found.add(without_region(route.tags[-1]))
     if arm.languages is not None:
-        found &= {normalize_tag(tag) for tag in arm.languages}
+        found &= {without_region(tag) for tag in arm.languages}
     return sorted(found)
 
 

@@ -30,7 +30,7 @@ from bt_augment.shards.manifest import write_json
 
 FOLDER = "results"
 SUMMARY = "summary.json"
-_CONTRACT = 3  # raised when the tables say other things of the same results
+_CONTRACT = 4  # raised when the tables say other things of the same results
 
 
 def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
     path = folder / SUMMARY
     key = _key(experiment, plan)
     known = _stored(path)
-    if known.get("key") == key:
+    if known.get("key") == key and _are_there(folder, known.get("files")):
         return known
     rows = collect_rows(experiment, plan, store)
     tables = comparisons(rows, experiment)
@@ -70,7 +70,8 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         ("matrix.csv", _matrix(rows, main)),
     ):
         write_atomically(folder / name, text.encode())
-    summary = {"key": key, **_summary(experiment, plan, store, rows, tables)}
+    files = sorted(file.name for file in folder.iterdir())
+    summary = {"key": key, "files": files, **_summary(experiment, plan, store, rows, tables)}
     write_json(path, summary)
     return _stored(path)
 
@@ -83,6 +84,10 @@ def _key(experiment: Experiment, plan: Plan) -> str:
         [(cell.arm, cell.alpha, cell.seed, cell.result.key) for cell in plan.cells],
     ]
     return hashlib.sha256(json.dumps(decisive, default=str).encode()).hexdigest()[:16]
+
+
+def _are_there(folder: Path, names: Any) -> bool:
+    return isinstance(names, list) and all((folder / str(name)).is_file() for name in names)
 
 
 def _stored(path: Path) -> dict[str, Any]:

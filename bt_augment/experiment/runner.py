@@ -118,6 +118,8 @@ def _advising(out: Path) -> Iterator[None]:
     try:
         yield
     except BtAugmentError as error:
+        if "--resume" in str(error):
+            error.args = (f"{error}\nAn experiment goes on without --resume",)
         if "--overwrite" in str(error):
             error.args = (
                 f"{error}\nAn experiment has no --overwrite: if the folder is one under "
@@ -167,7 +169,7 @@ class _Run:
     def do(self, todo: Sequence[Step]) -> None:
         for step in self.plan.steps:
             info = self.performer.store.info(step)
-            if info is not None and "wall_seconds" in info:
+            if info is not None and isinstance(info.get("wall_seconds"), int | float):
                 self._took[step.clock].append(float(info["wall_seconds"]))
         for cell in self.plan.cells:  # where a process was killed before it came to that
             self._strip(cell.model)

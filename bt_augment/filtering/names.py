@@ -17,6 +17,7 @@ from bt_augment.filtering.capitals import (
 )
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.filtering.shown_names import is_foreign
+from bt_augment.languages import without_region
 from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
@@ -45,14 +46,15 @@ def names_kept(source: str, source_lang: str, made: str, made_lang: str) -> tupl
     """
     if not _comparable(source, source_lang, made, made_lang):
         return None
-    likeness = _ROUND_TRIP_LIKENESS if source_lang == made_lang else _TRANSLATION_LIKENESS
+    round_trip = without_region(source_lang) == without_region(made_lang)
+    likeness = _ROUND_TRIP_LIKENESS if round_trip else _TRANSLATION_LIKENESS
     tokens = words_of(made)
     names = [n for s in split_sentences(source, source_lang) for n in names_in(s)]
     return sum(_like(name, tokens, likeness) for name in names), len(names)
 
 
 def _comparable(source: str, source_lang: str, made: str, made_lang: str) -> bool:
-    if source_lang == made_lang:
+    if without_region(source_lang) == without_region(made_lang):
         return True
     nouns = {source_lang.split("-")[0], made_lang.split("-")[0]} & NOUNS_CAPITALISED
     return not nouns and is_latin(source) and is_latin(made)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.encoder import DEFAULT_ENCODER, Encoder
+from bt_augment.languages import without_region
 
 _RANK = "retrieval.rank"
 
@@ -60,7 +61,8 @@ class RetrievalFilter(Filter):
 
 def _others(batch: CandidateBatch, k: int) -> list[list[int]]:
     """Return for each row up to ``k`` rows with passages of other groups, the same every time."""
-    groups, languages = batch.made("group_id"), batch.made("passage_lang")
+    groups = batch.made("group_id")
+    languages = list(map(without_region, batch.made("passage_lang")))
     first: dict[tuple[str, str], int] = {}  # one passage of each group and language
     for row, key in enumerate(zip(languages, groups, strict=True)):
         first.setdefault(key, row)

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from bt_augment.filtering.columns import distinct, in_parts
 from bt_augment.filtering.scripts import expected_scripts
+from bt_augment.languages import without_region
 
 SIGNATURE_SIZE = 128  # slots: standard error 0.027 at a similarity of 0.9
 SHINGLE_LENGTH = 5  # characters, about a word
@@ -58,12 +59,15 @@ class Sketches:
 def sketch(rows: pa.RecordBatch) -> Sketches:
     """Return the sketches of ``rows``, native or made.
 
-    Texts are compared after NFKC, case folding and folding of white space.
+    Texts are compared after NFKC, case folding and folding of white space, those of a language
+    whatever its region.
     """
     columns = ("question", "question_lang", "passage", "passage_lang")
     questions, question_langs, passages, passage_langs = (
         rows.column(name).to_pylist() for name in columns
     )
+    question_langs = list(map(without_region, question_langs))
+    passage_langs = list(map(without_region, passage_langs))
     tagged_passages, passage_index = distinct(list(zip(passage_langs, passages, strict=True)))
     normal_passages = [normalize(text) for _, text in tagged_passages]
     passage_keys = [

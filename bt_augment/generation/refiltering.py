@@ -142,7 +142,20 @@ def stored_recipe(
     overrides = {key: stored[key] for key in ("routes", "decontaminate")}
     if recipe_file is None:
         overrides["filters"] = stored["filters"]
+        _check_decides(stored["filters"], dict(parse_assignments(assignments, _EXAMPLE)))
     return load_recipe(recipe_file, overrides, assignments)
+
+
+def _check_decides(filters: Mapping[str, Any], assigned: Mapping[str, Any]) -> None:
+    """Refuse a threshold of a score that is off in the run and stays so."""
+    for key in assigned:
+        parts = key.split(".")
+        if len(parts) != 4 or f"{'.'.join(parts[:3])}.enabled" in assigned:
+            continue
+        _, family, score, _ = parts
+        setting = filters.get(family, {}).get(score, {})
+        if setting and not setting.get("enabled"):
+            raise _not_computed(f"{family}.{score}")
 
 
 def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
@@ -150,10 +163,14 @@ def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
     for name in sorted(recipe.enabled):
         family, score = name.split(".", 1)
         if not filters.get(family, {}).get(score, {}).get("enabled"):
-            raise RecipeError(
-                f"filters.{name}: this run did not compute that score, so nothing can be decided "
-                f"by it. Generate again with --set filters.{name}.enabled=true"
-            )
+            raise _not_computed(name)
+
+
+def _not_computed(name: str) -> RecipeError:
+    return RecipeError(
+        f"filters.{name}: this run did not compute that score, so nothing can be decided by it. "
+        f"Generate again with --set filters.{name}.enabled=true"
+    )
 
 
 def _judge_units(

@@ -45,7 +45,7 @@ class PairScores:
 
 def pair_scores(arm: LoadedArm, metric: str) -> PairScores | None:
     """Return an arm's scores, as the mean over its runs; None where pairs were not measured."""
-    matrices = [content["matrix"].get(metric) for content in arm.contents]
+    matrices = [content.get("matrix", {}).get(metric) for content in arm.contents]
     if not all(matrices):
         return None
     queries = tuple(matrices[0])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bt_augment.errors import TrainingError, did_you_mean
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import METHODS, NATIVE
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import TRAIN, read_shard
@@ -133,7 +133,7 @@ def read_rows(
     rows = _aligned(runs, shards, labels)
     wanted = np.isin(rows.method, [METHODS.index(m) for m in methods])
     if languages is not None:
-        tags = {normalize_tag(tag) for tag in languages}
+        tags = {without_region(tag) for tag in languages}
         codes = [code for code, tag in enumerate(rows.languages) if tag in tags]
         wanted &= np.isin(rows.question_lang, codes) & np.isin(rows.passage_lang, codes)
     chosen = rows.select(wanted)
@@ -182,8 +182,9 @@ def _aligned(runs: Sequence[Run], shards: Sequence[Path], labels: pa.Table) -> A
     texts = concatenate_datasets(parts)
     codes = {name: _codes(labels.column(name)) for name in ("group_id", "input", "source_id")}
     sources = codes["input"][0] * (len(codes["source_id"][1]) + 1) + codes["source_id"][0]
-    # One list of tags for both columns.
-    tags = [*labels.column("question_lang").to_pylist(), *labels.column("passage_lang").to_pylist()]
+    # One list of tags for both columns. A round trip of a text in pt-BR is in pt: one language.
+    columns = (labels.column(name).to_pylist() for name in ("question_lang", "passage_lang"))
+    tags = [without_region(tag) for column in columns for tag in column]
     languages = tuple(sorted(set(tags)))
     lang_code = {tag: code for code, tag in enumerate(languages)}
     lang_codes = np.array([lang_code[tag] for tag in tags], dtype=np.int64)

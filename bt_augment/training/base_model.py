@@ -14,6 +14,7 @@ from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
     is_static,
+    is_static_model,
     load_tokenizer,
     static_encoder,
 )
@@ -74,7 +75,8 @@ def load_base_model(
             f"Hugging Face hub, or {PREFIX}{BUNDLED}"
         ) from error
     _check_encodes(name, model)
-    model.max_seq_length = min(max_length, model.max_seq_length or max_length)
+    if not is_static_model(model):  # that takes texts of any length
+        model.max_seq_length = min(max_length, model.max_seq_length or max_length)
     return model
 
 

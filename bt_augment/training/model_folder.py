@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ _WORK = "training"  # checkpoints, logs and what the training is, beneath the mo
 _IDENTITY = "settings.json"
 _MARK = "complete"  # in a checkpoint that is on the disk as a whole: path → SHA-256 of its files
 _PREFIX = "checkpoint-"
+_CHECKPOINT = re.compile(rf"{_PREFIX}\d+")  # another name is that of a copy somebody keeps
 
 
 class ModelFolder:
@@ -148,7 +150,8 @@ class ModelFolder:
                 shutil.rmtree(path)
 
     def _checkpoints(self) -> list[Path]:
-        return list(self.work.glob(f"{_PREFIX}*"))
+        found = self.work.glob(f"{_PREFIX}*")
+        return [path for path in found if _CHECKPOINT.fullmatch(path.name) and path.is_dir()]
 
     def mark_checkpoint(self, step: int) -> None:
         """Note that the checkpoint of ``step`` is whole.

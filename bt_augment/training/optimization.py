@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bt_augment.training.base_model import Prompts
 from bt_augment.training.held_out_retrieval import BEST_METRIC
 from bt_augment.training.settings import ENCODER_TEMPERATURE, TrainingSettings
+from bt_augment.training.static_encoder import is_static_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -26,11 +27,9 @@ def contrastive_loss(model: SentenceTransformer, settings: TrainingSettings) -> 
         CachedMultipleNegativesRankingLoss,
         MultipleNegativesRankingLoss,
     )
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-    static = isinstance(model[0], StaticEmbedding)
     scale = 1 / (settings.temperature or ENCODER_TEMPERATURE)
-    if static or settings.batch_size <= settings.mini_batch_size:
+    if is_static_model(model) or settings.batch_size <= settings.mini_batch_size:
         return MultipleNegativesRankingLoss(model, scale=scale)
     return CachedMultipleNegativesRankingLoss(
         model, scale=scale, mini_batch_size=settings.mini_batch_size

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bt_augment.errors import TrainingError
+from bt_augment.errors import LanguageError, TrainingError
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import NATIVE
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PairIndex:
     def of(cls, dataset: Dataset) -> PairIndex:
         """Read the columns ``group_id``, ``question_lang``, ``passage_lang`` of any data set.
 
+        Tags that differ in the region are one language; others are taken as they are written.
         ``made`` is read from the column of that name, else from ``method`` (not ``native``),
         else no pair counts as made.
 
@@ -56,7 +58,7 @@ class PairIndex:
         table = dataset.select_columns([*_NEEDED, *extra]).with_format("arrow")[:]
         languages = sorted(
             {
-                tag
+                _language(tag)
                 for name in ("question_lang", "passage_lang")
                 for tag in table.column(name).unique().to_pylist()
             }
@@ -79,6 +81,13 @@ class PairIndex:
         return question if question == passage else f"{question}-{passage}"
 
 
+def _language(tag: str) -> str:
+    try:
+        return without_region(tag)
+    except LanguageError:
+        return tag  # a data set of any origin may name languages in its own way
+
+
 def _made(table: pa.Table) -> npt.NDArray[np.bool_]:
     if "made" in table.column_names:
         return np.asarray(table.column("made").to_numpy(), dtype=np.bool_)
@@ -97,6 +106,8 @@ def _encoded(column: pa.ChunkedArray) -> Any:
 
 def _coded(column: pa.ChunkedArray, tags: list[str]) -> npt.NDArray[np.int64]:
     encoded = _encoded(column)
-    codes = np.array([tags.index(tag) for tag in encoded.dictionary.to_pylist()], dtype=np.int64)
+    codes = np.array(
+        [tags.index(_language(tag)) for tag in encoded.dictionary.to_pylist()], dtype=np.int64
+    )
     coded: npt.NDArray[np.int64] = codes[encoded.indices.to_numpy()]
     return coded

@@ -34,6 +34,13 @@ def is_static(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def is_static_model(model: SentenceTransformer) -> bool:
+    """Tell whether a model is a static encoder, which takes texts of any length."""
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    return isinstance(model[0], StaticEmbedding)
+
+
 def static_encoder(name: str, dimensions: int = DEFAULT_DIMENSIONS) -> SentenceTransformer:
     """Return an untrained static encoder; its vectors are drawn from torch's random stream.
 

@@ -234,14 +234,18 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     sound = json.loads(other.read_bytes())
     for damage in (
         {"settings": None}, {"settings": [1]}, {"settings": {"mono": 1}},
-        {"settings": {"mono": {"RR@20": "high"}}}, {"settings": {"mono": {"RR@20": 10**400}}},
+        {"settings": {"mono": {"RR@20": "high"}}}, {"settings": {"mono": {"RR@20": 10**299}}},
         {"settings": {"mono": {"RR@20": math.inf}}}, {"language_bias": {"peer": []}},
     ):  # fmt: skip
         other.write_text(json.dumps(sound | damage))
         refused("is not a results file", other)
     other.write_text("{}")
     refused("is not a results file", other)
-    refused("cannot be read as a results file", tmp_path / "none.json")
+    other.write_text(json.dumps(sound | {"queries": 10**400}))
+    refused("cannot be read as a results file .a number of 401 digits", other)
+    refused("there is no such file", tmp_path / "none.json")
+    with pytest.raises(InputError, match=r"a\.json is there twice"):
+        Arm.parse(f"twice={tmp_path / 'a.json'},{tmp_path / 'a.json'}")
     with pytest.raises(InputError, match="two arms or more"):
         compare([base])
     with pytest.raises(InputError, match="two arms have one name"):

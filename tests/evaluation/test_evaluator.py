@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import ir_measures
 import pyarrow.parquet as pq
@@ -209,3 +210,15 @@ def test_ids_that_a_run_file_cannot_hold_are_refused(static_model, xtyle, write_
     )
     with pytest.raises(InputError, match="'two words' holds white space"):
         evaluate(Evaluation(str(static_model), "xtyle", xtyle, run_files=tmp_path / "runs"))
+
+
+def test_results_do_not_replace_what_is_evaluated(static_model, parallel, cache, tmp_path):
+    model, bench = tmp_path / "model", tmp_path / "bench"
+    shutil.copytree(static_model, model)
+    shutil.copytree(parallel, bench)
+    for out in (bench / "en.json", model / "modules.json"):
+        with pytest.raises(InputError, match=f"{out.name}: is a file of"):
+            evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out))
+    for _ in range(2):  # results may lie beside the model, and be made again
+        out = model / "results.json"
+        evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out, environment=cache))

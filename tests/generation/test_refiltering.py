@@ -178,3 +178,9 @@ def test_a_damaged_run_is_refused_and_named(copied, tmp_path):
 def test_no_run_is_refused(tmp_path):
     with pytest.raises(RunFolderError, match="is not a run folder"):
         stored_recipe(tmp_path)
+
+
+def test_a_threshold_of_a_score_that_the_run_did_not_compute_is_refused(finished):
+    place = "filters.fidelity.embedding_cosine"
+    with pytest.raises(RecipeError, match=f"{place}: this run did not compute that score"):
+        stored_recipe(finished, None, [f"{place}.min=0.9"])

@@ -178,7 +178,7 @@ def test_what_cannot_be_drawn_is_said(arm, tmp_path):
     only = write_figures(arms, "rank_distance", tmp_path / "none")
     assert only.files == ()
     assert only.left_out[0].startswith("no heat maps: rank_distance")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such file"):
         write_figures([*arms, type(arms[0])("c", (tmp_path / "c.json",))], METRIC, tmp_path / "x")
 
 

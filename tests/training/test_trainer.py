@@ -16,6 +16,7 @@ from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingEr
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import Prompts, load_base_model
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
+from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
 
@@ -252,8 +253,6 @@ def test_a_folder_of_other_files_is_never_cleared(tiny_static, finished, tmp_pat
 
 
 def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, tmp_path):
-    from bt_augment.training.model_folder import ModelFolder
-
     folder = ModelFolder(tmp_path)
     for step, mark in ((5, True), (10, True), (15, False)):
         (folder.work / f"checkpoint-{step}").mkdir(parents=True)
@@ -266,8 +265,6 @@ def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, t
 
 @pytest.mark.parametrize("name", ["weights", "complete"])
 def test_a_checkpoint_that_was_changed_is_named_and_not_resumed(tmp_path, name):
-    from bt_augment.training.model_folder import ModelFolder
-
     folder = ModelFolder(tmp_path)
     for step in (5, 10):
         checkpoint = folder.work / f"checkpoint-{step}"
@@ -519,3 +516,33 @@ def test_training_reports_to_wandb(tiny_static, finished, tmp_path, monkeypatch)
     while b"train/loss" not in log.read_bytes():
         assert time.monotonic() < until
         time.sleep(0.2)
+
+
+def test_a_static_model_that_was_trained_can_be_trained_further(tiny_static, run_of, tmp_path):
+    run = run_of([a_row(str(i), "en") for i in range(12)])
+    options = {"alpha": 1, "held_out": 0, "batch_size": 4}
+    train([run], tmp_path / "a", settings_of(tiny_static, **options))
+    train([run], tmp_path / "b", settings_of(tmp_path / "a", **options))
+    assert moved(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_a_copy_of_a_checkpoint_that_somebody_keeps_is_left_alone(tmp_path):
+    folder = ModelFolder(tmp_path)
+    (folder.work / "checkpoint-5").mkdir(parents=True)
+    folder.mark_checkpoint(5)
+    (folder.work / "checkpoint-5.bak").mkdir()
+    (folder.work / "checkpoint-notes").write_text("hi")
+    folder.remove_cut_off_checkpoints()
+    assert folder.last_checkpoint() == folder.work / "checkpoint-5"
+    assert (folder.work / "checkpoint-5.bak").is_dir()
+
+
+def test_regions_make_no_other_language(tiny_static, run_of, tmp_path):
+    native = [a_row(str(i), "pt-BR") for i in range(12)]
+    made = [a_row(str(i), "pt", "round_trip") for i in range(12)]
+    run = run_of([*native, *made])
+    with pytest.raises(TrainingError, match=r"the pairs are in pt\. "):
+        train([run], tmp_path / "out", settings_of(tiny_static, augmented_share=None))
+    rows = read_rows([run], languages=["pt"])
+    assert rows.counts()["languages"] == {"pt": 24}
+    assert len(read_rows([run], languages=["pt-PT"])) == 24

@@ -28,6 +28,10 @@ _IN_MEMORY_ROWS = 1 << 18  # some 100 MB of passages; more of them wait on disk
 _INTEGER = re.compile(r"[+-]?\d{1,9}(\.0+)?")  # longer ones are infinite, or no array holds them
 MAX_GRADE = 999_999_999
 
+_GRADE_HEADERS = frozenset(
+    {"score", "scores", "relevance", "relevancy", "rel", "label", "grade", "judgment", "judgement"}
+)
+
 _ID = ("_id", "id", "docid", "query_id")
 _QUERY_TEXT = ("text", "query", "question")
 _CANDIDATE_TEXT = ("text", "passage", "documentation")
@@ -38,6 +42,7 @@ __all__ = [
     "check_text",
     "field",
     "find_file",
+    "merged",
     "read_candidates",
     "read_json",
     "read_qrels",
@@ -61,12 +66,17 @@ def by_language(folder: Path, prefix: str, suffix: str) -> dict[str, Path]:
         base = path.name
         for compressed in COMPRESSED[1:]:
             base = base.removesuffix(compressed)
-        if not (base.startswith(prefix) and base.endswith(suffix) and path.is_file()):
+        if not (base.startswith(prefix) and base.endswith(suffix)) or path.is_dir():
             continue
         try:
             tag = normalize_tag(base[len(prefix) : len(base) - len(suffix)])
         except LanguageError:
             continue  # not a file of the benchmark
+        if not path.is_file():
+            raise InputError(
+                f"{path}: is no file, but a link that leads nowhere or a pipe; get it again, or "
+                "remove it"
+            )
         if tag in found:
             raise InputError(f"{folder}: {found[tag].name} and {path.name} are both {tag!r}")
         found[tag] = path
@@ -279,6 +289,25 @@ def read_qrels(path: Path, prefix: str = "") -> Qrels:
     return qrels
 
 
+def merged(paths: Iterable[Path], parts: Iterable[Qrels]) -> Qrels:
+    """Return the judgements of several files as one.
+
+    Raises:
+        InputError: two files contradict each other.
+    """
+    qrels: Qrels = {}
+    for path, part in zip(paths, parts, strict=True):
+        for query, grades in part.items():
+            known = qrels.setdefault(query, {})
+            for candidate, grade in grades.items():
+                if known.setdefault(candidate, grade) != grade:
+                    raise InputError(
+                        f"{path}: {candidate!r} was judged for query {query!r} in another file, "
+                        "and otherwise"
+                    )
+    return qrels
+
+
 def check_qrels(
     path: Path, qrels: Qrels, queries: set[str], candidates: set[str], prefix: str = ""
 ) -> None:
@@ -322,8 +351,8 @@ def _judged(path: Path) -> Iterator[tuple[Any, ...]]:
     for number, (place, *fields) in enumerate(_tsv(path, 3, 4)):
         if len(fields) == 4:
             del fields[1]
-        if number == 0 and not any(c.isdigit() for c in fields[2]):
-            continue  # the header
+        if number == 0 and fields[2].casefold() in _GRADE_HEADERS:
+            continue
         yield (place, *fields)
 
 

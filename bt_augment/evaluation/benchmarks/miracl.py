@@ -28,6 +28,7 @@ from bt_augment.evaluation.benchmarks.base import (
 from bt_augment.evaluation.benchmarks.beir import only_judged
 from bt_augment.evaluation.benchmarks.files import (
     check_qrels,
+    merged,
     read_candidates,
     read_qrels,
     read_queries,
@@ -41,7 +42,7 @@ _FOLDER = re.compile(r"miracl-v1\.0-([\w-]+)|([\w-]+)-queries")
 
 class _Paths(NamedTuple):
     queries: Sequence[Path]
-    qrels: Path
+    qrels: Sequence[Path]
     corpus: Sequence[Path]
 
 
@@ -58,7 +59,8 @@ class Miracl(Benchmark):
         qrels: Qrels = {}
         for tag in choose_languages(folder, available, languages):
             paths = _paths(available[tag], tag)
-            own = read_qrels(paths.qrels, f"{tag}:")
+            parts = [read_qrels(path, f"{tag}:") for path in paths.qrels]
+            own = merged(paths.qrels, parts)
             is_table = paths.queries[0].suffix == ".tsv"
             read = (
                 read_tsv_queries(paths.queries[0], f"{tag}:")
@@ -69,7 +71,8 @@ class Miracl(Benchmark):
             judged = {name for grades in own.values() for name in grades}
             candidates[tag] = read_candidates(paths.corpus, judged, f"{tag}:")
             found = set(candidates[tag].positions)
-            check_qrels(paths.qrels, own, set(read.ids), found, f"{tag}:")
+            for path, part in zip(paths.qrels, parts, strict=True):
+                check_qrels(path, part, set(read.ids), found, f"{tag}:")
             qrels |= own
         return self.collection(queries, candidates, qrels, parallel=False)
 
@@ -97,7 +100,7 @@ def _paths(queries: Path, tag: str) -> _Paths:
         parent = queries.parent
         return _Paths(
             _some(queries, "*", tag),
-            _some(parent / f"{spelled}-qrels", "*", tag)[0],
+            _of_split(_some(parent / f"{spelled}-qrels", "*", tag)),
             _some(parent / f"{spelled}-corpus", "*", tag),
         )
     name = f"miracl-v1.0-{spelled}-{_SPLIT}.tsv"
@@ -106,9 +109,14 @@ def _paths(queries: Path, tag: str) -> _Paths:
     place = next((p for p in places if p.is_dir()), places[0])
     return _Paths(
         _some(queries / "topics", f"topics.{name}", tag),
-        _some(queries / "qrels", f"qrels.{name}", tag)[0],
+        _some(queries / "qrels", f"qrels.{name}", tag)[:1],
         _some(place, "docs-*.jsonl*", tag),
     )
+
+
+def _of_split(files: Sequence[Path]) -> Sequence[Path]:
+    """Return the files of the development split; all of them where none is named after it."""
+    return [path for path in files if path.name.startswith(_SPLIT)] or files
 
 
 def _some(folder: Path, pattern: str, tag: str) -> list[Path]:

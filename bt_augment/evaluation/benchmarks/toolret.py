@@ -44,6 +44,7 @@ class ToolRet(Benchmark):
         qrels: Qrels = {}
         texts: dict[str, str] = {}
         places: dict[str, Place] = {}
+        grades: dict[str, int]
         for path in _files(folder, "queries"):
             for row in rows(path):
                 name = field(row, ("id", "_id"))
@@ -54,7 +55,13 @@ class ToolRet(Benchmark):
                     raise InputError(f"{row.place}: the query id {name!r} is there twice")
                 texts[name] = self._text(row, text)
                 places[name] = row.place
-                qrels[name] = dict(_labels(row))
+                grades = qrels[name] = {}
+                for tool, grade in _labels(row):
+                    if grades.setdefault(tool, grade) != grade:
+                        raise InputError(
+                            f"{row.place}: {tool!r} is labelled twice for query {name!r}, and not "
+                            "alike"
+                        )
         tools = read_candidates(
             _files(folder, "tools"), {name for grades in qrels.values() for name in grades}
         )
@@ -91,12 +98,16 @@ def _labels(row: Row) -> Iterator[tuple[str, int]]:
     try:
         labels = json.loads(labels) if isinstance(labels, str) else labels
         for label in labels:
-            grade = int(label.get("relevance", 1))
-            if abs(grade) > MAX_GRADE:
-                raise ValueError(f"{grade} is no grade")
+            said = label.get("relevance", 1)
+            grade = int(said)
+            if abs(grade) > MAX_GRADE or (grade != said and not isinstance(said, str)):
+                raise ValueError(f"{said} is no grade")
             yield str(label["id"]), grade
     # 1e999 is valid JSON, and infinite
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (
+        ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise InputError(
-            f"{row.place}: the field 'labels' is not a list of {{id, relevance}}"
+            f"{row.place}: the field 'labels' is not a list of {{id, relevance}}, of which the "
+            "relevance is an integer of 9 digits at most"
         ) from error

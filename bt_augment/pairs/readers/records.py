@@ -36,6 +36,8 @@ _MAX_SEARCHED = 1 << 30
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
+_TRUE = frozenset({"true", "1", "1.0", "yes"})
+
 _SCALARS = (int, float, Decimal, UUID, date, time)  # a datetime is a date
 
 # What a value is called in a message; a boolean is an int to Python, so it comes first.
@@ -137,7 +139,7 @@ class RecordBuilder:
 
     def _language(self, row: Row, field: str) -> str:
         value = self._value(row, field)
-        if value is ABSENT or value is None or value == "":
+        if value is ABSENT or value is None or (isinstance(value, str) and not value.strip()):
             if self._lang is None:
                 raise _BadRowError("no_language", f"the row has no {field} and --lang is not given")
             return self._lang
@@ -148,10 +150,10 @@ class RecordBuilder:
 
     def _is_unanswerable(self, row: Row) -> bool:
         """Return whether the row says that its question has no answer."""
-        value = row.values.get(UNANSWERABLE)
-        if self._all_text and isinstance(value, str):
-            return value.strip().casefold() == "true"
-        return value is True
+        value = _unanswerable(row)
+        if isinstance(value, str):
+            return value.strip().casefold() in _TRUE
+        return bool(value == 1)
 
     def _answers(self, row: Row) -> list[tuple[str, int | None]] | None:
         """Return answers with the offset each claims; None for a question without an answer."""
@@ -178,11 +180,20 @@ class RecordBuilder:
                 return None
         else:
             items = value if isinstance(value, list) else [value]
-            if not items and UNANSWERABLE in row.values:
+            if not items and _unanswerable(row) is not ABSENT:
                 return None
             pairs = [_text_and_start(item) for item in items]
         found = ((_answer_text(text), _offset(start)) for text, start in pairs)
         return [(text, start) for text, start in found if text.strip()]
+
+
+def _unanswerable(row: Row) -> Any:
+    """Return what a row says of whether its question has no answer, or :data:`ABSENT`."""
+    if UNANSWERABLE in row.values:
+        return row.values[UNANSWERABLE]
+    spelt = (name for name in row.values if name.strip().casefold() == UNANSWERABLE)
+    name = next(spelt, None)
+    return ABSENT if name is None else row.values[name]
 
 
 def passage_group(passage: str) -> str:

@@ -243,3 +243,47 @@ def test_toolret_names_the_query_whose_tool_is_missing(toolret, write_jsonl):
     write_jsonl(toolret / "tools" / "web.jsonl", [{"id": "t1", "documentation": "one"}])
     with pytest.raises(InputError, match=r"queries\.jsonl, line 1: the relevant id 't2'"):
         load("toolret", toolret)
+
+
+def test_toolret_refuses_grades_that_are_no_integers_and_labels_that_contradict(toolret):
+    def refused(labels, message):
+        line = json.dumps({"id": "a", "query": "q", "labels": labels})
+        (toolret / "queries.jsonl").write_text(line + "\n", encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            load("toolret", toolret)
+
+    refused([{"id": "t1", "relevance": 0.9}], "the field 'labels' is not")
+    refused("[" * 100_000, "the field 'labels' is not")
+    refused([{"id": "t1", "relevance": 1}, {"id": "t1", "relevance": 0}], "'t1' is labelled twice")
+
+
+def test_miracl_reads_all_files_of_its_split(tmp_path, write_jsonl):
+    write_jsonl(tmp_path / "en-queries" / "q.jsonl", [{"_id": f"q{n}", "text": "a"} for n in "12"])
+    write_jsonl(tmp_path / "en-corpus" / "c.jsonl", [{"_id": f"d{n}", "text": "b"} for n in "12"])
+
+    def judged(name, query, document, score=1):
+        row = {"query-id": query, "corpus-id": document, "score": score}
+        write_jsonl(tmp_path / "en-qrels" / name, [row])
+
+    judged("a_train-0.jsonl", "q1", "d2")
+    judged("dev-00001-of-00002.jsonl", "q1", "d1")
+    judged("dev-00002-of-00002.jsonl", "q2", "d2")
+    collection = load("miracl-hard-negatives", tmp_path)
+    assert relevant(collection, "en", "en") == {("en:q1", "en:d1"): 1, ("en:q2", "en:d2"): 1}
+    judged("dev-00002-of-00002.jsonl", "q1", "d1", 0)
+    with pytest.raises(InputError, match=r"dev-00002.*judged .* in another file, and otherwise"):
+        load("miracl-hard-negatives", tmp_path)
+
+
+@pytest.mark.parametrize("grade", ["yes", "NaN"])
+def test_a_broken_grade_in_the_first_line_is_no_header(xtyle, grade):
+    (xtyle / "qrels.tsv").write_text(f"q0\ten0\t{grade}\nq1\ten1\t1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"qrels\.tsv, line 1: the relevance '{grade}'"):
+        load("xtyle", xtyle)
+
+
+def test_a_language_whose_file_leads_nowhere_is_not_left_out(xtyle):
+    (xtyle / "queries.pt.jsonl").unlink()
+    (xtyle / "queries.pt.jsonl").symlink_to(xtyle / "gone.jsonl")
+    with pytest.raises(InputError, match=r"queries\.pt\.jsonl: is no file, but a link"):
+        load("xtyle", xtyle)

@@ -18,6 +18,7 @@ from reading_samples import read_all
 
 from bt_augment.errors import InputError
 from bt_augment.pairs.readers import Answer
+from bt_augment.pairs.readers.written_lists import ABSENT_CELLS
 
 ROWS = [
     {"id": "a", "question": "Who?", "passage": 'A man,\nsaid "no";\tthen left.', "lang": "en"},
@@ -115,7 +116,12 @@ def test_any_text_round_trips_or_is_quarantined_and_none_is_lost(write, kind, pa
     visible = sum(bool(q.strip() and p.strip()) and "\0" not in q + p for q, p in pairs)
     invisible = len(pairs) - visible
     assert len(outcome.quarantined) >= invisible
-    assert set(outcome.causes) <= {"empty_question", "empty_passage", "nul"}
+    causes = {"empty_question", "empty_passage", "nul"}
+    if kind in ("csv", "tsv", "semicolon") and any(
+        text in ABSENT_CELLS for pair in pairs for text in pair
+    ):
+        causes |= {"missing_question", "missing_passage"}
+    assert set(outcome.causes) <= causes
 
 
 @pytest.mark.parametrize(
@@ -613,3 +619,11 @@ def test_columns_that_differ_in_capitals_alone_are_twins(write):
         read_all(path)
     path = write("b.csv", b"question,passage,title,TITLE\nWho?,A man.,x,y\n")
     assert read_all(path).records[0].title == "x"
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, "true", "True ", "1", "yes"])
+@pytest.mark.parametrize("name", ["is_impossible", "Is_Impossible"])
+def test_questions_marked_unanswerable_are_left_out_however_it_is_written(write, name, value):
+    row = {"question": "Who?", "passage": "A lamp."}
+    outcome = read_all(write("a.jsonl", as_jsonl([row | {name: value}, row | {name: False}])))
+    assert (len(outcome.left_out), len(outcome.records)) == (1, 1)
