@@ -87,6 +87,7 @@ def pin_revision(name: str, revision: str | None) -> str:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
+        HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -97,7 +98,7 @@ def pin_revision(name: str, revision: str | None) -> str:
         raise ModelError(f"{name}: its owner asks you to accept terms on the hub first") from error
     except RevisionNotFoundError as error:
         raise ModelError(f"{name}: the hub has no revision {revision!r} of it") from error
-    except RepositoryNotFoundError as error:
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise ModelError(
             f"{name!r} is neither a local folder nor a model of the hub; check its spelling, or "
             "log in with 'hf auth login' if it is private"
@@ -151,6 +152,6 @@ def _unreachable(name: str, error: Exception) -> ModelError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ModelError(
         f"{name}: the Hugging Face hub cannot be reached ({reason}), and no copy is on this disk; "
-        "connect once and run 'bt-augment models convert' for it, pass a local folder as the "
-        "model, or use bundled:mini (English and Portuguese)"
+        "connect once (for a translation model, run 'bt-augment models convert' then), or give a "
+        "local folder; bundled:mini translates English and Portuguese without"
     )
