@@ -22,6 +22,7 @@ from bt_augment.cli.terminal import echo, take_streams
 from bt_augment.errors import BtAugmentError, InputError
 
 USER_ERROR = 2
+_NO_ROOM = "failed to map segment"  # of a library that memory has no room for
 
 _COMMANDS = {
     "generate": "Translate QA pairs along routes, filter them, write Arrow shards.",
@@ -101,6 +102,16 @@ def _check_working_folder() -> None:
         ) from error
 
 
+def _lacks_memory(error: Exception) -> NoReturn:
+    said = f" ({error})" if str(error) else ""
+    echo(
+        f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
+        "or smaller batches; what is finished is kept, and the same command goes on",
+        err=True,
+    )
+    sys.exit(USER_ERROR)
+
+
 def run(*, hears_interrupts: bool) -> NoReturn:
     """Run the command line.
 
@@ -128,13 +139,11 @@ def run(*, hears_interrupts: bool) -> NoReturn:
         echo(secrets.redacted(f"error: {error}"), err=True)
         sys.exit(USER_ERROR)
     except MemoryError as error:  # the machine's or a limit's doing, whatever asked last
-        said = f" ({error})" if str(error) else ""
-        echo(
-            f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
-            "or smaller batches; what is finished is kept, and the same command goes on",
-            err=True,
-        )
-        sys.exit(USER_ERROR)
+        _lacks_memory(error)
+    except ImportError as error:
+        if _NO_ROOM not in str(error):
+            raise
+        _lacks_memory(error)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)

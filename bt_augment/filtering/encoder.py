@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.filtering.columns import distinct
+from bt_augment.translation.hub import pin_revision
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,6 +68,8 @@ class Encoder:
             from sentence_transformers import SentenceTransformer
 
             is_folder = Path(self._name).is_dir()
+            if not is_folder:
+                pin_revision(self._name, None)  # at once: the library tries for a long time
             try:
                 self._model = SentenceTransformer(
                     self._name, local_files_only=is_folder, trust_remote_code=False

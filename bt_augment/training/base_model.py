@@ -18,6 +18,7 @@ from bt_augment.training.static_encoder import (
     load_tokenizer,
     static_encoder,
 )
+from bt_augment.translation.hub import pin_revision
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -182,10 +183,15 @@ def _hub_config(name: str) -> dict[str, Any] | None:
 
 
 def _from_hub(name: str, file: str) -> Path | None:
-    """Return a file of a model of the hub; None where the hub says that it has none."""
+    """Return a file of a model of the hub; None where the hub says that it has none.
+
+    Raises:
+        ModelError: the hub, or its cache, has no such model or does not give the file.
+    """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    pin_revision(name, None)  # at once: a download is tried again and again, and says so
     try:
         return Path(hf_hub_download(name, file))
     # The hub client's HTTP library, and so what it raises, changes from version to version.
