@@ -26,6 +26,7 @@ from bt_augment.recipe import Recipe, recipe_from
 from bt_augment.settings_file import Places, assign, merged, parse_assignments, read_settings
 from bt_augment.training.settings import TrainingSettings
 
+_LONGEST_NAME = 100  # bytes; two of them and a suffix are a file's name
 _EXAMPLE = "data.squadshifts=PATH or profile=small"
 # The experiment decides these: arms, alphas, seeds and base models are what it varies.
 DECIDED = (
@@ -99,6 +100,15 @@ class _Resolver:
 
     def experiment(self) -> Experiment:
         s = self._sections
+        for section in ("runs", "arms", "base_models", "benchmarks"):
+            for name in getattr(s, section):
+                size = len(name.encode("utf-8", "surrogatepass"))
+                if size > _LONGEST_NAME:
+                    raise RecipeError(
+                        f"{self._where((section, name))}: files are named after it, so a name is "
+                        f"at most {_LONGEST_NAME} bytes long, and this has {size}; choose a "
+                        "shorter one"
+                    )
         runs = {name: self._run(name) for name in s.runs}
         arms = {name: self._arm(name, arm) for name, arm in s.arms.items()}
         experiment = Experiment(

@@ -22,6 +22,7 @@ _CONTRACTS: Mapping[Kind, int] = {
     "check": 1, "generate": 1, "filter": 1, "prepare": 1, "train": 1, "evaluate": 1
 }  # fmt: skip
 STEPS = "steps"  # the folder of all
+_SLUG_BYTES = 160  # a file's name has 255
 _KEY_DIGITS = 16
 
 
@@ -97,6 +98,7 @@ class Step:
     def path(self) -> Path:
         """Return what the step writes, relative to the experiment's folder."""
         slug = re.sub(r"[^\w.]+", "-", self.name).strip("-").lower()[:80]
+        slug = slug.encode()[:_SLUG_BYTES].decode(errors="ignore")
         suffix = ".json" if self.kind == "evaluate" else ""
         return Path(STEPS) / self.kind / f"{slug}-{self.key}{suffix}"
 

@@ -176,6 +176,7 @@ _LEAST = {
     "patience": 0,
     "weight_decay": 0,
     "seed": 0,
+    "temperature": 0.0001,
 }
 # What is above is a slip of the hand, and ends in an error of some library.
 _MOST = {

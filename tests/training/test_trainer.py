@@ -339,6 +339,7 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
         ({"report_to": "tensorbord"}, "did you mean 'tensorboard'"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"temperature": 0.0}, "temperature is 0.0"),
+        ({"temperature": 5e-324}, "temperature is 5e-324; it must be 0.0001 or more"),
         ({"alpha": 2}, "alpha is 2"),
         ({"held_out": 1.0}, "held_out is 1.0"),
         ({"held_out": 0.0, "patience": 1}, "early stopping measures"),
