@@ -142,8 +142,10 @@ def stored_recipe(
     overrides = {key: stored[key] for key in ("routes", "decontaminate")}
     if recipe_file is None:
         overrides["filters"] = stored["filters"]
+    recipe = load_recipe(recipe_file, overrides, assignments)
+    if recipe_file is None:
         _check_decides(stored["filters"], dict(parse_assignments(assignments, _EXAMPLE)))
-    return load_recipe(recipe_file, overrides, assignments)
+    return recipe
 
 
 def _check_decides(filters: Mapping[str, Any], assigned: Mapping[str, Any]) -> None:
