@@ -75,7 +75,9 @@ def read_shard(path: Path) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as source:
             return pa.ipc.open_stream(source).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
+    except pa.ArrowMemoryError:
+        raise  # the shard may well be sound
+    except (OSError, pa.ArrowException) as error:
         if _NO_MEMORY in str(error):  # Arrow gives no number
             raise MemoryError(f"{path}: {error}") from error
         raise RunFolderError(
