@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 import time
@@ -35,7 +34,13 @@ from bt_augment.evaluation.language_bias import PEER_CUTOFF, PEER_WEIGHTS, peer,
 from bt_augment.evaluation.metrics import Ints, score
 from bt_augment.evaluation.overlap import training_overlap
 from bt_augment.evaluation.progress import Progress, Silent
-from bt_augment.evaluation.results import PEER, RANK_DISTANCE, ScoreTable, write_results
+from bt_augment.evaluation.results import (
+    PEER,
+    RANK_DISTANCE,
+    ScoreTable,
+    read_content,
+    write_results,
+)
 from bt_augment.evaluation.retrieval import POOL, Found, Search
 from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
 from bt_augment.evaluation.training_record import read_training_record
@@ -333,10 +338,10 @@ def _is_part(out: Path, folder: Path) -> bool:
     if not out.is_file() or not out.resolve().is_relative_to(folder.resolve()):
         return False
     try:
-        content = json.loads(out.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        read_content(out)
+    except InputError:
         return True
-    return not (isinstance(content, dict) and {"benchmark", "settings", "matrix"} <= content.keys())
+    return False  # results may lie there, and be made again
 
 
 @contextmanager

@@ -35,7 +35,7 @@ _MAX_SEARCHED = 1 << 30
 # Format characters that print nothing; str.strip() leaves them, and they make no question.
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
-
+# Ways to write in a column of marks that a question has no answer.
 _TRUE = frozenset({"true", "1", "1.0", "yes"})
 
 _SCALARS = (int, float, Decimal, UUID, date, time)  # a datetime is a date

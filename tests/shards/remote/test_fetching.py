@@ -63,6 +63,16 @@ def test_a_damaged_or_lost_object_is_named_whatever_the_cache_holds(bucket, ther
         assert told in checked.err
 
 
+def test_settings_that_were_changed_are_refused_and_put_back_are_read(bucket, there, tmp_path):
+    sound = (there / "run.json").read_bytes()
+    bucket.files.pipe_file(f"{URL}/run.json", sound + b"\n")
+    for _ in range(2):
+        with pytest.raises(RunFolderError, match=r"run\.json: its SHA-256 differs"):
+            fetched_run(URL, tmp_path)
+    bucket.files.pipe_file(f"{URL}/run.json", sound)  # as the message says
+    assert not verify(fetched_run(URL, tmp_path)).problems
+
+
 def test_a_damaged_shard_is_never_handed_on(bucket, there, tmp_path):
     shard = "rejected/data-00003-of-00004.arrow"
     bucket.files.pipe_file(f"{URL}/{shard}", b"x" * (there / shard).stat().st_size)
