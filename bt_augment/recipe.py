@@ -182,7 +182,7 @@ class Recipe:
 
 
 def load_recipe(
-    path: Path | None = None,
+    path: Path | str | None = None,
     overrides: Mapping[str, Any] | None = None,
     assignments: Sequence[str] = (),
 ) -> Recipe:
@@ -199,7 +199,7 @@ def load_recipe(
         LanguageError: a route or a model override has an invalid tag.
         ModelError: models contradict each other.
     """
-    content, where = read_settings(path)
+    content, where = read_settings(path if path is None else Path(path))
     for key, value in (overrides or {}).items():
         assign(content, key, value)
     for key, value in parse_assignments(assignments, "filters.fidelity.chrf.min=45"):

@@ -78,6 +78,31 @@ def test_every_public_name_can_be_imported():
         _ = bt_augment.nothing
 
 
+def test_strings_do_for_paths(finished, tmp_path, monkeypatch):
+    import bt_augment as bt
+    from bt_augment.training.examples import training_pairs
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("routes: [en:pt]\n")
+    assert [str(route) for route in bt.load_recipe("recipe.yaml").routes] == ["en:pt"]
+    assert bt.verify(str(finished)).problems == ()
+    bt.refilter(str(finished), "again", bt.load_recipe(None, {"routes": ["en:pt:en", "en:pt"]}))
+    assert bt.verify("again").problems == ()
+    with pytest.raises(bt.BtAugmentError, match="lies in the run folder"):
+        bt.refilter(str(finished), f"{finished}/again", bt.load_recipe("recipe.yaml"))
+    assert len(training_pairs(["again"])) > 100
+    settings = bt.TrainingSettings("static:bundled", dimensions=8, steps=1, batch_size=8)
+    bt.train(["again"], "model", settings)
+    assert (tmp_path / "model" / "modules.json").is_file()
+    assert bt.write_report(["again"], "report.html").bytes > 1000
+    assert bt.Evaluation("model", "xquad-r", "data", "results.json").out == Path("results.json")
+    assert bt.Arm("native", ("results.json",)).results == (Path("results.json"),)
+    with pytest.raises(bt.BtAugmentError, match="No such file"):
+        bt.load_experiment("nowhere.yaml")
+    with pytest.raises(bt.BtAugmentError, match=r"write Route\.parse\('en:pt'\)"):
+        bt.Route("en:pt")
+
+
 def test_imports_run_one_way():
     linter = Path(sys.executable).parent / "lint-imports"
     if not linter.exists():

@@ -32,6 +32,9 @@ class Arm:
     name: str
     results: tuple[Path, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", tuple(map(Path, self.results)))
+
     @classmethod
     def parse(cls, text: str) -> Arm:
         """Return the arm written as ``FILE``, or as ``NAME=FILE,FILE,...``.
@@ -149,6 +152,12 @@ def _check_same(results: Sequence[tuple[Path, dict[str, Any]]]) -> None:
                     f"{_short(content.get(key))} in the one and {_short(first.get(key))} in the "
                     "other"
                 )
+        digests = [part.get("benchmark_digest") for part in (first, content)]
+        if all(digests) and digests[0] != digests[1]:  # results of earlier versions have none
+            raise InputError(
+                f"{path} and {first_path} cannot be compared: their {first.get('benchmark')} had "
+                "other texts or judgements; evaluate both on one folder"
+            )
 
 
 def _short(value: Any) -> str:

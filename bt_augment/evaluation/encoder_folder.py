@@ -87,7 +87,7 @@ def check_configuration(folder: Path) -> None:
 
 
 def check_weights(name: str, model: SentenceTransformer) -> None:
-    """Refuse a transformer some of whose weights its files lack.
+    """Refuse an encoder some of whose weights its files lack.
 
     transformers fills in what is missing with random numbers and goes on; scores of such a model
     would mean nothing. The files are compared again without being read, which takes a moment.
@@ -99,11 +99,19 @@ def check_weights(name: str, model: SentenceTransformer) -> None:
     Raises:
         ModelError: weights are missing.
     """
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from transformers import PreTrainedModel
 
+    if isinstance(model[0], StaticEmbedding):
+        rows, words = model[0].embedding.num_embeddings, model[0].tokenizer.get_vocab_size()
+        if words > rows:
+            raise ModelError(
+                f"{name}: has vectors for {rows} of the {words} subwords of its tokenizer, so the "
+                "two are of different models; save or download it again"
+            )
     transformer = getattr(model[0], "auto_model", None)
     if not isinstance(transformer, PreTrainedModel):
-        return  # static embeddings, say, which load whole or not at all
+        return
     place = transformer.config._name_or_path
     if not Path(place).is_dir() or (Path(place) / "adapter_config.json").is_file():
         return  # the hub's own files are whole; an adapter's base is elsewhere

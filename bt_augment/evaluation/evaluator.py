@@ -88,6 +88,11 @@ class Evaluation:
     keep_embeddings: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("data", "out", "run_files"):
+            if isinstance(path := getattr(self, name), str):
+                object.__setattr__(self, name, Path(path))
+
 
 def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str, Any]:
     """Evaluate a model on a benchmark; return what the results file holds.
@@ -143,6 +148,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         "prompts": {"query": encoder.prompt("query"), "passage": encoder.prompt("passage")},
         "training": None if record is None else record.summary,
         "benchmark": collection.name,
+        "benchmark_digest": collection.digest(),
         "candidate_text": request.candidate_text,
         "counts": collection.counts(),
         "settings": {name: part for name, part in table.settings().items() if name in settings},

@@ -39,7 +39,7 @@ class _Training(TrainingSettings):
     """Training settings, with their types checked."""
 
 
-def load_experiment(path: Path, assignments: Sequence[str] = ()) -> Experiment:
+def load_experiment(path: Path | str, assignments: Sequence[str] = ()) -> Experiment:
     """Return the experiment that a YAML file describes.
 
     The profile chosen by ``profile`` is laid over the file, then the assignments over both.
@@ -53,11 +53,16 @@ def load_experiment(path: Path, assignments: Sequence[str] = ()) -> Experiment:
             there; the message names the place.
         BtAugmentError: a route, language or model name is not valid.
     """
-    content, where = read_settings(path)
+    content, where = read_settings(Path(path))
     given = list(parse_assignments(assignments, _EXAMPLE))
     for key, value in given:
         if key == "profile":
             content["profile"] = value
+        elif key.partition(".")[0] == "profiles":
+            raise RecipeError(
+                f"--set {key}: choose a profile with --set profile=NAME, and change what it says "
+                "by the key itself, such as --set training.epochs=1; assignments come last"
+            )
     content, where = _profiled(content, where)
     for key, value in given:
         assign(content, key, value)

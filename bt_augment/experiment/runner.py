@@ -75,7 +75,7 @@ class Outcome:
 
 def run_experiment(
     experiment: Experiment,
-    out: Path,
+    out: Path | str,
     *,
     environment: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -96,6 +96,7 @@ def run_experiment(
     """
     environment = environment or {}
     told = progress or Progress()
+    out = Path(out)
     store = StepStore(out)
     store.check()
     plan = make_plan(experiment, environment)

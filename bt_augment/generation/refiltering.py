@@ -35,6 +35,7 @@ from bt_augment.shards.manifest import (
 )
 from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
+from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
 from bt_augment.shards.store import (
     REJECTED,
@@ -49,7 +50,7 @@ _EXAMPLE = "filters.fidelity.chrf.min=45"
 
 
 def refilter(
-    source: Path,
+    source: Path | str,
     out: Path | str,
     recipe: Recipe,
     *,
@@ -76,6 +77,9 @@ def refilter(
         StorageError: the disk or the store refused.
     """
     told = progress or Silent()
+    source = Path(source)
+    if isinstance(out, str):
+        out = place(out)
     if isinstance(out, Path):
         refuse_in_run(out)
         if out.resolve() == source.resolve():

@@ -38,7 +38,7 @@ class Figures:
     left_out: tuple[str, ...]
 
 
-def write_figures(arms: Sequence[Arm], metric: str, folder: Path) -> Figures:
+def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figures:
     """Draw the figures that the results of arms allow, as SVG and PDF.
 
     - ``heat-map-ARM``: the measure by language of query and of candidates, per arm;
@@ -56,6 +56,7 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path) -> Figures:
         MissingDependencyError: matplotlib is not installed.
         StorageError: the disk refused.
     """
+    folder = Path(folder)
     for path in (path for arm in arms for path in arm.results):
         read_checked(path)  # training and matrix are taken from it as they are
     loaded = load_arms(arms, metric)

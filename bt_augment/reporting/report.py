@@ -13,8 +13,8 @@ from bt_augment.reporting.run_page import EXAMPLES, write_run_report
 
 
 def write_report(
-    sources: Sequence[str],
-    out: Path,
+    sources: Sequence[Path | str],
+    out: Path | str,
     *,
     examples: int = EXAMPLES,
     metric: str = "RR@20",
@@ -32,6 +32,7 @@ def write_report(
     Raises:
         BtAugmentError: what is named is neither, is damaged, or cannot be written.
     """
+    out = Path(out)
     folders = [source for source in sources if Path(source).is_dir()]
     if not sources or (folders and len(sources) > 1):
         raise InputError(
@@ -40,7 +41,7 @@ def write_report(
         )
     if folders:
         return write_run_report(Path(folders[0]), out, count=examples, seed=seed)
-    arms = [Arm.parse(source) for source in sources]
+    arms = [Arm.parse(str(source)) for source in sources]
     for path in (path for arm in arms for path in arm.results):
         if not path.is_file():
             raise InputError(f"{path}: there is no such run folder or results file")

@@ -42,14 +42,18 @@ class Verification:
     problems: tuple[str, ...]
 
 
-def verify(folder: Path) -> Verification:
+def verify(folder: Path | str) -> Verification:
     """Check a finished run: files whole and unchanged, books balanced.
 
     Memory holds one shard.
 
+    Args:
+        folder: the run folder.
+
     Raises:
         RunFolderError: the folder is no finished run, or its manifest is damaged.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder, checked=False)  # what is wrong is named below
     run = read_run(folder)
     problems: list[str] = []

@@ -13,6 +13,7 @@ from bt_augment.errors import ModelError, TrainingError
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
+    check_rows,
     is_static,
     is_static_model,
     load_tokenizer,
@@ -76,7 +77,9 @@ def load_base_model(
             f"Hugging Face hub, or {PREFIX}{BUNDLED}"
         ) from error
     _check_encodes(name, model)
-    if not is_static_model(model):  # that takes texts of any length
+    if is_static_model(model):
+        check_rows(name, model)
+    else:  # a static encoder takes texts of any length
         model.max_seq_length = min(max_length, model.max_seq_length or max_length)
     return model
 

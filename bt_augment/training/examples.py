@@ -26,7 +26,7 @@ _BLOCK_ROWS = 1 << 16  # rows composed at once: bounds the memory of what is fil
 
 
 def training_pairs(
-    folders: Sequence[Path],
+    folders: Sequence[Path | str],
     *,
     methods: Collection[str] = METHODS,
     languages: Collection[str] | None = None,
@@ -45,7 +45,7 @@ def training_pairs(
         LanguageError: ``languages`` holds something else.
         TrainingError: an unknown method, or no row is left.
     """
-    rows = read_rows(folders, methods=methods, languages=languages)
+    rows = read_rows([Path(path) for path in folders], methods=methods, languages=languages)
     return compose_pairs(rows, cross_lingual=cross_lingual)
 
 

@@ -84,8 +84,8 @@ class Trained:
 
 
 def train(
-    folders: Sequence[Path],
-    out: Path,
+    folders: Sequence[Path | str],
+    out: Path | str,
     settings: TrainingSettings,
     *,
     resume: bool = False,
@@ -115,13 +115,14 @@ def train(
         StorageError: the disk refused.
     """
     _check_packages(settings)
+    runs, out = [Path(path) for path in folders], Path(out)
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
-    refuse_inputs_in(out, [settings.base_model, *map(str, folders)])
+    refuse_inputs_in(out, [settings.base_model, *map(str, runs)])
     _check_device(settings)
     check_base_model(settings.base_model)
     join_ranks(cpu=settings.device == "cpu")
-    rows = read_rows(folders, methods=settings.methods, languages=settings.languages)
+    rows = read_rows(runs, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)
     training = rows.select(~kept_out)
     if not len(training):

@@ -19,9 +19,16 @@ class Route:
 
     Attributes:
         tags: two or more normalized BCP-47 tags; neighbours differ.
+
+    Raises:
+        RouteError: a string is given; :meth:`parse` takes one.
     """
 
     tags: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tags, str):
+            raise RouteError(f"Route({self.tags!r}): write Route.parse({self.tags!r})")
 
     @classmethod
     def parse(cls, text: str) -> Route:

@@ -316,6 +316,12 @@ class Translator:
                 f"translation.decoding.max_output_tokens: {decoding.max_output_tokens} is more "
                 f"than model {self.model.name!r} can write ({error}); set it lower"
             ) from error
+        except ValueError as error:
+            if "CPU ISA" not in str(error):
+                raise
+            raise ModelError(
+                f"the environment variable CT2_FORCE_CPU_ISA cannot be used: {error}; unset it"
+            ) from error
 
     def _seeded_engine(self, seed: int, salt: int) -> Any:
         """Return an engine whose one worker starts from the seed.

@@ -135,11 +135,14 @@ def test_a_model_whose_family_is_no_name_is_judged_by_its_files(
     assert done.code == 0, done.err
 
 
-def test_a_level_of_logging_that_the_engine_does_not_know_is_named(
-    command, write_rows, english, tmp_path
+@pytest.mark.parametrize(
+    ("variable", "value"), [("CT2_VERBOSE", "9"), ("CT2_FORCE_CPU_ISA", "avx3")]
+)
+def test_what_the_engine_does_not_know_of_the_environment_is_named(
+    new_command, write_rows, english, tmp_path, variable, value
 ):
-    done = command.among(CT2_VERBOSE="9")(
+    done = new_command.among(**{variable: value})(
         "generate", write_rows(english[:1]), "--route", "en:pt", "--out", tmp_path / "run"
     )
     assert done.code == 2, done.err
-    assert "the environment variable CT2_VERBOSE cannot be used" in done.err
+    assert f"the environment variable {variable} cannot be used" in done.err

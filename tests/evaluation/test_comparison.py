@@ -217,6 +217,11 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     other = tmp_path / "b.json"
     refused("benchmark is 'beir' in the one and 'xtyle'", write(other, benchmark="beir"))
     refused("counts is", write(other, counts={}))
+    digest = Arm("digest", (write(tmp_path / "d.json", benchmark_digest="ab"),))
+    write(other, benchmark_digest="cd")
+    with pytest.raises(InputError, match="xtyle had other texts or judgements"):
+        compare([digest, Arm("other", (other,))])
+    compare([digest, base])  # of an earlier version, which noted none
     refused("other questions than base", write(other, questions=39, counts=COUNTS))
     refused(r"no 'RR@10' \(did you mean 'RR@20'\?\)", write(other), "RR@10")
     refused(

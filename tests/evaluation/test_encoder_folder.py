@@ -13,6 +13,7 @@ from bt_augment import translation
 from bt_augment.errors import ModelError
 from bt_augment.evaluation import Evaluation, evaluate
 from bt_augment.evaluation.encoders import check_model, load_encoder
+from bt_augment.training.base_model import load_base_model
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,17 @@ def test_weights_that_the_files_lack_are_not_made_up(bert, tmp_path, lacking):
     save_file(weights, path, metadata={"format": "pt"})
     with pytest.raises(ModelError, match=f"lack.*of the weights.*{lacking}"):
         load_encoder(str(folder), tmp_path / "cache", device="cpu")
+
+
+def test_a_static_encoder_with_the_tokenizer_of_another_is_refused(static_model, tmp_path):
+    folder = shutil.copytree(static_model, tmp_path / "model")
+    path = next(folder.rglob("model.safetensors"))
+    (name, weights), *_ = load_file(path).items()
+    save_file({name: weights[:-1].contiguous()}, path)
+    with pytest.raises(ModelError, match=f"vectors for {len(weights) - 1} of the {len(weights)} "):
+        load_encoder(str(folder), tmp_path / "cache", device="cpu")
+    with pytest.raises(ModelError, match=f"vectors for {len(weights) - 1} of the {len(weights)} "):
+        load_base_model(str(folder), max_length=64, device="cpu")
 
 
 def test_a_masked_language_checkpoint_without_a_pooler_is_an_encoder(bert, tmp_path):

@@ -95,6 +95,12 @@ def test_what_is_wrong_is_named(recipe, sections, place, said):
     assert said in message
 
 
+def test_a_profile_is_not_changed_by_an_assignment(recipe):
+    path = recipe(profile="small", profiles={"small": {"training": {"steps": 2}}})
+    with pytest.raises(RecipeError, match=r"--set profiles\.small\.training\.steps: choose a pro"):
+        load_experiment(path, ["profiles.small.training.steps=3"])
+
+
 def test_the_line_is_that_of_the_profile_which_said_it(recipe):
     path = recipe(profile="small", profiles={"small": {"training": {"steps": "many"}}})
     with pytest.raises(RecipeError) as caught:

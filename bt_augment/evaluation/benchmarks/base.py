@@ -6,10 +6,12 @@ judgements holds for all of them.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection as Container
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +28,8 @@ Qrels = dict[str, dict[str, int]]
 
 # The measures of every benchmark, in the notation of ir-measures.
 MEASURES = ("RR@20", "AP", "AP@20", "nDCG@10", "R@1", "R@10", "R@100")
+
+_BLOCK_ROWS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Candidates:
             candidate_text: ``sentence`` for the text alone, ``sentence+context`` for the text, a
                 space, and its paragraph.
         """
-        for batch in self.table.to_batches(max_chunksize=1 << 14):
+        for batch in self.table.to_batches(max_chunksize=_BLOCK_ROWS):
             texts = batch.column("text").to_pylist()
             if candidate_text == SENTENCE_CONTEXT:
                 contexts = batch.column("context").to_pylist()
@@ -135,6 +139,20 @@ class Collection:
         ]
         columns = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return Judgements(columns[0], columns[1], columns[2])
+
+    def digest(self) -> str:
+        """Return a digest of every id, text and grade: scores are compared on equal ones alone."""
+        state = blake2b(digest_size=16)
+        for language, queries in sorted(self.queries.items()):
+            for record in zip(queries.ids, queries.texts, strict=True):
+                state.update(json.dumps(["query", language, *record]).encode())
+        for language, candidates in sorted(self.candidates.items()):
+            for batch in candidates.table.to_batches(max_chunksize=_BLOCK_ROWS):
+                for record in zip(*batch.to_pydict().values(), strict=True):
+                    state.update(json.dumps(["candidate", language, *record]).encode())
+        for query, grades in sorted(self.qrels.items()):
+            state.update(json.dumps(["grades", query, sorted(grades.items())]).encode())
+        return state.hexdigest()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of queries and of candidates by language."""

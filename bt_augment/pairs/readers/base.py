@@ -99,7 +99,8 @@ class Record:
     """A native pair.
 
     Attributes:
-        notes: what was mended: ``answer_relocated``, ``answer_not_located``, ``id_suffixed``.
+        notes: what was mended: ``answer_relocated``, ``answer_not_located``, ``id_suffixed``; and
+            ``first_of_several_passages``.
         place: where the pair was read.
     """
 

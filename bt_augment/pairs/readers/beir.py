@@ -39,9 +39,17 @@ class _Judgement(NamedTuple):
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Return ``folder/name``, compressed or not, if it is there."""
-    candidates = (folder / f"{name}{suffix}" for suffix in COMPRESSED)
-    return next((path for path in candidates if path.is_file()), None)
+    """Return ``folder/name``, compressed or not, if it is there.
+
+    Raises:
+        InputError: a link of that name leads nowhere: another file is not read in its place.
+    """
+    for path in (folder / f"{name}{suffix}" for suffix in COMPRESSED):
+        if path.is_file():
+            return path
+        if path.is_symlink():
+            raise InputError(f"{path}: is a link that leads nowhere; get it again, or remove it")
+    return None
 
 
 def is_beir(folder: Path) -> bool:

@@ -89,6 +89,17 @@ class Columns:
                 found = self._first(folded, field)
         return found
 
+    def leaves_others(self, values: Mapping[str, Any], field: str) -> bool:
+        """Return whether ``field`` is the first of a list of a row that holds more than one."""
+        for name in self.names(field):
+            head, first, _ = name.partition(".0")
+            if not first and lookup(values, name) not in (ABSENT, None):
+                return False
+            listed = lookup(values, head) if first else None
+            if isinstance(listed, list | tuple) and listed:
+                return len(listed) > 1
+        return False
+
     def top_level(self) -> set[str] | None:
         """Return the names of all columns that may be read; None where they cannot be told.
 

@@ -27,6 +27,7 @@ from bt_augment.pairs.schema import NOT_LOCATED
 ANSWER_RELOCATED = "answer_relocated"
 ANSWER_NOT_LOCATED = "answer_not_located"
 ID_SUFFIXED = "id_suffixed"
+FIRST_OF_SEVERAL = "first_of_several_passages"
 
 # Characters of a passage read through to find one row's answers, each answer anew: a passage as
 # long as a book (a million characters) and a thousand answers that do not say where they are.
@@ -89,6 +90,8 @@ class RecordBuilder:
         except _BadRowError as error:
             cause, message = error.args
             return row.quarantined(cause, message)
+        if self._columns.leaves_others(row.values, "passage"):
+            notes = (*notes, FIRST_OF_SEVERAL)
         unique = self._claim_id(given_id)
         if unique != given_id:
             notes = (*notes, ID_SUFFIXED)

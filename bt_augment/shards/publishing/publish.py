@@ -29,7 +29,7 @@ _HASH = re.compile(r"[0-9a-f]{40}")
 
 
 def publish(
-    run: Path, terms: Terms, *, private: bool = False, message: str | None = None
+    run: Path | str, terms: Terms, *, private: bool = False, message: str | None = None
 ) -> tuple[Contents, Uploaded]:
     """Upload a finished run; only what the repository lacks is sent.
 
@@ -55,11 +55,11 @@ def publish(
     with storage_errors(Path(tempfile.gettempdir())):
         holder = tempfile.TemporaryDirectory(prefix="bt-augment-publish-")
     with holder as folder:
-        contents = write_contents(run, terms, Path(folder))
+        contents = write_contents(Path(run), terms, Path(folder))
         return contents, _interruptible(lambda: upload(contents, target))
 
 
-def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> Contents:
+def dry_run(run: Path | str, terms: Terms, out: Path | str, *, overwrite: bool = False) -> Contents:
     """Write what :func:`publish` would upload, byte for byte; needs no token and no network.
 
     Args:
@@ -74,6 +74,7 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
         StorageError: the disk refused.
     """
     _check_names(terms)
+    out = Path(out)
     with storage_errors(out):
         taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
         earlier = (out / RECORD).is_file()
@@ -86,7 +87,7 @@ def dry_run(run: Path, terms: Terms, out: Path, *, overwrite: bool = False) -> C
             )
     busy = PublishError(f"{out}: another process is writing this dry run; wait for it")
     with whole_folder(out, busy, is_own) as partial:
-        contents = write_contents(run, terms, partial)
+        contents = write_contents(Path(run), terms, partial)
     return Contents(out, contents.configs, contents.files, contents.fingerprint)
 
 

@@ -287,3 +287,33 @@ def test_a_language_whose_file_leads_nowhere_is_not_left_out(xtyle):
     (xtyle / "queries.pt.jsonl").symlink_to(xtyle / "gone.jsonl")
     with pytest.raises(InputError, match=r"queries\.pt\.jsonl: is no file, but a link"):
         load("xtyle", xtyle)
+
+
+def test_judgements_that_lead_nowhere_are_not_replaced_by_those_of_another_split(
+    tmp_path, write_jsonl
+):
+    write_jsonl(tmp_path / "queries.jsonl", [{"_id": "q", "text": "question"}])
+    write_jsonl(tmp_path / "corpus.jsonl", [{"_id": "d", "text": "text"}])
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "dev.tsv").write_text("q\td\t1\n")
+    (tmp_path / "qrels" / "test.tsv").symlink_to(tmp_path / "gone.tsv")
+    with pytest.raises(InputError, match=r"qrels/test\.tsv: is a link that leads nowhere"):
+        load("beir", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("queries.pt.jsonl", "question 0", "other 0"),
+        ("corpus.en.jsonl", "passage 0", "other 0"),
+        ("qrels.tsv", "q0\ten0\t1", "q0\ten0\t2"),
+    ],
+)
+def test_the_digest_is_of_ids_texts_and_grades(xtyle, name, old, new):
+    before = load("xtyle", xtyle)
+    assert load("xtyle", xtyle, ["pt", "en"]).digest() == before.digest()
+    assert load("xtyle", xtyle, ["pt"]).digest() != before.digest()
+    (xtyle / name).write_text((xtyle / name).read_text().replace(old, new))
+    after = load("xtyle", xtyle)
+    assert after.counts() == before.counts()
+    assert after.digest() != before.digest()

@@ -50,3 +50,23 @@ def test_answers_that_say_where_they_are_are_not_too_many(monkeypatch):
     answers = [{"text": f"man {n:03}", "start": 8 * n} for n in range(500)]
     built = build(" ".join(answer["text"] for answer in answers), answers)
     assert [answer.start for answer in built.answers] == [8 * n for n in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("passages", "noted"),
+    [
+        ({"passage": "A man."}, False),
+        ({"passage": "A man.", "pos": ["A man.", "Men."]}, False),
+        ({"pos": ["A man."]}, False),
+        ({"pos": ["A man.", "Men."]}, True),
+        ({"pos": ("A man.", "Men.")}, True),
+        ({"positive_passages": [{"text": "A man."}, {"text": "Men."}]}, True),
+        ({"passage": None, "ctxs": [{"text": "A man."}, {"text": "Men."}]}, True),
+        ({"ctxs": [], "pos": ["A man."]}, False),
+    ],
+)
+def test_a_row_with_more_positives_than_the_one_that_is_read_says_so(passages, noted):
+    row = Row(Place("a", "row", 1), {"question": "Who?", **passages}, "a:1")
+    built = RecordBuilder(InputSettings(lang="en"), str).build(row)
+    assert built.passage == "A man."
+    assert (built.notes == ("first_of_several_passages",)) is noted
