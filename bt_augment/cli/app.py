@@ -106,7 +106,8 @@ def _lacks_memory(error: Exception) -> NoReturn:
     said = f" ({error})" if str(error) else ""
     echo(
         f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
-        "or smaller batches; what is finished is kept, and the same command goes on",
+        "or smaller batches (in translating: translation.decoding.batch_tokens); what is finished "
+        "is kept, and the same command goes on",
         err=True,
     )
     sys.exit(USER_ERROR)

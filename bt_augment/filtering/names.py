@@ -79,7 +79,8 @@ def names_exchanged(
     pairs = sentence_pairs(source, lang, made, lang)
     exchanged = 0
     for index, (before, after) in enumerate(pairs):
-        new = [n for n in names_in(after) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
+        # In order: what a name is paired with must not depend on the seed of Python's hashes.
+        new = [n for n in sorted(names_in(after)) if not _like(n, known, _ROUND_TRIP_LIKENESS)]
         invented = sum(
             len(name) > MIN_LETTERS
             and is_foreign(name, lang, shown)
@@ -89,10 +90,10 @@ def names_exchanged(
         if invented:
             exchanged += invented
             continue
-        missing = [n for n in names_in(before) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
+        missing = [n for n in sorted(names_in(before)) if not _like(n, kept, _ROUND_TRIP_LIKENESS)]
         missing, new = _without_abbreviations(missing, new, before, after)
         if missing and new:
-            between = _words_between(pivot, len(pairs), index)
+            between = sorted(_words_between(pivot, len(pairs), index))
             traced = _traced(missing, new, between, known)
             foreign = sum(name in shown for name in new)
             exchanged += min(len(missing), len(new), max(traced, foreign))

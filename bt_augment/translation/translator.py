@@ -53,7 +53,9 @@ MAX_OUTPUT_TOKENS = 4_096
 MAX_BATCH_TOKENS = 1_000_000  # a hundred times what was quickest on a GPU
 
 # How the engine and its libraries say that memory ran out.
-_NO_MEMORY = re.compile(r"allocate memory|bad_alloc|out of memory", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"allocate memory|bad_alloc|out of memory|resource temporarily unavailable", re.IGNORECASE
+)
 
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
@@ -250,7 +252,7 @@ class Translator:
         prefix = len(tokenizer.target_prefix or ())
         source_tokens = [_shortened(tokens) for tokens in tokenizer.encode(list(sources))]
         target_tokens = [tokens[:SCORED_TOKENS] for tokens in tokenizer.encode_target(targets)]
-        with _TURN:
+        with _TURN, self._bearable():
             results = self._engine.score_batch(
                 source_tokens,
                 target_tokens,
@@ -270,7 +272,8 @@ class Translator:
             return []
         prefix = self.model.tokenizer.target_prefix
         sampling = decoding.method == "sampling"
-        with _TURN, self._bearable(decoding):
+        offset = len(prefix) if prefix else 0
+        with _TURN, self._bearable(decoding.max_output_tokens):
             engine = self._seeded_engine(decoding.seed, salt) if sampling else self._engine
             results = engine.translate_batch(
                 tokens,
@@ -283,12 +286,11 @@ class Translator:
                 sampling_temperature=decoding.temperature if sampling else 1,
                 return_scores=decoding.with_logprob,
                 max_input_length=0,  # nothing is cut silently: long sentences were split above
-                max_decoding_length=decoding.max_output_tokens,
+                max_decoding_length=decoding.max_output_tokens + offset,  # the prefix counts
             )
         # Each look at a result's tokens copies them out of the engine.
         written = [result.hypotheses for result in results]
         decoded = iter(self.model.tokenizer.decode(list(chain.from_iterable(written))))
-        offset = len(prefix) if prefix else 0
         translations = []
         for result, hypotheses in zip(results, written, strict=True):
             scores = result.scores or [float("nan")] * len(hypotheses)
@@ -306,15 +308,17 @@ class Translator:
         return translations
 
     @contextmanager
-    def _bearable(self, decoding: Decoding) -> Iterator[None]:
+    def _bearable(self, max_output_tokens: int | None = None) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
-            if "position" not in str(error):
+            if _NO_MEMORY.search(str(error)):
+                raise MemoryError(f"{error} while translating") from error
+            if max_output_tokens is None or "position" not in str(error):
                 raise
             raise RecipeError(
-                f"translation.decoding.max_output_tokens: {decoding.max_output_tokens} is more "
-                f"than model {self.model.name!r} can write ({error}); set it lower"
+                f"translation.decoding.max_output_tokens: {max_output_tokens} is more than model "
+                f"{self.model.name!r} can write ({error}); set it lower"
             ) from error
         except ValueError as error:
             if "CPU ISA" not in str(error):

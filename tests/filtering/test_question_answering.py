@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -294,6 +297,27 @@ def test_an_exchanged_name_is_found_and_a_reworded_word_is_not() -> None:
 def test_a_name_exchanged_by_the_first_hop_is_found() -> None:
     source, pivot = "It was built by Werner Siemens.", "Foi construído por Werner Daimler."
     assert names_exchanged(source, pivot, "It was built by Werner Daimler.", "en") == 1
+
+
+def test_names_are_counted_alike_whatever_the_seed_of_the_hashes() -> None:
+    texts = (
+        "In 1963 it was signed by the United Arab Emirates, the Red Cross and the South Africa.",
+        "Em 1963 foi assinado por Emirados Árabes Unidos, Cruz Vermelha e África do Sul.",
+        "In 1963 it was signed by the UAE, the RC and the RSA.",
+    )
+    code = (
+        "from bt_augment.filtering.names import names_exchanged\n"
+        f"print(names_exchanged(*{texts!r}, 'en'))"
+    )
+    counted = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in range(6)
+    }  # fmt: skip
+    assert len(counted) == 1
 
 
 def test_a_name_garbled_on_the_way_is_found() -> None:

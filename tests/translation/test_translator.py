@@ -1,6 +1,7 @@
 """The engine on the bundled model, for real."""
 
 import math
+from dataclasses import replace
 
 import ctranslate2
 import pytest
@@ -122,6 +123,37 @@ def test_a_hit_of_the_output_limit_is_told(translator):
 
     assert found[0].truncated
     assert found[0].tokens == 5
+
+
+def test_a_mark_of_the_target_language_takes_none_of_the_limit(model, translator):
+    class Marked:
+        """The model's tokenizer, as one of NLLB begins its outputs."""
+
+        target_prefix = ("▁O",)
+
+        def __getattr__(self, name):
+            return getattr(model.tokenizer, name)
+
+    marked = Translator(replace(model, tokenizer=Marked()), device="cpu", shares=translator)
+    (found,) = marked.translate(SENTENCES[3:], Decoding(max_output_tokens=5))
+
+    assert found[0].truncated
+    assert found[0].tokens == 5
+
+
+@pytest.mark.parametrize(("call", "arguments"), [("translate", Decoding()), ("score", SENTENCES)])
+def test_want_of_memory_while_translating_is_told_as_such(model, call, arguments):
+    class Full:
+        def __getattr__(self, name):
+            def fail(*_, **__):
+                raise RuntimeError("mkl_malloc: failed to allocate memory")
+
+            return fail
+
+    full = Translator(model, device="cpu", workers=1)
+    full._engine = Full()
+    with pytest.raises(MemoryError, match="failed to allocate memory while translating"):
+        getattr(full, call)(SENTENCES, arguments)
 
 
 def test_a_gpu_that_is_not_there_is_refused():
