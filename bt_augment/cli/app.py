@@ -155,7 +155,8 @@ def run(*, hears_interrupts: bool) -> NoReturn:
     except (KeyboardInterrupt, click.Abort) as stop:
         # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
         told = str(stop) or str(stop.__cause__ or "")
-        how = told or "finished units are kept; run the same command again to go on"
+        anew = " without --overwrite" if "--overwrite" in sys.argv else ""
+        how = told or f"finished units are kept; run the same command again{anew} to go on"
         echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
         with contextlib.suppress(BtAugmentError):
             sys.stdout.flush()

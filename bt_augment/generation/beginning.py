@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 
-from bt_augment.errors import InputError
+from bt_augment.errors import InputError, ModelError, RecipeError
 from bt_augment.generation.ingestion import ingest
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import discard_unsound, rejoin
 from bt_augment.generation.request import Generation
+from bt_augment.generation.scored_store import holds_scored_units
+from bt_augment.generation.shard_claims import working_shards
 from bt_augment.pairs.readers import fingerprint
 from bt_augment.pairs.readers.detect import on_hub
 from bt_augment.shards.manifest import Ingested
@@ -46,7 +50,7 @@ def begin(
     progress.start("read", prepared.settings.limit)
     recipe = request.recipe
     discard_unsound(folder)
-    try:
+    with abandoned_where_nothing_is_made(folder):
         ingested = ingest(
             folder,
             request.inputs,
@@ -57,11 +61,25 @@ def begin(
             partial(_refuse_changed, request, prepared),
         )
         check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
-    except InputError:
-        folder.abandon()  # else the mended input would be refused as another run's
-        raise
     rejoin(folder, ingested.units, [*map(str, recipe.routes), *map(str, prepared.work.switches)])
     return ingested
+
+
+@contextmanager
+def abandoned_where_nothing_is_made(folder: RunFolder) -> Iterator[None]:
+    """Give up a run that cannot go on as it was asked for, unless a unit of it is made.
+
+    Else the mended input, recipe or model would be refused as another run's.
+
+    Args:
+        folder: claimed, and this run's.
+    """
+    try:
+        yield
+    except (InputError, ModelError, RecipeError):
+        if not holds_scored_units(folder.path) and not working_shards(folder):
+            folder.abandon()
+        raise
 
 
 def _refuse_changed(request: Generation, prepared: Prepared) -> None:

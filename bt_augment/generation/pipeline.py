@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from bt_augment.generation.beginning import begin
+from bt_augment.generation.beginning import abandoned_where_nothing_is_made, begin
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, settle_memory
 from bt_augment.generation.preparation import prepare
@@ -39,6 +39,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
         units = [*damaged, *range(len(journal.units), ingested.units)]
         told.start("generate", ingested.rows)
         with (
+            abandoned_where_nothing_is_made(folder),
             prepared.open_engine(request) as engine,
             closing(
                 ScoredStore(folder.path, folder.run_sha256()).stored_or_made(

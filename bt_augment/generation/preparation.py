@@ -18,9 +18,10 @@ from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
-from bt_augment.shards.outputs import refuse_inputs_in
+from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
 from bt_augment.shards.remote.fetched_inputs import fetched_inputs
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
+from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.translation.devices import Device
 from bt_augment.translation.lexicon import Lexicon, languages_of
@@ -71,6 +72,9 @@ def prepare(request: Generation) -> Prepared:
     if not recipe.routes and not kinds:
         raise RouteError("no route: name at least one, such as --route en:pt:en")
     refuse_inputs_in(request.out, request.inputs)
+    where = place(str(request.out))
+    if isinstance(where, Path):
+        refuse_in_run(where)
     cache = cache_folder(request.environment)
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)

@@ -19,6 +19,7 @@ from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
+from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
 from bt_augment.generation.writing import finish_run
 from bt_augment.pairs.schema import NATIVE, row_schema
@@ -96,6 +97,7 @@ def refilter(
         "filtered_from": [entry.sha256 for unit in manifest.units for entry in unit.files.values()],
     }
     with folder.claimed():
+        refuse_working_shards(folder)
         if overwrite and folder.holds_run:
             for unit in manifest.units:
                 for split in SPLITS:

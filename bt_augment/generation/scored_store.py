@@ -16,6 +16,16 @@ from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import SCORED
 
 
+def holds_scored_units(folder: Path) -> bool:
+    """Tell whether jobs have left units in a run folder, of whichever run.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    with storage_errors(folder):
+        return (folder / SCORED).is_dir() and any((folder / SCORED).iterdir())
+
+
 class ScoredStore:
     """A file for each unit that a job has made; several jobs may write at once."""
 

@@ -64,6 +64,11 @@ def claimed_shard(folder: RunFolder, shard: Shard) -> Iterator[None]:
         yield
 
 
+def working_shards(folder: RunFolder) -> list[str]:
+    """Return the names of the parts of a run that are being made, such as ``shard-2-of-8``."""
+    return [path.stem for path in sorted(folder.work.glob(_LOCKS)) if is_claimed(path)]
+
+
 def refuse_working_shards(folder: RunFolder) -> None:
     """Refuse to go on while a part of the run is being made.
 
@@ -73,7 +78,7 @@ def refuse_working_shards(folder: RunFolder) -> None:
     Raises:
         RunFolderError: one is; the message names it.
     """
-    working = [path.stem for path in sorted(folder.work.glob(_LOCKS)) if is_claimed(path)]
+    working = working_shards(folder)
     if working:
         raise RunFolderError(
             f"{folder.path}: {', '.join(working[:5])} of this run is still being made; run this "

@@ -17,18 +17,18 @@ from bt_augment.shards.journal import Journal
 from bt_augment.shards.links import own_file, refuse_links
 from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry, no_run, write_json
 from bt_augment.shards.run_fields import check_fields
+from bt_augment.shards.run_files import WORK, check_overwrite, names_of_splits
 from bt_augment.shards.store import SPLITS, file_problem
 
 logger = logging.getLogger(__name__)
 
 QUARANTINE = "quarantine.jsonl"
 CARD = "README.md"
-_WORK = ".work"  # what a run needs only until it is finished
 _DISCARDED = ".discarded"
 # In the order of removal: a folder half cleared must neither open nor look finished, and stays
 # known as a run to the end.
 _OWN = (MANIFEST, "dataset_dict.json", _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
-_BEFORE_RUN = frozenset({LOCK, _WORK, temporary_name(Path(RUN)).name})
+_BEFORE_RUN = frozenset({LOCK, WORK, temporary_name(Path(RUN)).name})
 # What other modules read of run.json.
 _READ_OF_RUN = (
     ("recipe", "routes"),
@@ -57,7 +57,7 @@ class RunFolder:
         """
         self.path = path
         self.out = out if out is not None else path
-        self.work = path / _WORK
+        self.work = path / WORK
 
     @contextmanager
     def claimed(
@@ -107,8 +107,9 @@ class RunFolder:
                 names what differs.
         """
         if overwrite:
+            self._check_overwrite()
             self._clear()
-        refuse_links(self.path, (*_OWN, _WORK))
+        refuse_links(self.path, (*_OWN, WORK))
         known = self.identity()
         if known is None:
             if not overwrite:
@@ -222,11 +223,25 @@ class RunFolder:
     def _journal_path(self) -> Path:
         return self.work / "journal.jsonl"
 
+    def _check_overwrite(self) -> None:
+        if not (self.path / RUN).exists():
+            if self._strangers():
+                raise RunFolderError(
+                    f"{self.path}: holds no run, so --overwrite removes nothing; choose an empty "
+                    "folder"
+                )
+            return
+        with storage_errors(self.path):
+            names = [*names_of_splits(self.path), *([WORK] if self.work.is_dir() else ())]
+        check_overwrite(self.out, names, readable=self._is_readable())
+
+    def _is_readable(self) -> bool:
+        try:
+            return self.identity() is not None
+        except RunFolderError:
+            return False
+
     def _clear(self) -> None:
-        if not (self.path / RUN).exists() and self._strangers():
-            raise RunFolderError(
-                f"{self.path}: holds no run, so --overwrite removes nothing; choose an empty folder"
-            )
         with storage_errors(self.path):
             if self.work.exists():
                 _remove(self.path / _DISCARDED)  # of a removal that was cut short

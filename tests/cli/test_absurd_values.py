@@ -75,6 +75,10 @@ def test_an_output_longer_than_the_models_positions_is_told(command, tmp_path, w
     )  # fmt: skip
     assert done.code == 2, done.err
     assert "max_output_tokens: 4096 is more than model 'bundled:mini' can write" in done.err
+    again = command(
+        "generate", write_rows(english[:1]), "--route", "en:pt", "--out", tmp_path / "run", "-q"
+    )
+    assert again.code == 0, again.err  # no unit was made, so the mended recipe is no other run's
 
 
 @pytest.mark.parametrize("name", ["report", "compare"])

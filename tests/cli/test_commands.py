@@ -385,8 +385,11 @@ def test_interrupted_before_any_work_it_says_how_to_go_on(command, one, tmp_path
     arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run")
     done = command(*arguments, program=code)
     assert done.code == 130
-    assert "run the same command again" in done.err
+    assert "run the same command again to go on" in done.err
     assert command(*arguments, "-q").code == 0
+    done = command(*arguments, "--overwrite", program=code)
+    assert done.code == 130
+    assert "run the same command again without --overwrite to go on" in done.err
 
 
 def test_progress_on_a_terminal_is_a_bar_with_rate(command, one, tmp_path):

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.errors import InputError, RecipeError, RunFolderError
+from bt_augment.generation import Generation, beginning, generate_shard
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
 from bt_augment.generation.shard_claims import Shard
 from bt_augment.generation.units import ScoredUnit
+from bt_augment.recipe import load_recipe
 
 ROUTES = ("--route", "en:pt:en", "--route", "en:pt")
 RUN = "a" * 64
@@ -163,6 +165,40 @@ def test_a_shard_waits_for_the_one_that_reads_and_says_so(tmp_path, calm, comman
         end(process)
     assert process.returncode == 0, err
     assert sorted(stored(run)) == [0]
+
+
+def test_filter_does_not_clear_a_run_whose_shards_are_being_made(
+    tmp_path, calm, command, environment
+):
+    run = tmp_path / "run"
+    arguments = ("generate", calm[0], "--route", "en:pt", "--unit-rows", 32, "--out", run)
+    assert command(*arguments, "--shard", "1/2", "-q").code == 0
+    with filelock.FileLock(run / ".work" / "shard-2-of-2.lock"):
+        done = command("filter", calm[1], "--out", run, "--overwrite")
+    assert done.code == 2
+    assert "shard-2-of-2 of this run is still being made" in done.err
+    assert sorted(stored(run)) == [0]
+
+
+def test_a_reading_that_fails_once_keeps_the_units_of_shards(
+    tmp_path, calm, environment, monkeypatch
+):
+    recipe = load_recipe(None, {"routes": ["en:pt"], "output.unit_rows": 32})
+    request = Generation(
+        [str(calm[0])], tmp_path / "run", recipe, device="cpu", environment=environment
+    )
+    generate_shard(request, Shard(1, 2))
+    (tmp_path / "run" / ".work" / "ingested.json").unlink()
+
+    def fail(*_, **__):
+        raise InputError("the connection was reset")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beginning, "ingest", fail)
+        with pytest.raises(InputError, match="reset"):
+            generate_shard(request, Shard(2, 2))
+    assert sorted(stored(tmp_path / "run")) == [0]
+    assert generate_shard(request, Shard(2, 2)).run_made == 2
 
 
 def test_a_damaged_unit_is_named_and_made_anew_when_it_is_deleted(

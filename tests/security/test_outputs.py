@@ -86,9 +86,11 @@ def test_a_name_too_long_for_a_temporary_one_is_one_clear_error(finished, tmp_pa
         write_report([str(finished)], tmp_path / name, examples=1)
 
 
-def test_no_run_or_export_is_written_into_a_run(copied, finished):
+def test_no_run_or_export_is_written_into_a_run(copied, finished, make_run, data):
     with pytest.raises(RunFolderError, match="lies in the run folder"):
         refilter(finished, copied / "loose", load_recipe())
+    with pytest.raises(RunFolderError, match="lies in the run folder"):
+        make_run(copied / "train" / "sub", data / "en" / "qa.json")
     with pytest.raises(RunFolderError, match="lies in the run folder"):
         export(finished, copied / "exported", "squad")
     assert not verify(copied).problems

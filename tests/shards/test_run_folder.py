@@ -1,6 +1,7 @@
 """A folder is one run's, or it is refused and left as it is."""
 
 import os
+import shutil
 
 import pytest
 
@@ -53,6 +54,44 @@ def test_overwrite_removes_the_run_and_nothing_else(tmp_path):
     assert not (folder.path / "train").exists()
     assert not (folder.work / "journal.jsonl").exists()
     assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "message"),
+    [
+        ('{"experiment": 7}', "train/weights.bin", "holds files that are not of a run"),
+        ('{"experiment": 7}', "README.md", "not that of a run of bt-augment"),
+        ('{"experiment": 7}', "manifest.json", "not that of a run of bt-augment"),
+        (None, "train/notes.txt", r"holds files .*train/notes\.txt"),
+        (None, "rejected/sub/data-00000-of-00001.arrow", "holds files that are not of a run"),
+    ],
+)
+def test_overwrite_removes_nothing_where_files_of_others_would_go_too(tmp_path, run, name, message):
+    folder = begin(tmp_path / "out")
+    if run is not None:
+        shutil.rmtree(folder.work)
+        (folder.path / "run.json").write_text(run)
+    mine = folder.path / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    before = sorted(folder.path.rglob("*"))
+    with pytest.raises(RunFolderError, match=message):
+        begin(tmp_path / "out", overwrite=True)
+    assert sorted(folder.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("mark", ["train/data-00000-of-00002.arrow", ".work/journal.jsonl"])
+def test_overwrite_removes_a_run_whose_run_json_was_damaged(tmp_path, mark):
+    folder = begin(tmp_path / "out")
+    (folder.path / mark).parent.mkdir(exist_ok=True)
+    (folder.path / mark).write_text("old")
+    (folder.path / "train").mkdir(exist_ok=True)
+    for name in ("state.json", ".state.json.tmp", "cache-0123.arrow"):  # the last by datasets
+        (folder.path / "train" / name).write_text("old")
+    (folder.path / "run.json").write_text("{")
+    begin(tmp_path / "out", overwrite=True)
+    assert not (folder.path / "train").exists()
+    assert not (folder.work / "journal.jsonl").exists()
 
 
 def test_overwrite_does_not_follow_a_link(tmp_path):

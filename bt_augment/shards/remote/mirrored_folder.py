@@ -24,6 +24,7 @@ from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name, place
+from bt_augment.shards.run_files import check_overwrite, is_of_split
 from bt_augment.shards.run_folder import CARD, QUARANTINE, RunFolder, parse_run
 from bt_augment.shards.store import SPLITS
 
@@ -35,7 +36,6 @@ _INDEX = (*(f"{split}/{name}" for split in SPLITS for name in ("dataset_info.jso
 _DICT = "dataset_dict.json"
 # In the order of sending: a reader finds a manifest only where all else is.
 _BOOKS = (QUARANTINE, *_INDEX, _DICT, CARD, MANIFEST)
-_SHARD = re.compile(rf"({'|'.join(SPLITS)})/[^/]+")
 _FILES = frozenset({*_BOOKS, RUN})
 
 
@@ -136,6 +136,7 @@ class MirroredFolder(RunFolder):
             StorageError: the disk or the store refused.
         """
         if overwrite:
+            self._check_overwrite()
             self._clear()
         stored = self._store.read(RUN)
         if stored is None:
@@ -299,11 +300,15 @@ class MirroredFolder(RunFolder):
             return False
         return [e.files for e in here] == [e.files for e in self._units[: len(here)]]
 
-    def _clear(self) -> None:
+    def _check_overwrite(self) -> None:
         names = self._store.sizes()
         if RUN not in names:
             self._refuse_strangers(names, "holds no run, so --overwrite removes nothing")
-            return
+        else:
+            check_overwrite(self.out, names, readable=self._is_readable())
+
+    def _clear(self) -> None:
+        names = self._store.sizes()
         own = [name for name in names if _is_own(name)]
         # Half cleared it must neither open, nor look finished, nor have an entry whose shards are
         # gone; and it stays known as a run to the end.
@@ -350,4 +355,4 @@ def _entry_name(unit: int) -> str:
 
 
 def _is_own(name: str) -> bool:
-    return name in _FILES or bool(_SHARD.fullmatch(name) or _ENTRY.fullmatch(name))
+    return name in _FILES or is_of_split(name) or bool(_ENTRY.fullmatch(name))

@@ -176,7 +176,12 @@ def test_what_is_there_is_refused_or_replaced_as_in_a_folder(bucket, repeated, m
     with pytest.raises(RunFolderError, match="--overwrite removes nothing"):
         make_run(URL, source, SETTINGS, routes=ROUTES, overwrite=True)
     assert list(bucket.objects(URL)) == ["thesis.txt"]
-    bucket.files.rm_file("s3://bucket/made/run/thesis.txt")
+    bucket.files.pipe_file("s3://bucket/made/run/run.json", b'{"experiment": 7}')
+    with pytest.raises(RunFolderError, match="not that of a run of bt-augment"):
+        make_run(URL, source, SETTINGS, routes=ROUTES, overwrite=True)
+    assert list(bucket.objects(URL)) == ["run.json", "thesis.txt"]
+    for name in ("thesis.txt", "run.json"):
+        bucket.files.rm_file(f"s3://bucket/made/run/{name}")
 
     bucket.put(calm, URL)
     with pytest.raises(RunFolderError, match=r"recipe\.output\.unit_rows was 8, is 16"):
