@@ -294,6 +294,10 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: Places) -> Fi
         kind = type(score.options[key])
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise RecipeError(f"{where((*place, key))}: {value!r} is not of type {kind.__name__}")
+        if key in score.least and value < score.least[key]:
+            raise RecipeError(
+                f"{where((*place, key))}: {value} is too low; it is {score.least[key]} or more"
+            )
     where.refuse_flags(plain, ScoreSetting, place)
     try:
         setting = ScoreSetting.model_validate(plain)

@@ -82,6 +82,8 @@ def test_an_unknown_key_is_named_with_its_place_and_a_suggestion(
         ("filters.fidelity.chrf.min", ".nan", "finite number"),
         ("filters.fidelity.chrf.on_null", "keep", "'reject' or 'pass'"),
         ("filters.fidelity.embedding_cosine.model", "3", "not of type str"),
+        ("filters.retrieval.rank.k", "0", "it is 1 or more"),
+        ("filters.fidelity.cometkiwi.gpus", "-1", "it is 0 or more"),
         ("routes", "en:pt", "valid list"),
         ("input", "5", "input"),
         ("filters", "[]", "valid dictionary"),

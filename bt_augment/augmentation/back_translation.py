@@ -15,7 +15,7 @@ from bt_augment.augmentation.made import Made
 from bt_augment.augmentation.question_style import Loan, lend
 from bt_augment.pairs.answers import locate, relocate
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
-from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema
+from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema, taken
 from bt_augment.translation.route import Route
 from bt_augment.translation.segmentation import Layout, needs_spaces
 from bt_augment.translation.translator import Decoding, Hypothesis, Translator
@@ -36,7 +36,7 @@ class BackTranslator:
         decoding: Decoding,
         *,
         backwards: Backwards | None = None,
-        longest: Mapping[str, int] | None = None,
+        longest: Mapping[str, float] | None = None,
     ) -> None:
         """Take the routes, one loaded translator per hop, and the search settings.
 
@@ -83,7 +83,7 @@ class BackTranslator:
             if index in chosen
             for row in (work.candidates if fits[index] else work.untranslated)(route, index)
         ]
-        sources = natives.take(pa.array([index for index, _ in made], type=pa.int64()))
+        sources = taken([natives], np.array([index for index, _ in made], dtype=np.int64))
         batch = CandidateBatch(
             rows=batch_from_rows((row.values for _, row in made), made_schema()),
             sources=sources,

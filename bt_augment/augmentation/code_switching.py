@@ -20,7 +20,7 @@ from bt_augment.augmentation.made import Made
 from bt_augment.errors import LexiconError
 from bt_augment.languages import same_language
 from bt_augment.pairs.candidates import CandidateBatch
-from bt_augment.pairs.schema import CODE_SWITCH, NOT_LOCATED, batch_from_rows, made_schema
+from bt_augment.pairs.schema import CODE_SWITCH, NOT_LOCATED, batch_from_rows, made_schema, taken
 from bt_augment.translation.lexicon import WORD, Lexicon
 
 NativeRow = dict[str, Any]
@@ -180,7 +180,7 @@ class CodeSwitcher:
         at = [index for index, _ in made]
         batch = CandidateBatch(
             rows=batch_from_rows((values for _, values in made), made_schema()),
-            sources=natives.take(pa.array(at, type=pa.int64())),
+            sources=taken([natives], np.array(at, dtype=np.int64)),
             evidence={"truncated": np.zeros(len(made), dtype=np.float32)},
         )
         missing = {str(kind): sum(not _applies(kind, row) for row in rows) for kind in self._kinds}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
+from bt_augment.pairs.schema import taken
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def apply_all(augmenters: Sequence[Augmenter], natives: pa.RecordBatch, unit: in
     at = np.concatenate([np.array(part.at, dtype=np.int64) for part in parts])
     order = np.argsort(at, kind="stable")
     batch = CandidateBatch(
-        rows=_taken([part.batch.rows for part in parts], order),
-        sources=_taken([part.batch.sources for part in parts], order),
+        rows=taken([part.batch.rows for part in parts], order),
+        sources=taken([part.batch.sources for part in parts], order),
         evidence=_evidence([part.batch for part in parts], order),
     )
     return Made(
@@ -56,10 +57,6 @@ def apply_all(augmenters: Sequence[Augmenter], natives: pa.RecordBatch, unit: in
         tokens=sum(part.tokens for part in parts),
         not_applicable={k: v for part in parts for k, v in part.not_applicable.items()},
     )
-
-
-def _taken(batches: Sequence[pa.RecordBatch], order: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    return pa.concat_batches(batches).take(pa.array(order))
 
 
 def _evidence(

@@ -11,7 +11,6 @@ from bt_augment.cache import cache_folder
 from bt_augment.errors import ModelError, RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.alphas import Skipped, alphas_of
-from bt_augment.experiment.content import content_of, digest
 from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
 from bt_augment.experiment.steps import (
     DATA_KINDS,
@@ -26,12 +25,14 @@ from bt_augment.experiment.steps import (
     key_of,
     with_needs,
 )
-from bt_augment.generation.preparation import input_settings
+from bt_augment.generation.filter_models import filter_models
+from bt_augment.generation.preparation import input_settings, needed_hops
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
 from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.content import content_of, digest
 from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.lexicon import Lexicon
@@ -145,12 +146,15 @@ class _Planner:
         """Return the content of the models that are here; those of a hub are known by name."""
         catalog = ModelCatalog(self._cache)
         found = {}
-        for hop in sorted({hop for route in recipe.routes for hop in route.hops}):
+        for hop in sorted(needed_hops(recipe)):
             name = recipe.models.for_hop(*hop)
             if name.startswith("bundled:"):
                 found[":".join(hop)] = catalog.resolve(name, *hop).fingerprint
             elif Path(name).is_dir():
                 found[":".join(hop)] = content_of(Path(name), self._cache)
+        with suppress(ModelError):  # no hub and no copy: the generation will say so
+            for score, model in filter_models(recipe, self._cache).items():
+                found[score] = model.get("fingerprint") or model["revision"]
         return found
 
     def _unfiltered(self, run: str) -> Source:

@@ -37,6 +37,7 @@ class Score:
         reject_null: whether a score that could not be computed rejects, with ``<name>.null``.
         enabled: whether the score is computed and judged by default.
         options: further recipe keys of this score with their defaults, such as an encoder's name.
+        least: the lowest value of those that are numbers.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Score:
     reject_null: bool = True
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def bounds(self) -> tuple[float, float] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +17,7 @@ from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import distinct
 from bt_augment.filtering.sentence_pairs import sentence_pairs
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
+from bt_augment.translation.hub import pin_revision
 
 _SCORE = "fidelity.cometkiwi"
 _TEXTS = ("question", "passage")
@@ -46,6 +49,7 @@ class CometKiwiFilter(Filter):
             methods=frozenset({ROUND_TRIP, TRANSLATION, PIVOT}),
             enabled=False,
             options={"model": "Unbabel/wmt22-cometkiwi-da", "gpus": 0},
+            least={"gpus": 0},
         ),
     )
 
@@ -67,6 +71,7 @@ class CometKiwiFilter(Filter):
         if model is None and find_spec("comet") is None:
             raise MissingDependencyError("unbabel-comet", "comet", f"the filter {_SCORE}")
         self._model = model
+        self._turn = threading.Lock()
 
     def score(self, batch: CandidateBatch, wanted: Set[str]) -> dict[str, ScoreArray]:
         """Return the estimated quality of each row's worst text and hop."""
@@ -81,8 +86,9 @@ class CometKiwiFilter(Filter):
         return {_SCORE: np.array([min(m) if m else np.nan for m in means], dtype=np.float32)}
 
     def _predict(self, segments: list[Segment]) -> list[float]:
-        if self._model is None:
-            self._model = _load(self.options[_SCORE]["model"])
+        with self._turn:  # two units' threads may come first, and one variable is set meanwhile
+            if self._model is None:
+                self._model = _load(self.options[_SCORE]["model"])
         prediction = self._model.predict(
             [{"src": source, "mt": made} for source, made in segments],
             batch_size=_BATCH_SIZE,
@@ -95,10 +101,10 @@ class CometKiwiFilter(Filter):
 def _load(name: str) -> QualityModel:
     from pickle import UnpicklingError
 
-    from comet import download_model, load_from_checkpoint
+    from comet import load_from_checkpoint
 
     try:
-        path = name if name.endswith(".ckpt") else download_model(name)
+        path = name if name.endswith(".ckpt") else _downloaded(name)
         with _weights_alone():
             model: QualityModel = load_from_checkpoint(path)
     except (OSError, KeyError, ValueError, RuntimeError, UnpicklingError) as error:
@@ -107,6 +113,18 @@ def _load(name: str) -> QualityModel:
             "Hugging Face hub and log in, or give the path of a .ckpt file in the option 'model'"
         ) from error
     return model
+
+
+def _downloaded(name: str) -> str:
+    """Return the checkpoint of a model of the hub, where comet's own ``download_model`` finds it.
+
+    That one takes no revision.
+    """
+    from huggingface_hub import snapshot_download
+
+    source, _, wanted = name.partition("@")
+    folder = snapshot_download(source, revision=pin_revision(source, wanted or None))
+    return str(Path(folder) / "checkpoints" / "model.ckpt")
 
 
 @contextmanager

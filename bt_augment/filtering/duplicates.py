@@ -59,8 +59,8 @@ DUPLICATE_SCORES = (
 )
 
 _UNIT_BITS = 20  # of a row's id, below the unit's number
-_ROWS_PER_UNIT = 1 << _UNIT_BITS
-_PLACE_MASK = _ROWS_PER_UNIT - 1
+ROWS_PER_UNIT = 1 << _UNIT_BITS
+_PLACE_MASK = ROWS_PER_UNIT - 1
 _CACHE_KIB = 8_192
 # Bounds of what one unit holds, whatever the number of near duplicates stored before it.
 _PAIRS_AT_ONCE = 8_192
@@ -79,6 +79,10 @@ CREATE TABLE IF NOT EXISTS units (unit INTEGER PRIMARY KEY, digest BLOB);
 """
 
 Indices = npt.NDArray[np.int64]
+
+
+class UnsoundIndexError(StorageError):
+    """The file of an index is none, or was damaged: it has to be made again."""
 
 
 class DuplicateIndex:
@@ -334,14 +338,16 @@ class DuplicateIndex:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageError(
+            # That very type is of a file's content; of the disk it raises types derived from it.
+            kind = UnsoundIndexError if type(error) is sqlite3.DatabaseError else StorageError
+            raise kind(
                 f"the index of duplicates {self.path} cannot be used: {error}. Check that its "
                 "folder is writable and the disk not full, or delete the file and run again"
             ) from error
 
 
 def _first_id(unit: int) -> int:
-    return unit * _ROWS_PER_UNIT
+    return unit * ROWS_PER_UNIT
 
 
 def _passages_of(sketches: Sketches) -> Signatures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +29,7 @@ class Encoder:
         """Check that the library is there, and remember what to load.
 
         Args:
-            name: name on the Hugging Face hub, or a folder.
+            name: name on the Hugging Face hub, ``NAME@REVISION`` to pin it, or a folder.
             purpose: what needs the encoder, for the error message.
 
         Raises:
@@ -39,6 +40,7 @@ class Encoder:
         self._name = name
         self._purpose = purpose
         self._model: SentenceTransformer | None = None
+        self._turn = threading.Lock()
 
     def encode(
         self, texts: Sequence[str], kind: Literal["query", "document"]
@@ -64,19 +66,26 @@ class Encoder:
         return np.asarray(vectors, dtype=np.float32)[inverse]
 
     def _load(self) -> SentenceTransformer:
-        if self._model is None:
-            from sentence_transformers import SentenceTransformer
+        with self._turn:  # two units' threads may come first
+            if self._model is None:
+                self._model = self._loaded()
+            return self._model
 
-            is_folder = Path(self._name).is_dir()
-            if not is_folder:
-                pin_revision(self._name, None)  # at once: the library tries for a long time
-            try:
-                self._model = SentenceTransformer(
-                    self._name, local_files_only=is_folder, trust_remote_code=False
-                )
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
-                raise ModelError(
-                    f"{self._purpose} cannot load the encoder {self._name!r}: {error}. Give the "
-                    "name or folder of a SentenceTransformer in the score's option 'model'"
-                ) from error
-        return self._model
+    def _loaded(self) -> SentenceTransformer:
+        from sentence_transformers import SentenceTransformer
+
+        is_folder = Path(self._name).is_dir()
+        name, revision = self._name, None
+        if not is_folder:
+            name, _, wanted = self._name.partition("@")
+            revision = pin_revision(name, wanted or None)  # at once: the library tries for long
+        try:
+            return SentenceTransformer(
+                name, revision=revision, local_files_only=is_folder, trust_remote_code=False
+            )
+        # Weights, tokenizers and configurations each raise their own types when they do not fit.
+        except Exception as error:
+            raise ModelError(
+                f"{self._purpose} cannot load the encoder {self._name!r}: {error}. Give the name "
+                "or folder of a SentenceTransformer in the score's option 'model'"
+            ) from error

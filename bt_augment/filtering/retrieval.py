@@ -32,6 +32,7 @@ class RetrievalFilter(Filter):
             reject_null=False,
             enabled=False,
             options={"model": DEFAULT_ENCODER, "k": 31},
+            least={"k": 1},
         ),
     )
 

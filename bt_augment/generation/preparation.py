@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from bt_augment.augmentation.code_switching import Switch, switches
 from bt_augment.cache import cache_folder
-from bt_augment.errors import InputError, ModelError, RouteError
+from bt_augment.errors import InputError, ModelError, RecipeError, RouteError
+from bt_augment.filtering.duplicates import ROWS_PER_UNIT
 from bt_augment.generation.engines.base import Engine
+from bt_augment.generation.filter_models import filter_models, with_pinned
 from bt_augment.generation.request import Generation
 from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
 from bt_augment.languages import normalize_tag, same_language
@@ -83,7 +85,12 @@ def prepare(request: Generation) -> Prepared:
     hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
     check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
     settings = input_settings(recipe)
+    _check_unit_rows(recipe, len(kinds))
+    asked = filter_models(recipe, cache)
     identity = _identity(request, settings, copies, models, kinds, device)
+    if asked:
+        identity["filter_models"] = asked
+        recipe = with_pinned(recipe, asked)
     if device == "cuda":
         identity[_BATCH_TOKENS] = _batch_tokens(request, folder)
         decoding = replace(recipe.decoding, batch_tokens=identity[_BATCH_TOKENS])
@@ -94,6 +101,24 @@ def prepare(request: Generation) -> Prepared:
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
     work = UnitWork(recipe, references, kinds, benchmark, device)
     return Prepared(folder, copies, settings, models, work, identity)
+
+
+def needed_hops(recipe: Recipe) -> list[Hop]:
+    """Return the hops that a recipe's routes translate, then those that its filters score by."""
+    hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
+    if SCORED_BACKWARDS.keys() & recipe.enabled:
+        hops |= dict.fromkeys((target, source) for source, target in hops)
+    return list(hops)
+
+
+def _check_unit_rows(recipe: Recipe, kinds: int) -> None:
+    """Refuse units of more made rows than the index of duplicates can number."""
+    most = recipe.output.unit_rows * (len(recipe.routes) + kinds) * recipe.decoding.candidates
+    if most > ROWS_PER_UNIT:
+        raise RecipeError(
+            f"output.unit_rows: {recipe.output.unit_rows:,} native rows may become {most:,} made "
+            f"ones, more than the {ROWS_PER_UNIT:,} of a unit; set it lower"
+        )
 
 
 def input_settings(recipe: Recipe) -> InputSettings:
@@ -135,9 +160,7 @@ def _resolve_models(
     request: Generation, device: Literal["cpu", "cuda"]
 ) -> dict[Hop, ResolvedModel]:
     catalog = ModelCatalog(cache_folder(request.environment))
-    hops = dict.fromkeys(hop for route in request.recipe.routes for hop in route.hops)
-    if SCORED_BACKWARDS.keys() & request.recipe.enabled:
-        hops |= dict.fromkeys((target, source) for source, target in hops)
+    hops = needed_hops(request.recipe)
     for source, target in request.recipe.models.overrides:
         if not any(same_language(source, s) and same_language(target, t) for s, t in hops):
             raise ModelError(

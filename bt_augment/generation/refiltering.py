@@ -170,8 +170,16 @@ def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
     filters = run["recipe"]["filters"]
     for name in sorted(recipe.enabled):
         family, score = name.split(".", 1)
-        if not filters.get(family, {}).get(score, {}).get("enabled"):
+        computed = filters.get(family, {}).get(score, {})
+        if not computed.get("enabled"):
             raise _not_computed(name)
+        for option, value in recipe.filters[name].options.items():
+            if computed.get(option) != value:
+                raise RecipeError(
+                    f"filters.{name}.{option}: the scores of this run were made with "
+                    f"{computed.get(option)!r}, not {value!r}; filter only decides by them. "
+                    f"Generate again, or leave {option} as it is"
+                )
 
 
 def _not_computed(name: str) -> RecipeError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
+from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, UnsoundIndexError, sketch
 from bt_augment.generation.ingestion import duplicates_path, read_unit
 from bt_augment.generation.units import made_order
 from bt_augment.pairs.schema import NATIVE
@@ -24,12 +25,12 @@ def discard_unsound(folder: RunFolder) -> None:
     """Remove the index of a run that goes on, if it is not as the run wrote it.
 
     Raises:
-        StorageError: the file is no database, or cannot be removed.
+        StorageError: the file cannot be read or removed.
     """
     path = duplicates_path(folder)
     if not path.exists():
         return
-    with DuplicateIndex(path, folder.run_sha256()) as index:
+    with suppress(UnsoundIndexError), DuplicateIndex(path, folder.run_sha256()) as index:
         if index.is_sound():
             return
     logger.warning("%s: is not as this run wrote it, and is made again", path)

@@ -31,14 +31,14 @@ _HOPELESS = 3
 Hop = tuple[str, str]
 
 
-def longest_translated(recipe: Recipe) -> dict[str, int]:
+def longest_translated(recipe: Recipe) -> dict[str, float]:
     """Return column → characters past which a pair is rejected without being translated.
 
     A column whose length is not judged, or has no highest value, is not among them.
     """
     settings = {c: recipe.filters[f"text.{c}_length"] for c in ("question", "passage")}
     return {
-        column: int(_HOPELESS * setting.threshold.max)
+        column: _HOPELESS * setting.threshold.max
         for column, setting in settings.items()
         if setting.enabled and setting.threshold.max is not None
     }

@@ -19,7 +19,7 @@ from bt_augment.filtering.duplicates import Sketches, sketch
 from bt_augment.filtering.registry import score_batch, score_names
 from bt_augment.generation.memory import release
 from bt_augment.pairs.candidates import CandidateBatch
-from bt_augment.pairs.schema import NATIVE, made_schema, row_schema
+from bt_augment.pairs.schema import NATIVE, made_schema, row_schema, taken
 from bt_augment.translation.remembering import forget_texts
 
 REASON_COLUMN = "reject_reasons"
@@ -129,8 +129,8 @@ def split_rows(natives: pa.RecordBatch, made: pa.RecordBatch) -> JudgedUnit:
     kept, lost = _by_verdict(made)
     native_kept, native_lost = _by_verdict(natives)
     return JudgedUnit(
-        train=_concat([native_kept, kept]),
-        rejected=_concat([native_lost, lost]),
+        train=taken([native_kept, kept]),
+        rejected=taken([native_lost, lost]),
         accepted=kept.num_rows,
         native_rejected=native_lost.num_rows,
         reasons=dict(Counter(r for row in lost.column(REASON_COLUMN).to_pylist() for r in row)),
@@ -175,10 +175,6 @@ def _by_verdict(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     lengths = rows.column(REASON_COLUMN).value_lengths()
     accepted = pc.equal(lengths, 0)
     return rows.filter(accepted), rows.filter(pc.invert(accepted))
-
-
-def _concat(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.concat_batches(list(batches))
 
 
 def _by_route(kept: pa.RecordBatch, lost: pa.RecordBatch) -> dict[str, dict[str, int]]:

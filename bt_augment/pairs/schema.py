@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from bt_augment.errors import RecipeError
@@ -81,8 +83,31 @@ def batch_from_rows(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Rec
     arrays = [pa.array([row.get(f.name) for row in rows], type=f.type) for f in schema]
     for field, array in zip(schema, arrays, strict=True):
         if isinstance(array, pa.ChunkedArray):
-            raise RecipeError(
-                f"output.unit_rows: the column {field.name} of {len(rows):,} rows has more than "
-                "2 GiB of text; set it lower"
-            )
+            raise _too_long(len(rows), f"the column {field.name}")
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def taken(
+    batches: Sequence[pa.RecordBatch], rows: npt.NDArray[np.int64] | None = None
+) -> pa.RecordBatch:
+    """Return the rows of batches, or some of them in any order, as one.
+
+    Args:
+        batches: one or more of one schema.
+        rows: of all batches, from 0; None is all.
+
+    Raises:
+        RecipeError: a column holds more text than Arrow puts in one batch.
+    """
+    try:
+        joined = batches[0] if len(batches) == 1 else pa.concat_batches(list(batches))
+        return joined if rows is None else joined.take(pa.array(rows, type=pa.int64()))
+    except pa.ArrowInvalid as error:  # its offsets overflow
+        count = sum(batch.num_rows for batch in batches) if rows is None else len(rows)
+        raise _too_long(count, "a column") from error
+
+
+def _too_long(rows: int, column: str) -> RecipeError:
+    return RecipeError(
+        f"output.unit_rows: {column} of {rows:,} rows has more than 2 GiB of text; set it lower"
+    )

@@ -86,7 +86,16 @@ def open_temporary(temporary: Path) -> BinaryIO:
 def publish(temporary: Path, path: Path) -> None:
     """Give a written and synced file its name, and sync the folder that holds it."""
     temporary.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Return when the disk has a file, or the list of a folder's files.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -100,11 +109,7 @@ def sync_tree(folder: Path) -> None:
         OSError: the disk refused.
     """
     for path in [folder, *folder.rglob("*")]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import threading
+import time
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,3 +221,33 @@ def test_a_missing_package_is_named_with_its_extra(
 def test_optional_filters_are_off_by_default() -> None:
     kinds = (EmbeddingFilter, RetrievalFilter, CometKiwiFilter)
     assert not any(score.enabled for kind in kinds for score in kind.scores)
+
+
+def test_two_threads_load_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bt_augment.filtering import cometkiwi
+
+    loaded, gate = [], threading.Barrier(2)
+
+    class Model:
+        def predict(self, samples, **_):
+            return types.SimpleNamespace(scores=[1.0] * len(samples))
+
+    def load(name):
+        loaded.append(os.environ.get("TORCH_FORCE_WEIGHTS_ONLY_LOAD"))
+        time.sleep(0.05)
+        return Model()
+
+    monkeypatch.setattr(cometkiwi, "find_spec", lambda name: object())
+    monkeypatch.setattr(cometkiwi, "_load", load)
+    kiwi = CometKiwiFilter()
+
+    def ask():
+        gate.wait()
+        kiwi._predict([("a", "b")])
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loaded == [None]

@@ -7,7 +7,7 @@ import pytest
 
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.generation import refilter
-from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.generation.refiltering import _check_computed, stored_recipe
 from bt_augment.shards.verification import verify
 
 STRICT = "filters.fidelity.chrf.min=70"
@@ -184,3 +184,16 @@ def test_a_threshold_of_a_score_that_the_run_did_not_compute_is_refused(finished
     place = "filters.fidelity.embedding_cosine"
     with pytest.raises(RecipeError, match=f"{place}: this run did not compute that score"):
         stored_recipe(finished, None, [f"{place}.min=0.9"])
+
+
+def test_scores_are_not_said_to_be_made_with_other_options(finished, tmp_path, copied):
+    place = copied / "run.json"
+    run = json.loads(place.read_text())
+    rank = run["recipe"]["filters"]["retrieval"]["rank"]
+    rank |= {"enabled": True, "k": 31, "model": "an/encoder"}
+    place.write_text(json.dumps(run))
+    for option, value in (("k", 100), ("model", "other/encoder")):
+        recipe = stored_recipe(copied, None, [f"filters.retrieval.rank.{option}={value}"])
+        with pytest.raises(RecipeError, match=f"rank.{option}: the scores of this run were made w"):
+            _check_computed(run, recipe)
+    _check_computed(run, stored_recipe(copied))

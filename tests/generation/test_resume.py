@@ -319,6 +319,7 @@ def _rotten_index(path):
     [
         lambda path: path.unlink(),
         lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"noise" * 4096),
         _index_of_another_run,
         _rotten_index,
     ],

@@ -236,7 +236,6 @@ def test_cometkiwi_loads_weights_alone(tmp_path, monkeypatch):
     mark, path = tmp_path / "mark", tmp_path / "model.ckpt"
     torch.save({"hyper_parameters": Evil(mark)}, path)
     comet = types.ModuleType("comet")
-    comet.download_model = None
     # As Lightning does: any pickle, unless it is told otherwise.
     comet.load_from_checkpoint = lambda name: torch.load(name, weights_only=False)
     monkeypatch.setitem(sys.modules, "comet", comet)

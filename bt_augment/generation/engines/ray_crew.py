@@ -23,6 +23,7 @@ from bt_augment.generation.units import ScoredUnit
 
 logger = logging.getLogger(__name__)
 
+MOST_LOSSES = 5  # of one unit after it was made
 MOST_DEATHS = 3  # of actors over one unit; and of each actor in a row before any is ready
 PATIENCE_SECONDS = 900.0  # for a first actor to be ready: a cluster may have to start machines
 _TOLD_EVERY = 60.0
@@ -77,6 +78,7 @@ class Crew:
         self._made: set[int] = set()
         self._again: list[int] = []  # units to be made again, a heap
         self._deaths: Counter[int] = Counter()
+        self._losses: Counter[int] = Counter()
         self._false_starts = 0
         self._refused: dict[int, BtAugmentError] = {}
         self._since = self._told = time.monotonic()  # without anyone ready
@@ -114,7 +116,16 @@ class Crew:
         try:
             scored: ScoredUnit = self._ray.get(self._results.pop(unit))
         except self._ray.exceptions.RayError as error:
-            logger.info("unit %d was lost after it was made (%s); made again", unit, error)
+            self._losses[unit] += 1
+            if self._losses[unit] == MOST_LOSSES:
+                raise EngineError(
+                    f"unit {unit}: was made {MOST_LOSSES} times, and never came back from the Ray "
+                    f"cluster: {_told(error)}. The units before it are written. Look at Ray's logs "
+                    "and at the room for objects on its machines, and run the same command again"
+                ) from error
+            logger.warning(
+                "unit %d was lost after it was made (%s); made again", unit, _told(error)
+            )
             heapq.heappush(self._again, unit)
             return None
         return scored

@@ -235,7 +235,7 @@ class Reader(ABC):
         """Yield the rows; where the file breaks, one quarantined entry ends them.
 
         Raises:
-            StorageError: a temporary file could not be written.
+            StorageError: a temporary file could not be written, or the disk did not give the file.
         """
         try:
             yield from self.rows()
@@ -244,6 +244,12 @@ class Reader(ABC):
                 raise StorageError(
                     f"no space for temporary files while reading {self.source}: {error}; "
                     "free some, or point TMPDIR at another disk"
+                ) from error
+            if isinstance(error, OSError) and error.errno is not None:
+                # The system's word, not the file's: read again, there may be more of it.
+                raise StorageError(
+                    f"{self.source} cannot be read: {error}. Nothing of it was taken for its end; "
+                    "run the same command again when the disk gives it"
                 ) from error
             why = " ".join(str(error).split()) or type(error).__name__
             yield quarantined(

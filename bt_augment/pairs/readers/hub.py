@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bt_augment.errors import InputError, MissingDependencyError
@@ -35,14 +35,27 @@ class HubReader(Reader):
         """Yield the rows in the order of the data set.
 
         Raises:
-            InputError: the data set, the configuration or the split cannot be had.
+            InputError: the data set, the configuration or the split cannot be had, or not whole.
         """
         stream = self._stream()
         labels = _labels(stream.features)
-        for number, values in enumerate(stream, start=1):
-            self._at = number + 1
+        for number, values in enumerate(self._whole(stream), start=1):
             row = with_names(values, labels)
             yield Row(self.place(number), row, f"{self.name.rpartition('/')[2]}:{number}")
+
+    def _whole(self, stream: Iterable[Any]) -> Iterator[Any]:
+        """Yield the rows of a stream; one that breaks off is not taken for one that ends."""
+        read = 0
+        try:
+            for read, values in enumerate(stream, start=1):  # noqa: B007 - counted
+                yield values
+        # What a connection or a file of the hub raises depends on the libraries that read it.
+        except Exception as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"the hub data set {self.name!r} broke off after {read:,} rows: {why}. Run the "
+                "same command again; if it breaks there each time, --limit takes the rows before"
+            ) from error
 
     def _stream(self) -> Any:
         try:

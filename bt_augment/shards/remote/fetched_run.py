@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
+from bt_augment.shards.atomic import publish, sha256_of, storage_errors, write_atomically
 from bt_augment.shards.manifest import MANIFEST, RUN, Manifest, ShardEntry, read_manifest
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name
@@ -52,7 +52,9 @@ def fetched_run(
             f"{url}: no {MANIFEST}; this is not a finished run. Run the same generate command "
             "again to finish it"
         )
-    folder = cache / "runs" / cache_name(url, hashlib.sha256(written).hexdigest())
+    # What is verified is fetched to a place of its own: another command may be reading the copy.
+    kind = "verified" if anew else "runs"
+    folder = cache / kind / cache_name(url, hashlib.sha256(written).hexdigest())
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):  # ranks of one training fetch the same
@@ -86,10 +88,14 @@ def _fetch_shard(store: ObjectStore, entry: ShardEntry, folder: Path) -> None:
         return
     where = f"{store.url}/{entry.path}"
     advice = "Restore it from a copy, or make the run again with --overwrite"
-    if not store.download(entry.path, path):
+    unchecked = path.with_name(f".{path.name}.unchecked")  # a kill leaves no shard that is not
+    if not store.download(entry.path, unchecked):
         raise RunFolderError(f"{where}: is missing. {advice}")
-    if sha256_of(path) != entry.sha256:
-        path.unlink()
+    if sha256_of(unchecked) == entry.sha256:
+        with storage_errors(path):
+            publish(unchecked, path)
+    else:
+        unchecked.unlink()
         raise RunFolderError(
             f"{where}: its SHA-256 differs from the manifest's; it was changed. {advice}"
         )

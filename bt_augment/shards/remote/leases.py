@@ -67,7 +67,11 @@ class Lease:
             StorageError: the store refused.
         """
         self._holder = holder
-        self._acquire()
+        try:
+            self._acquire()
+        except StorageError:
+            self._release()  # it may have been made before the store refused
+            raise
         keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
         keeper.start()
         try:

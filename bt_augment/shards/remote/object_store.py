@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bt_augment.errors import MissingDependencyError
-from bt_augment.shards.atomic import publish, storage_errors, temporary_name
+from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
 from bt_augment.shards.remote.refusals import (
     exists_already,
     explained,
@@ -130,6 +130,7 @@ class ObjectStore:
             temporary.unlink(missing_ok=True)
             return False
         with storage_errors(path):
+            sync(temporary)
             publish(temporary, path)
         return True
 

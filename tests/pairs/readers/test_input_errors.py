@@ -1,3 +1,4 @@
+import errno
 import gzip
 import hashlib
 import io
@@ -12,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from reading_samples import read_all
 
-from bt_augment.errors import InputError, LanguageError
-from bt_augment.pairs.readers import InputSettings, Tally, fingerprint, read
+from bt_augment.errors import InputError, LanguageError, StorageError
+from bt_augment.pairs.readers import InputSettings, Tally, fingerprint, json_lines, read
 
 
 def zipped():
@@ -157,6 +158,41 @@ def test_a_hub_data_set_is_streamed_by_name(monkeypatch):
     records = read_all("someone/qa", revision="v1").records
     assert [record.id for record in records] == ["a", "qa:2"]
     assert asked == {"split": "train", "revision": "v1", "streaming": True}
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("reset"), ValueError("bad split"), RuntimeError("cut off")], ids=repr
+)
+def test_a_stream_of_the_hub_that_breaks_off_is_not_taken_for_its_end(monkeypatch, error):
+    import datasets
+
+    class Stream:
+        features = None
+
+        def __iter__(self):
+            yield ROW
+            raise error
+
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["train"])
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: Stream())
+    with pytest.raises(InputError, match=f"'someone/qa' broke off after 1 rows: {error}"):
+        read_all("someone/qa")
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_file_does_not_end_it(write, monkeypatch):
+    path = write("a.jsonl", [ROW] * 4)
+    lines = json_lines.bounded_lines
+
+    def failing(stream):
+        for number, line in enumerate(lines(stream)):
+            if number == 2:
+                raise OSError(errno.EIO, "Input/output error")
+            yield line
+
+    items = read([str(path)], InputSettings(lang="en"))  # opened and looked at already
+    monkeypatch.setattr(json_lines, "bounded_lines", failing)
+    with pytest.raises(StorageError, match=r"a\.jsonl cannot be read: .*Input/output error"):
+        list(items)
 
 
 def test_a_hub_data_sets_class_labels_are_read_as_names(monkeypatch):

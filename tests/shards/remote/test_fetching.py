@@ -3,6 +3,7 @@
 import pytest
 
 from bt_augment.errors import RunFolderError
+from bt_augment.shards.remote import fetched_run as module
 from bt_augment.shards.remote.fetched_run import fetched_run
 from bt_augment.shards.verification import sound_shards, verify
 
@@ -79,6 +80,31 @@ def test_a_damaged_shard_is_never_handed_on(bucket, there, tmp_path):
     for _ in range(2):
         with pytest.raises(RunFolderError, match=f"{shard}: its SHA-256 differs"):
             fetched_run(URL, tmp_path)
+
+
+def test_a_shard_fetched_by_a_killed_process_is_not_taken_unchecked(
+    bucket, there, tmp_path, monkeypatch
+):
+    shard = "train/data-00000-of-00004.arrow"
+    bucket.files.pipe_file(f"{URL}/{shard}", b"x" * (there / shard).stat().st_size)
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "sha256_of", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetched_run(URL, tmp_path)
+    with pytest.raises(RunFolderError, match=f"{shard}: its SHA-256 differs"):
+        fetched_run(URL, tmp_path)
+
+
+def test_what_is_verified_is_no_copy_that_others_read(bucket, there, tmp_path):
+    read = fetched_run(URL, tmp_path)
+    shards = sorted(read.rglob("*.arrow"))
+    assert not verify(fetched_run(URL, tmp_path, anew=True)).problems
+    assert sorted(read.rglob("*.arrow")) == shards
+    assert fetched_run(URL, tmp_path, anew=True) != read
 
 
 def test_no_object_leads_out_of_the_folder(bucket, there, tmp_path):

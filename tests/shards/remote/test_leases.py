@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 
@@ -77,3 +77,18 @@ def test_a_deleted_lock_stops_its_holder(store, bucket):
         bucket.files.rm_file(f"{URL}/{LEASE}")
         with pytest.raises(RunFolderError, match="lock was deleted"):
             lease.check()
+
+
+def test_one_that_was_made_is_taken_back_where_the_store_refuses_then(store, bucket, monkeypatch):
+    reads = iter([StorageError("503 after all attempts")])
+    read = ObjectStore.read
+
+    def refuse_once(self, name):
+        for error in reads:
+            raise error
+        return read(self, name)
+
+    monkeypatch.setattr(ObjectStore, "read", refuse_once)
+    with pytest.raises(StorageError, match="503"), Lease(store).held("one"):
+        pass
+    assert not bucket.objects(URL)
