@@ -102,6 +102,15 @@ def normalize_tag(text: str) -> str:
     return language.simplify_script().to_tag()
 
 
+def is_tag(text: str) -> bool:
+    """Tell whether ``text`` is a tag that :func:`normalize_tag` takes, without spaces around it."""
+    try:
+        normalize_tag(text)
+    except LanguageError:
+        return False
+    return text == text.strip()
+
+
 def language_name(tag: str) -> str:
     """Return the English name of a language, or the tag where no names are installed."""
     language = langcodes.get(normalize_tag(tag))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bt_augment.languages import is_tag
 from bt_augment.pairs.schema import METHODS, row_schema
 
+_LANGUAGES = ("question_lang", "passage_lang")
+_SHOWN = 40  # characters of what is no tag
 _SCORES = "scores"  # their names differ from version to version
 _MAY_BE_NULL = frozenset({"title", "answers", "pivot_question", "pivot_passage", "models", _SCORES})
 
@@ -45,6 +48,10 @@ def _difference(table: pa.Table, schema: pa.Schema) -> str | None:
     known = pc.is_in(table.column("method"), value_set=pa.array(METHODS))
     if not pc.all(known).as_py() and table.num_rows:
         return f"has rows of another method than {', '.join(METHODS)}"
+    for name in _LANGUAGES:
+        for tag in pc.unique(table.column(name)).to_pylist():
+            if not is_tag(tag):
+                return f"has a {name} that is no BCP-47 tag: {tag[:_SHOWN]!r}"
     return None
 
 
