@@ -214,6 +214,6 @@ def _batch_tokens(request: Generation, folder: RunFolder) -> int:
     if asked is not None:
         return asked
     known = None if request.overwrite else folder.identity()
-    if known is not None and isinstance(known.get(_BATCH_TOKENS), int):
+    if known is not None and known.get(_BATCH_TOKENS) is not None:
         return int(known[_BATCH_TOKENS])
     return request.engine.gpu_batch_tokens(request.device)

@@ -75,7 +75,7 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
             "units": len(manifest.units),
             "examples": pairs,
             "example_reasons": sorted({r for p in pairs for r in p.content["reject_reasons"]}),
-            "inputs": [Path(str(s.get("path", s))).name for s in run.get("inputs", [])],
+            "inputs": [Path(s["path"]).name for s in run.get("inputs", [])],
             "models": run.get("models", {}),
             "versions": run.get("versions", {}),
             "scan": found,

@@ -43,7 +43,7 @@ def _lines(run: Mapping[str, Any], totals: Totals) -> Iterator[str]:
         yield f"| `{reason}` | {rows:,} |"
     yield "\n## Sources and models\n"
     for source in run.get("inputs", []):
-        yield f"- input {span(Path(str(source.get('path', source))).name)}"
+        yield f"- input {span(Path(source['path']).name)}"
     for hop, model in run.get("models", {}).items():
         yield f"- {hop}: {span(model['name'])}, fingerprint `{model['fingerprint']}`"
     yield "\nThe licence of the input also holds for what is made from it.\n"

@@ -26,20 +26,21 @@ _VERDICTS = frozenset({"accepted", "rejected"})
 
 def _by_verdict(counts: dict[str, int]) -> dict[str, int]:
     if counts.keys() != _VERDICTS:
-        raise _refused("a route has 'accepted' and 'rejected', and nothing else")
+        raise refused("a route has 'accepted' and 'rejected', and nothing else")
     return counts
 
 
 def _known_format(number: int) -> int:
     if number != _FORMAT:
-        raise _refused(
+        raise refused(
             f"it is {number}, and this version of bt-augment reads {_FORMAT} only; it may be of "
             "a newer one"
         )
     return number
 
 
-def _refused(message: str, place: Sequence[int | str] = ()) -> PydanticCustomError:
+def refused(message: str, place: Sequence[int | str] = ()) -> PydanticCustomError:
+    """Return what a validator raises: its message is told as it is, of a place within the value."""
     return PydanticCustomError("refused", "{message}", {"message": message, "place": list(place)})
 
 
@@ -137,10 +138,10 @@ class Ingested(_Entry):
 def _in_order(units: list[UnitEntry]) -> list[UnitEntry]:
     """Refuse units that are not each there once, with shards of their own."""
     if not units:
-        raise _refused("there is none, and a run has at least one")
+        raise refused("there is none, and a run has at least one")
     for number, unit in enumerate(units):
         if unit.unit != number:
-            raise _refused(
+            raise refused(
                 f"it is {unit.unit}, where the units are numbered 0, 1, 2 and so on",
                 (number, "unit"),
             )
@@ -148,7 +149,7 @@ def _in_order(units: list[UnitEntry]) -> list[UnitEntry]:
         for split, entry in unit.files.items():
             path = shard_path(split, number, len(units))
             if entry.path != path:
-                raise _refused(
+                raise refused(
                     f"it is {entry.path}, where that of unit {number} of {len(units)} is {path}",
                     (number, "files", split, "path"),
                 )

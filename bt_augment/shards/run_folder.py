@@ -29,14 +29,6 @@ _DISCARDED = ".discarded"
 # known as a run to the end.
 _OWN = (MANIFEST, "dataset_dict.json", _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
 _BEFORE_RUN = frozenset({LOCK, WORK, temporary_name(Path(RUN)).name})
-# What other modules read of run.json.
-_READ_OF_RUN = (
-    ("recipe", "routes"),
-    ("recipe", "filters"),
-    ("recipe", "decontaminate"),
-    ("recipe", "output", "native"),
-    ("recipe", "translation", "decoding", "candidates"),
-)
 
 
 class RunFolder:
@@ -304,12 +296,6 @@ def parse_run(data: bytes, name: str) -> dict[str, Any]:
         raise _unreadable(name, error) from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{name}: is not a JSON object; the run must be made anew")
-    for keys in _READ_OF_RUN:
-        node: Any = content
-        for key in keys:
-            if not isinstance(node, dict) or key not in node:
-                raise RunFolderError(f"{name}: lacks {'.'.join(keys)}; the run must be made anew")
-            node = node[key]
     check_fields(name, content)
     return content
 

@@ -213,11 +213,12 @@ def _run_parts() -> tuple[list[bytes], dict[str, Any]]:
 
     def made(source: str, method: str, reasons: list[str]) -> dict[str, Any]:
         native = method == "native"
+        passage = {"a": "Ana wrote it.", "b": "Rui wrote it."}[source]  # each a negative
         return {
-            "id": source if native else f"{source}/en:pt/0", "source_id": source, "group_id": "g",
-            "question": "Who wrote it?", "passage": "Ana wrote it.", "question_lang": "en",
-            "passage_lang": "en" if native else "pt", "title": None,
-            "answers": [{"text": "Ana", "start": 0}], "method": method,
+            "id": source if native else f"{source}/en:pt/0", "source_id": source,
+            "group_id": source, "question": "Who wrote it?", "passage": passage,
+            "question_lang": "en", "passage_lang": "en" if native else "pt", "title": None,
+            "answers": [{"text": passage[:3], "start": 0}], "method": method,
             "route": ["en"] if native else ["en", "pt"], "models": [] if native else ["m@0"],
             "scores": {"fidelity.chrf": 50.0}, "reject_reasons": reasons,
         }  # fmt: skip

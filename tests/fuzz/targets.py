@@ -211,19 +211,29 @@ def run_folder(data: bytes, folder: Path) -> None:
     from bt_augment.generation import refilter
     from bt_augment.generation.refiltering import stored_recipe
     from bt_augment.shards.browsing import browse
-    from bt_augment.shards.exporting import export
+    from bt_augment.shards.exporting import FORMATS, export
     from bt_augment.shards.publishing import Terms, dry_run
     from bt_augment.shards.verification import verify
 
     run = folder / "run"
     _parts(data, RUN_FILES, run)
     _fit_digests(run)
+
+    def verified() -> None:
+        for problem in verify(run).problems:
+            _printable(problem)
+
+    def exported(form: str) -> Callable[[], object]:
+        return lambda: export(run, folder / form, form)
+
     acts: tuple[Callable[[], object], ...] = (
-        lambda: [_printable(problem) for problem in verify(run).problems],
+        verified,
         lambda: browse(run, 2),
         lambda: browse(run, 2, rejected=True, seed=1),
         lambda: refilter(run, folder / "filtered", stored_recipe(run)),
-        lambda: export(run, folder / "exported", "beir"),
+        *(exported(form) for form in FORMATS),
+        lambda: _fit_index(run),  # else publish refuses every shard of another size
+        verified,
         lambda: dry_run(run, Terms("me/qa"), folder / "dry"),
     )
     for act in acts:
@@ -245,6 +255,16 @@ def _fit_digests(run: Path) -> None:
         path.write_text(json.dumps(manifest), encoding="utf-8")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return
+
+
+def _fit_index(run: Path) -> None:
+    """Write the files by which ``datasets`` finds the shards anew, as they now are."""
+    from bt_augment.shards.manifest import read_manifest
+    from bt_augment.shards.store import SPLITS, finish, rows_of
+
+    units = read_manifest(run).units
+    schema = rows_of(run, units[0].files[SPLITS[0]]).schema
+    finish(run, schema, {split: [unit.files[split] for unit in units] for split in SPLITS})
 
 
 def results(data: bytes, folder: Path) -> None:

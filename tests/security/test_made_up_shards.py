@@ -3,6 +3,7 @@
 import array
 import hashlib
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.browsing import browse
 from bt_augment.shards.exporting import export
 from bt_augment.shards.manifest import Manifest, write_manifest
+from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.verification import verify
 
 SHARD = "train/data-00000-of-00008.arrow"
@@ -69,6 +71,11 @@ CHANGES = {
         t, "answers",
         pa.array([[{"text": None, "start": 0}]] * t.num_rows, t.schema.field("answers").type),
     ),
+    "no language": lambda t: of_all("")(t, "question_lang"),
+    "no tag of a language": lambda t: of_all("not a tag!")(t, "passage_lang"),
+    "a folder for a language": lambda t: of_all("x/../y")(t, "passage_lang"),
+    "a null byte in a language": lambda t: of_all("en\0")(t, "passage_lang"),
+    "a space after a language": lambda t: of_all("en ")(t, "passage_lang"),
 }  # fmt: skip
 
 
@@ -137,17 +144,73 @@ def test_a_made_up_manifest_is_refused_by_name(copied, tmp_path, change, said):
         refilter(copied, tmp_path / "out", stored_recipe(copied))
 
 
+def deep(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def change(run, place, value):
+    """Put a value where ``place`` says, with dots between its keys; None takes the key away."""
+    *outer, last = place.split(".")
+    for key in outer:
+        run = run[int(key) if isinstance(run, list) else key]
+    if value is None:
+        del run[last]
+    else:
+        run[last] = value
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("place", "value", "said"),
     [
-        {"models": {"en:pt": {"name": 3}}},
-        {"inputs": ["a"]},
-        {"switches": 7},
-        {"recipe": {}},
+        ("recipe", {}, "lacks recipe.routes"),
+        ("recipe.routes", ["en"], "damaged at recipe.routes.0: route 'en' needs two or more"),
+        ("recipe.routes", ["en:e!"], "damaged at recipe.routes.0: 'e!' is not a BCP-47"),
+        ("recipe.input", "x", "damaged at recipe.input: it is no JSON object"),
+        ("recipe.input.revision", 7, "damaged at recipe.input.revision"),
+        ("recipe.code_switch", "x", "damaged at recipe.code_switch: it is no JSON object"),
+        ("recipe.code_switch.lexicons", [1], "damaged at recipe.code_switch.lexicons.0"),
+        ("recipe.translation.models", [1], "damaged at recipe.translation.models.0"),
+        ("recipe.filters.fidelity.chrf.min", "abc", "damaged at recipe.filters.fidelity.chrf.min"),
+        ("recipe.filters.fidelity.chrf.max", 10**400, "at recipe.filters.fidelity.chrf.max"),
+        ("recipe.filters.fidelity.chrf.enabled", None, "lacks recipe.filters.fidelity.chrf.enab"),
+        ("recipe.filters.fidelity.chrf.on_null", "x", "at recipe.filters.fidelity.chrf.on_null"),
+        ("recipe.more", deep(400), "lie in each other more than 20 deep"),
+        ("device", {}, "damaged at device"),
+        ("batch_tokens", 0, "damaged at batch_tokens"),
+        ("inputs", ["a"], "damaged at inputs.0: it is no JSON object"),
+        ("inputs", [{}], "lacks inputs.0.path"),
+        ("inputs.0.path", 7, "damaged at inputs.0.path"),
+        ("inputs.0.path", "", "damaged at inputs.0.path: '' names no file or data set"),
+        ("inputs.0.path", ".", "damaged at inputs.0.path: '.' names no file or data set"),
+        ("inputs.0.sha256", 7, "damaged at inputs.0.sha256"),
+        ("models", [1], "damaged at models"),
+        ("models.en:pt.name", 3, "damaged at models.en:pt.name"),
+        ("models.en:pt.revision", None, "lacks models.en:pt.revision"),
+        ("switches", 7, "damaged at switches"),
+        ("versions", [], "damaged at versions"),
     ],
 )
-def test_a_made_up_run_json_is_refused_by_name(copied, change):
+def test_a_made_up_run_json_is_refused_by_name(copied, place, value, said):
     path = copied / "run.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(RunFolderError, match=r"run\.json: (damaged at|lacks) "):
+    run = json.loads(path.read_text())
+    change(run, place, value)
+    path.write_text(json.dumps(run))
+    with pytest.raises(RunFolderError, match=rf"run\.json: .*{re.escape(said)}"):
         verify(copied)
+
+
+def test_a_run_json_of_another_version_is_read(copied):
+    # Given keys that this version does not know, without those that earlier ones did not write
+    path = copied / "run.json"
+    run = json.loads(path.read_text())
+    run["recipe"]["more"] = run["models"]["en:pt"]["more"] = run["more"] = {"a": [1]}
+    for key in ("device", "switches", "versions"):
+        del run[key]
+    for key in ("input", "code_switch"):
+        del run["recipe"][key]
+    path.write_text(json.dumps(run))
+    # Then it is read as it is
+    assert read_run(copied) == run

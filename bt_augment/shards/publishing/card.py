@@ -186,7 +186,7 @@ class Card:
                     low, high = (_number(setting.get(key)) for key in ("min", "max"))
                     yield (
                         f"| {code(f'{family}.{score}')} | {low} | {high} "
-                        f"| {inline(str(setting.get('on_null', '')))} |"
+                        f"| {inline(setting.get('on_null', ''))} |"
                     )
         benchmarks = self.run["recipe"]["decontaminate"]
         if benchmarks:
@@ -231,8 +231,8 @@ class Card:
         )
         versions = self.run.get("versions", {})
         if versions:
-            listed = ", ".join(f"{inline(str(k))} {inline(str(v))}" for k, v in versions.items())
-            yield f"\nMade on {inline(str(self.run.get('device', 'cpu')))} with {listed}."
+            listed = ", ".join(f"{inline(k)} {inline(v)}" for k, v in versions.items())
+            yield f"\nMade on {inline(self.run.get('device', 'cpu'))} with {listed}."
         if "filtered_from" in self.run:
             yield (
                 "\nThe verdicts were decided anew from stored scores (`bt-augment filter`) with "

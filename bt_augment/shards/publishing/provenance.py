@@ -72,7 +72,7 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]
     last = Counter(PurePath(entry["path"]).name for entry in inputs if "sha256" in entry)
     found = []
     for entry in inputs:
-        path = str(entry["path"])
+        path: str = entry["path"]
         if "sha256" in entry:
             parts = PurePath(path).parts
             name = "/".join(parts[-2:] if last[parts[-1]] > 1 else parts[-1:])
@@ -80,7 +80,7 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]
         else:
             name = path
             pins = (entry.get("config"), entry.get("split"), entry.get("revision"))
-            version = " ".join(str(pin) for pin in pins if pin)
+            version = " ".join(pin for pin in pins if pin)
         found.append(Source(name, version, "sha256" not in entry, licenses.get(name)))
     labels = dict.fromkeys(label for used in run.get("switches", {}).values() for label in used)
     for label in labels:
@@ -97,12 +97,12 @@ def routes(run: Mapping[str, Any]) -> list[str]:
 def models(run: Mapping[str, Any]) -> Iterator[Model]:
     """Yield the model of each hop."""
     for hop, model in run.get("models", {}).items():
-        name, revision = str(model["name"]), str(model["revision"])
+        name, revision = model["name"], model["revision"]
         yield Model(
             hop=hop,
             name=public_name(name),
             revision=revision,
-            fingerprint=str(model["fingerprint"]),
+            fingerprint=model["fingerprint"],
             on_hub=bool(_COMMIT.fullmatch(revision)),
             license=_BUNDLED_LICENSE if name.startswith("bundled:") else None,
             local_name=name if public_name(name) != name else None,
