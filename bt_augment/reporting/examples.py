@@ -121,7 +121,7 @@ def _examples(
                     for name in ("question", "passage")
                 },
                 answers=_once(content["answers"] or []),
-                scores={k: v for k, v in content["scores"].items() if v is not None},
+                scores={k: v for k, v in (content["scores"] or {}).items() if v is not None},
             )
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bt_augment.languages import is_tag
-from bt_augment.pairs.schema import METHODS, row_schema
+from bt_augment.pairs.schema import METHODS, NATIVE, row_schema
 
 _LANGUAGES = ("question_lang", "passage_lang")
 _SHOWN = 40  # characters of what is no tag
@@ -48,6 +48,9 @@ def _difference(table: pa.Table, schema: pa.Schema) -> str | None:
     known = pc.is_in(table.column("method"), value_set=pa.array(METHODS))
     if not pc.all(known).as_py() and table.num_rows:
         return f"has rows of another method than {', '.join(METHODS)}"
+    made = table.filter(pc.not_equal(table.column("method"), NATIVE))
+    if pc.any(pc.less(pc.list_value_length(made.column("route")), 2)).as_py():
+        return "has made rows whose route does not lead from one language to another"
     for name in _LANGUAGES:
         for tag in pc.unique(table.column(name)).to_pylist():
             if not is_tag(tag):

@@ -144,6 +144,12 @@ def test_the_command_does_what_the_page_says(page, report, command, tmp_path):
     assert done.json["accepted"] == result(page)
 
 
+def test_rows_without_any_scores_are_shown(finished, split_rows, tmp_path):
+    rows = [{**row, "scores": None} for row in made(split_rows(finished, "train"))[:2]]
+    run = write_run(tmp_path / "run", finished, [rows])
+    assert write_report([str(run)], tmp_path / "report.html").counts["examples"] == 2
+
+
 def test_values_that_are_unknown_can_be_let_pass(page, finished, split_rows, tmp_path):
     rows = made(split_rows(finished, "train"))[:8]
     for row in rows:
@@ -267,7 +273,7 @@ def hostile(finished, split_rows, tmp_path_factory):
             {
                 **template, "id": f"{number}{text}", "source_id": text, "question": text,
                 "passage": text * 3, "pivot_question": text, "pivot_passage": text,
-                "question_lang": "ar", "passage_lang": text, "title": text,
+                "question_lang": "ar", "passage_lang": "ar", "title": text,
                 "answers": [{"text": text, "start": 0}], "route": ["en", text, "en"],
                 "reject_reasons": [f"{text}.high"],
             }

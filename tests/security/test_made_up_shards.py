@@ -71,6 +71,7 @@ CHANGES = {
         t, "answers",
         pa.array([[{"text": None, "start": 0}]] * t.num_rows, t.schema.field("answers").type),
     ),
+    "a route that leads nowhere": lambda t: of_all(["en"])(t, "route"),
     "no language": lambda t: of_all("")(t, "question_lang"),
     "no tag of a language": lambda t: of_all("not a tag!")(t, "passage_lang"),
     "a folder for a language": lambda t: of_all("x/../y")(t, "passage_lang"),

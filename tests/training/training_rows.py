@@ -26,7 +26,7 @@ def a_row(source: str, lang: str, method: str = "native", **more: Any) -> dict[s
         "title": "A title",
         "answers": [],
         "method": method,
-        "route": [lang],
+        "route": [lang] if method == "native" else ["en", lang],
         "models": [],
         "reject_reasons": [],
         **more,
