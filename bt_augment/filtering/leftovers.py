@@ -29,8 +29,9 @@ _MARKUP_HINT = regex.compile("[<>&_@\\[\u2581]")  # most texts have none of thes
 _IDENTIFIER = regex.compile(
     r"""
       (?:https?://|www\.)[^\s<>"']+    # URL
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+     # e-mail
-    | \w*_[\w_]*                       # snake_case, and the blank of a cloze question
+    # e-mail; its name is short (RFC 5321), and unbounded would take quadratic time
+    | [\w.+-]{1,64}+@[\w-]++(?:\.[\w-]++)+
+    | \b[^\W_]*+_\w*                  # snake_case, and the blank of a cloze question
     """,
     regex.VERBOSE | regex.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_augment.filtering.base import CandidateBatch
+from bt_augment.filtering.leftovers import count_mangled
 from bt_augment.filtering.repetition import loop_masses, repeated_ngram_shares, tokenize
 from bt_augment.filtering.scripts import effective_length, expected_scripts, script_ratio
 from bt_augment.filtering.text import TextFilter
@@ -279,6 +280,12 @@ def test_what_no_language_rewords_is_counted_where_it_is_mangled(
     source: str, made: str, count: int
 ) -> None:
     assert value("text.mangled", {"question": made}, {"question": source}) == count
+
+
+@pytest.mark.parametrize("run", ["a" * 300_000, "a.b+" * 75_000])
+def test_what_is_mangled_is_counted_in_linear_time(run: str) -> None:
+    # Ten minutes and more, were each letter tried as the beginning of all that follows.
+    assert count_mangled("", f"user_id {run}") == 1
 
 
 def test_truncation_comes_from_the_engine_and_its_absence_rejects_nothing() -> None:
