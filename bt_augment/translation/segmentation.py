@@ -19,7 +19,6 @@ from bt_augment.translation.remembering import remembered
 # A line break or a tab in the middle of a sentence makes models produce gibberish, so both end a
 # segment; they are layout, not text.
 _LAYOUT = re.compile(r"([\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+)")
-_EDGES = re.compile(r"^(\s*)(.*?)(\s*)$", re.DOTALL)
 _CLAUSE_MARKS = re.compile(r"(?<=[;:,，、；：،؛–—…])\s*")
 _SPACES = re.compile(r"\s+")
 
@@ -245,11 +244,10 @@ def join_parts(source_parts: Sequence[str], parts: Sequence[str]) -> str:
 
 
 def _edges(piece: str) -> tuple[str, str, str]:
-    match = _EDGES.match(piece)
-    if match is None:
-        return "", piece, ""
-    before, core, after = match.groups()
-    return before, core, after
+    """Return the white space before a piece, the piece without it, and that behind it."""
+    core = piece.strip()
+    start = len(piece) - len(piece.lstrip())
+    return piece[:start], core, piece[start + len(core) :]
 
 
 def _middle_cut(piece: str) -> int | None:

@@ -108,6 +108,12 @@ def test_sentences_are_counted_by_language(tag, text, count):
     assert count_sentences(text, tag) == count
 
 
+def test_white_space_within_a_sentence_takes_linear_time():
+    text = "The word" + " " * 400_000 + "ends here."  # a quarter of an hour in quadratic time
+
+    assert Layout.of(f" {text}\u00a0", "en").sentences == (text,)
+
+
 def test_numbers_and_emoji_alone_are_layout():
     layout = Layout.of("🎉🎉\n1999\nWords here.", "en")
 
