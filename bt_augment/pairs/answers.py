@@ -77,6 +77,7 @@ def relocate(
         start = _whole_words(folded_answer, folded, low, high)
         if start < 0:
             return _most_similar(folded_answer, passage, folded, low, high, min_similarity)
+        answer = folded_answer  # İ is two letters in lower case
     return passage[start : start + len(answer)], start, 1.0
 
 

@@ -54,6 +54,12 @@ def test_relocate(answer, found):
     assert (similarity == 1.0) == (bool(found) and found.lower() == answer.lower())
 
 
+def test_a_letter_that_is_two_in_lower_case_cuts_nothing_off():
+    passage = "Bugün i\u0307stanbul çok güzel."  # as models write İ in lower case
+    assert relocate("\u0130stanbul", passage) == ("i\u0307stanbul", 6, 1.0)
+    assert relocate("i\u0307stanbul", "Bugün \u0130stanbul.")[:2] == ("\u0130stanbul", 6)
+
+
 def test_similarity_is_normalized_indel():
     # "Fresne" to "Fresnel": one insertion over 13 characters
     assert relocate("Fresne", PASSAGE)[2] == pytest.approx(1 - 1 / 13)
