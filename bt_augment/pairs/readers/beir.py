@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,9 @@ from bt_augment.pairs.readers.base import (
     quarantined,
 )
 from bt_augment.pairs.readers.compression import open_text
-from bt_augment.pairs.readers.ids import temporary_database
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 from bt_augment.pairs.readers.lines import bounded_lines
+from bt_augment.temporary_database import TemporaryDatabase
 
 COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TABLES = ("queries", "corpus")
@@ -76,8 +75,7 @@ class BeirReader(Reader):
     def rows(self) -> Iterator[Row | Quarantined]:
         """Yield broken lines of the queries and the corpus, then the judged pairs."""
         qrels = self._qrels()
-        database = temporary_database()
-        try:
+        with TemporaryDatabase() as database:
             yield from self._load(database, qrels)
             for item in _judgements(qrels):
                 self._at = item.line if isinstance(item, _Judgement) else item.place.value
@@ -85,8 +83,6 @@ class BeirReader(Reader):
                     yield item
                 elif item.relevant:
                     yield self._pair(database, qrels, item)
-        finally:
-            database.close()
 
     def head(self) -> list[Row]:
         """Return the first judged pairs, with empty passages: the corpus is not read for this."""
@@ -120,7 +116,7 @@ class BeirReader(Reader):
             raise InputError(f"{self.source} has no qrels/<split>.tsv, which a BEIR folder needs")
         return splits[choose_split(f"{self.source}/qrels", list(splits), self.settings.split)]
 
-    def _load(self, database: sqlite3.Connection, qrels: Path) -> Iterator[Quarantined]:
+    def _load(self, database: TemporaryDatabase, qrels: Path) -> Iterator[Quarantined]:
         for table in _TABLES:
             database.execute(
                 f"CREATE TABLE {table} (id TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
@@ -142,26 +138,26 @@ class BeirReader(Reader):
                     yield row.quarantined("wrong_type", "the field _id is missing, or not text")
                     continue
                 try:
-                    found = database.execute(asked, (str(key),)).fetchone()
+                    found = database.execute(asked, (str(key),))
                 except UnicodeEncodeError:
                     yield row.quarantined("lone_surrogate", "_id holds half a surrogate pair")
                     continue
-                if found == (1,):
+                if found == [(1,)]:
                     database.execute(keep, (json.dumps(row.values), str(key)))
-                elif found is not None:
+                elif found:
                     yield row.quarantined(
                         "repeated_id", f"an earlier line has the _id {str(key)!r}; that one is read"
                     )
         database.execute("COMMIT")
 
     def _pair(
-        self, database: sqlite3.Connection, qrels: Path, judgement: _Judgement
+        self, database: TemporaryDatabase, qrels: Path, judgement: _Judgement
     ) -> Row | Quarantined:
         place = Place(str(qrels), "line", judgement.line)
         raw = f"{judgement.query}\t{judgement.document}"
         values = []
         for table, key in (("queries", judgement.query), ("corpus", judgement.document)):
-            (text,) = database.execute(f"SELECT value FROM {table} WHERE id = ?", (key,)).fetchone()
+            ((text,),) = database.execute(f"SELECT value FROM {table} WHERE id = ?", (key,))
             if text is None:
                 cause = "unknown_query" if table == "queries" else "unknown_document"
                 message = f"{self._file(table)} has no readable line with _id {key!r}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from hashlib import blake2b
 from types import TracebackType
 from typing import Self
+
+from bt_augment.temporary_database import TemporaryDatabase
 
 _BITS = 64
 # Ends as the id of a made row does, <source>/<route>/<candidate>: a row made of <source> takes it.
@@ -19,17 +20,6 @@ _CLAIM = (
 )
 
 
-def temporary_database() -> sqlite3.Connection:
-    """Return a database in a temporary file that vanishes when it is closed.
-
-    SQLite keeps its cache (2 MB) in memory and spills the rest to the file.
-    """
-    database = sqlite3.connect("", isolation_level=None)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    return database
-
-
 class UniqueIds:
     """Gives the second use of an id the suffix ``-2``, the third ``-3``.
 
@@ -40,7 +30,7 @@ class UniqueIds:
     """
 
     def __init__(self) -> None:
-        self._database = temporary_database()
+        self._database = TemporaryDatabase()
         self._database.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, uses INTEGER)")
 
     def __enter__(self) -> Self:
@@ -57,7 +47,11 @@ class UniqueIds:
         self._database.close()
 
     def claim(self, wanted: str) -> str:
-        """Return ``wanted``, or its first form with a suffix that is free."""
+        """Return ``wanted``, or its first form with a suffix that is free.
+
+        Raises:
+            StorageError: the disk of temporary files refused.
+        """
         uses = self._use(wanted) + bool(_MADE.search(wanted))
         unique = wanted
         while uses > 1:
@@ -68,7 +62,5 @@ class UniqueIds:
 
     def _use(self, text: str) -> int:
         digest = blake2b(text.encode(), digest_size=_BITS // 8).digest()
-        (uses,) = self._database.execute(
-            _CLAIM, (int.from_bytes(digest, "big", signed=True),)
-        ).fetchone()
+        ((uses,),) = self._database.execute(_CLAIM, (int.from_bytes(digest, "big", signed=True),))
         return int(uses)
