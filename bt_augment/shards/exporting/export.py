@@ -24,6 +24,7 @@ from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.store import TRAIN
 from bt_augment.shards.verification import sound_shards
 from bt_augment.shards.whole_folder import whole_folder
+from bt_augment.temporary_database import TemporaryDatabase
 
 EXPORT = "export.json"
 README = "README.md"
@@ -46,8 +47,9 @@ def export(
     """Write the accepted rows of a run, and the native ones it keeps, for another tool.
 
     The folder appears when it is whole; a process killed before leaves ``.<name>.partial``, which
-    the next call removes. Memory holds one shard, and an id for each passage where the form needs
-    passages to be told apart.
+    the next call removes. Memory holds one shard, a thousand passages of each language where there
+    are negatives, and an id for each passage where the form needs passages to be told apart;
+    passages of the same title lie in a temporary database.
 
     Args:
         folder: a finished run.
@@ -72,8 +74,12 @@ def export(
     _check_out(out, overwrite=overwrite)
     rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
     busy = ExportError(f"{out}: another process is writing this export; wait for it")
-    with whole_folder(out, busy, _is_own) as partial, storage_errors(out):
-        tally = exporter.write(rows, Negatives(rows, count, seed), partial)
+    with (
+        whole_folder(out, busy, _is_own) as partial,
+        storage_errors(out),
+        TemporaryDatabase() as database,
+    ):
+        tally = exporter.write(rows, Negatives(rows, count, seed, database), partial)
         left_out = dict(tally.left_out)
         done = Export(
             format=form,

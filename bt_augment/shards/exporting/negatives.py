@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bt_augment.temporary_database import TemporaryDatabase
+
 _TITLED = 32  # passages remembered of each title and language
 _RANDOM = 1024  # of each language: bounds memory, and is many times what one row takes
 
@@ -33,17 +35,23 @@ class Passage:
 class Negatives:
     """Gives each row its negatives. What a row gets depends on the run and the seed alone."""
 
-    def __init__(self, rows: Iterable[dict[str, Any]], count: int, seed: int) -> None:
+    def __init__(
+        self, rows: Iterable[dict[str, Any]], count: int, seed: int, database: TemporaryDatabase
+    ) -> None:
         """Remember some passages of each title and of each language.
 
         Args:
             rows: all rows; not read where ``count`` is 0.
             count: negatives of each row.
             seed: of the draws.
+            database: an empty one for the passages of titles, open as long as negatives are asked.
+
+        Raises:
+            StorageError: the disk of temporary files refused.
         """
         self.count = count
         self._seed = seed
-        self._titled: dict[tuple[str, str], dict[str, Passage]] = {}
+        self._titled = _TitledPassages(database)
         self._random: dict[str, list[Passage]] = {}
         if count:
             self._remember(rows)
@@ -56,9 +64,7 @@ class Negatives:
             language, text = row["passage_lang"], row["passage"]
             passage = Passage({k: row[k] for k in ("group_id", "passage", "passage_lang", "title")})
             if row["title"]:
-                titled = self._titled.setdefault((row["title"], language), {})
-                if len(titled) < _TITLED:
-                    titled.setdefault(text, passage)
+                self._titled.add(row)
             if last.get(language) == text:
                 continue  # the next question on the same passage
             last[language] = text
@@ -85,9 +91,50 @@ class Negatives:
         digest = hashlib.blake2b(f"{self._seed}\x1f{row['id']}".encode(), digest_size=8).digest()
         draw = random.Random(digest)  # noqa: S311 - a sample, not a secret
         language = row["passage_lang"]
-        titled = list(self._titled.get((row["title"] or "", language), {}).values())
+        titled = list(self._titled.like(row))
         draw.shuffle(titled)
         yield from titled
         others = self._random.get(language, [])
         for place in draw.sample(range(len(others)), len(others)):
             yield others[place]
+
+
+class _TitledPassages:
+    """The first passages of each title and language, on disk: titles may be as many as rows."""
+
+    def __init__(self, database: TemporaryDatabase) -> None:
+        self._database = database
+        database.execute(
+            "CREATE TABLE titled (title TEXT, language TEXT, place INTEGER, digest BLOB, "
+            "group_id TEXT, passage TEXT, PRIMARY KEY (title, language, place))"
+        )
+        database.execute("CREATE UNIQUE INDEX by_text ON titled (title, language, digest)")
+        self._last: tuple[str | None, str] = (None, "")
+        self._like_last: list[Passage] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep the passage of a row, unless its title has it, or enough, already."""
+        key = (row["title"], row["passage_lang"])
+        ((count,),) = self._database.execute(
+            "SELECT coalesce(max(place) + 1, 0) FROM titled WHERE title = ? AND language = ?", key
+        )
+        if count < _TITLED:
+            digest = hashlib.blake2b(row["passage"].encode(), digest_size=16).digest()
+            self._database.execute(
+                "INSERT OR IGNORE INTO titled VALUES (?, ?, ?, ?, ?, ?)",
+                (*key, count, digest, row["group_id"], row["passage"]),
+            )
+
+    def like(self, row: dict[str, Any]) -> list[Passage]:
+        """Return the passages of a row's title and language, in their order."""
+        key = (row["title"], row["passage_lang"])
+        if key != self._last:  # rows of a title mostly follow each other
+            found = self._database.execute(
+                "SELECT group_id, passage, language, title FROM titled "
+                "WHERE title = ? AND language = ? ORDER BY place",
+                key,
+            )
+            names = ("group_id", "passage", "passage_lang", "title")
+            self._like_last = [Passage(dict(zip(names, kept, strict=True))) for kept in found]
+            self._last = key
+        return self._like_last
