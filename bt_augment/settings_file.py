@@ -336,7 +336,7 @@ def _read(path: Path) -> str:
         if not (stat.S_ISREG(path.stat().st_mode) or str(path).startswith(_HANDED_OVER)):
             raise RecipeError(f"{path}: cannot be read as a recipe (it is no regular file)")
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8, or a NUL character in the name
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
 
 

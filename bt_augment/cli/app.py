@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
 import logging
@@ -141,6 +142,15 @@ def run(*, hears_interrupts: bool) -> NoReturn:
         sys.exit(USER_ERROR)
     except MemoryError as error:  # the machine's or a limit's doing, whatever asked last
         _lacks_memory(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        # What a command looks for first by a user's name, it finds nothing by.
+        echo(
+            f"error: {error.filename}: no file can have this name ({error.strerror}); name another",
+            err=True,
+        )
+        sys.exit(USER_ERROR)
     except ImportError as error:
         if _NO_ROOM not in str(error):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import InputError
 from bt_augment.evaluation.results import read_results
+from bt_augment.names import refuse_impossible
 
 Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
@@ -34,6 +36,8 @@ class Arm:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", tuple(map(Path, self.results)))
+        for path in self.results:
+            refuse_impossible(path, InputError)
 
     @classmethod
     def parse(cls, text: str) -> Arm:
@@ -43,7 +47,8 @@ class Arm:
             InputError: a file is there twice, and would count as two runs.
         """
         name, equals, files = text.partition("=")
-        if Path(text).is_file() or not equals:
+        # Not by Path.is_file, which raises for a list of files that is longer than a name can be.
+        if os.path.isfile(text) or not equals:  # noqa: PTH113
             return cls(Path(text).name.removesuffix(".json"), (Path(text),))
         results = tuple(Path(file) for file in files.split(","))
         if twice := next((path for path in results if results.count(path) > 1), None):

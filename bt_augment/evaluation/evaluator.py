@@ -44,6 +44,7 @@ from bt_augment.evaluation.results import (
 from bt_augment.evaluation.retrieval import POOL, Found, Search
 from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
 from bt_augment.evaluation.training_record import read_training_record
+from bt_augment.names import refuse_impossible
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.outputs import check_file_out
 
@@ -331,6 +332,7 @@ def _check_choices(request: Evaluation) -> None:
     if request.out is not None:
         check_file_out(request.out, "results.json")
         for name in (request.model, request.data):
+            refuse_impossible(name, InputError)
             folder = Path(name)
             if folder.is_dir() and _is_part(request.out, folder):
                 raise InputError(

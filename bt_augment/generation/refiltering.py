@@ -22,6 +22,7 @@ from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
 from bt_augment.generation.writing import finish_run
+from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.settings_file import parse_assignments
@@ -79,6 +80,7 @@ def refilter(
     """
     told = progress or Silent()
     source = Path(source)
+    refuse_impossible(source, RunFolderError)
     if isinstance(out, str):
         out = place(out)
     if isinstance(out, Path):

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import regex
 
 from bt_augment.errors import InputError
+from bt_augment.names import refuse_impossible
 from bt_augment.pairs.readers.base import InputSettings, Quarantined, Row
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 from bt_augment.pairs.readers.squad import SquadReader
@@ -178,6 +179,7 @@ def _merged(parts: Iterable[Hashes], pending_limit: int = 1 << 22) -> Hashes:
 
 
 def _files(name: str, path: Path) -> list[Path]:
+    refuse_impossible(path, InputError)
     if path.is_file():
         return [path]
     if not path.is_dir():

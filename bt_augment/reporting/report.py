@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def write_report(
         BtAugmentError: what is named is neither, is damaged, or cannot be written.
     """
     out = Path(out)
-    folders = [source for source in sources if Path(source).is_dir()]
+    # Not by Path.is_dir, which raises for a list of files that is longer than a name can be.
+    folders = [source for source in sources if os.path.isdir(source)]  # noqa: PTH112
     if not sources or (folders and len(sources) > 1):
         raise InputError(
             "name one run folder, or results files of bt-augment evaluate; a report shows one or "

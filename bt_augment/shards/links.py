@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bt_augment.errors import RunFolderError
+from bt_augment.names import refuse_impossible
 from bt_augment.shards.atomic import storage_errors, temporary_name
 
 
@@ -25,8 +26,9 @@ def own_file(folder: Path, name: str) -> Path:
 
     Raises:
         RunFolderError: a part of the path below ``folder`` is a symbolic link, or what is there
-            is neither a file nor a folder.
+            is neither a file nor a folder; or no file can have this name.
     """
+    refuse_impossible(folder / name, RunFolderError)
     path = folder
     for part in Path(name).parts:
         path = path / part

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from bt_augment.errors import InputError, RunFolderError
+from bt_augment.errors import InputError, RunFolderError, StorageError
+from bt_augment.names import refuse_impossible
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.manifest import MANIFEST, RUN
 from bt_augment.shards.remote.urls import place
@@ -40,8 +41,9 @@ def refuse_in_run(path: Path) -> None:
 
     Raises:
         RunFolderError: it does, be the run whole or not.
-        StorageError: its folder cannot be looked at.
+        StorageError: its folder cannot be looked at, or no file can have its name.
     """
+    refuse_impossible(path, StorageError)
     with storage_errors(path):
         for folder in path.parent.resolve().joinpath(path.name).parents:
             if _is_run(folder):
@@ -59,9 +61,12 @@ def refuse_inputs_in(out: Path | str, inputs: Iterable[str]) -> None:
         inputs: paths, URLs, and names that are neither.
 
     Raises:
-        InputError: one of them lies in it, or is it.
+        InputError: one of them lies in it, or is it; or no file can have its name.
+        StorageError: no folder can have the name of ``out``.
     """
     out = out if isinstance(out, Path) else place(out)
+    if isinstance(out, Path):
+        refuse_impossible(out, StorageError)
     for name in inputs:
         if _lies_in(place(name), out):
             raise InputError(
@@ -93,6 +98,7 @@ def refuse_overlap(run: Path | str, out: Path | str) -> None:
 
 def _lies_in(read: Path | str, out: Path | str) -> bool:
     if isinstance(read, Path) and isinstance(out, Path):
+        refuse_impossible(read, InputError)
         return read.exists() and read.resolve().is_relative_to(out.resolve())
     return f"{read}/".startswith(f"{out}/")  # on an object store; a path is in no URL
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bt_augment.errors import ModelError
+from bt_augment.names import refuse_impossible
 from bt_augment.translation.model_file import read_variables
 from bt_augment.translation.tokenizers import read_json, read_vocabulary
 
@@ -20,7 +21,12 @@ _HASH_CHUNK = 1 << 20
 
 
 def named_path(name: str) -> Path:
-    """Return the path that a model's name may be; ``~`` stays where nobody's home is known."""
+    """Return the path that a model's name may be; ``~`` stays where nobody's home is known.
+
+    Raises:
+        ModelError: no file can have this name.
+    """
+    refuse_impossible(name, ModelError)
     try:
         return Path(name).expanduser()
     except RuntimeError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bt_augment.errors import InputError, did_you_mean
+from bt_augment.names import refuse_impossible
 from bt_augment.pairs.readers.arrow import (
     FILE_MAGIC,
     PARQUET_MAGIC,
@@ -76,10 +77,12 @@ def on_hub(source: str, settings: InputSettings) -> bool:
     """Return whether an input is a hub data set, and not a file or folder of this disk.
 
     Raises:
-        InputError: it is neither, or it is a pipe, which could be read only once.
+        InputError: it is neither, or it is a pipe, which could be read only once, or no file can
+            have its name.
     """
     if settings.format == "hub":
         return True
+    refuse_impossible(source, InputError)
     path = Path(source)
     if path.is_file() or path.is_dir():
         return False
