@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import langcodes
 
@@ -29,6 +31,10 @@ from bt_augment.translation.tokenizers import (
     read_json,
 )
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 BUNDLED_MINI = "bundled:mini"
 OPUS_MT = "opus-mt"
 
@@ -40,6 +46,7 @@ _NOT_CONVERTED = {
     OPUS_MT: "picks a model by the languages; name that model, such as Helsinki-NLP/opus-mt-en-de",
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
 
@@ -171,7 +178,8 @@ class ModelCatalog:
                 check_folder(local)
                 return local
             revision = fingerprint(local, self.cache_dir)
-            return self._convert_once(name, revision, quantization, checkpoint=local.resolve())
+            checkpoint = local.resolve()
+            return self._convert_once(str(checkpoint), revision, quantization, checkpoint)
         if name in _NOT_CONVERTED:
             raise ModelError(f"{name} {_NOT_CONVERTED[name]}")
         hub_name, _, wanted = name.partition("@")
@@ -181,21 +189,20 @@ class ModelCatalog:
                 f"{BUNDLED_MINI}, {OPUS_MT}, a name on the Hugging Face hub such as "
                 "Helsinki-NLP/opus-mt-en-de, or an existing folder"
             )
-        for info in self._converted():
-            if (info.name, info.quantization) == (hub_name, quantization) and (
-                not wanted or info.revision.startswith(wanted)
+        for folder, metadata in self._of_hub():
+            if (metadata["name"], metadata.get("quantization")) == (hub_name, quantization) and (
+                str(metadata["revision"]).startswith(wanted)
             ):
-                return info.folder
+                return folder
         revision = hub.pin_revision(hub_name, wanted or None)
-        return self._convert_once(hub_name, revision, quantization, checkpoint=None)
+        return self._convert_once(hub_name, revision, quantization, None)
 
     def list_models(self) -> list[ModelInfo]:
-        """Return the bundled models and those converted into the cache, sorted by name."""
-        bundled = [
-            _inform(_BUNDLED_FOLDER / folder, f"{BUNDLED_MINI} ({source}:{target})", self.cache_dir)
-            for (source, target), folder in _BUNDLED_PAIRS.items()
-        ]
-        return bundled + sorted(self._converted(), key=lambda info: (info.name, info.quantization))
+        """Return the bundled models and those converted into the cache, sorted by name.
+
+        Damaged ones in the cache are left out, with a warning.
+        """
+        return [*self._bundled(), *self._converted()]
 
     def info(self, name: str) -> list[ModelInfo]:
         """Return what is on this disk under a name: one entry per pair or per quantization.
@@ -207,29 +214,62 @@ class ModelCatalog:
         if local.is_dir() and not conversion.is_checkpoint(local):
             check_folder(local)
             return [_inform(local, name, self.cache_dir)]
-        known = self.list_models()
-        found = [info for info in known if info.name.split(" ")[0] == name]
+        if name == BUNDLED_MINI:
+            return self._bundled()
+        known = self._converted()
+        if local.is_dir():
+            revision = fingerprint(local, self.cache_dir)
+            found = [info for info in known if info.revision == revision]
+        else:
+            found = [info for info in known if info.name == name]
         if not found:
             raise ModelError(
                 f"no model {name!r} is on this disk"
-                f"{did_you_mean(name, [info.name.split(' ')[0] for info in known])}; "
+                f"{did_you_mean(name, [BUNDLED_MINI, *(info.name for info in known)])}; "
                 f"get it with: bt-augment models convert {name}"
             )
         return found
 
+    def _bundled(self) -> list[ModelInfo]:
+        return [
+            _inform(_BUNDLED_FOLDER / folder, f"{BUNDLED_MINI} ({source}:{target})", self.cache_dir)
+            for (source, target), folder in _BUNDLED_PAIRS.items()
+        ]
+
     def _converted(self) -> list[ModelInfo]:
+        """Return what is in the cache, sorted by name; takes the time of reading it all once."""
+        found = self._readable(lambda folder: _inform(folder, None, self.cache_dir))
+        return sorted(found, key=lambda info: (info.name, info.quantization))
+
+    def _of_hub(self) -> list[tuple[Path, Mapping[str, object]]]:
+        """Return the folders in the cache that were converted from the hub, and their metadata."""
+        return [
+            (folder, metadata)
+            for folder, metadata in self._readable(lambda folder: (folder, _describe(folder)[1]))
+            if _COMMIT.fullmatch(str(metadata.get("revision"))) and "name" in metadata
+        ]
+
+    def _readable(self, read: Callable[[Path], T]) -> list[T]:
+        """Return what is read of each model in the cache; one damaged model hides no other."""
         if not self._models_dir.is_dir():
             return []
-        folders = [p for p in self._models_dir.iterdir() if (p / METADATA_NAME).is_file()]
-        return [_inform(folder, None, self.cache_dir) for folder in sorted(folders)]
+        found = []
+        for folder in sorted(self._models_dir.iterdir()):
+            if not (folder / METADATA_NAME).is_file():
+                continue
+            try:
+                found.append(read(folder))
+            except ModelError as error:
+                logger.warning("a model in the cache is left out: %s", error)
+        return found
 
     def _convert_once(
-        self, name: str, revision: str, quantization: str, *, checkpoint: Path | None
+        self, name: str, revision: str, quantization: str, checkpoint: Path | None
     ) -> Path:
         """Convert under a lock, so that of two processes one works and the other waits."""
         import filelock
 
-        slug = re.sub(r"[^\w.-]+", "--", Path(name).name if checkpoint else name)
+        slug = re.sub(r"[^\w.-]+", "--", checkpoint.name if checkpoint else name)
         folder = self._models_dir / f"{slug}--{revision[:16]}--{quantization}"
         lock = self._models_dir / ".locks" / f"{folder.name}.lock"
         try:
@@ -253,7 +293,7 @@ class ModelCatalog:
         return folder
 
     def _pick_opus_mt(self, source_tag: str, target_tag: str) -> str:
-        converted = {info.name for info in self._converted()}
+        converted = {metadata["name"] for _, metadata in self._of_hub()}
         for name in hub.opus_mt_names(source_tag, target_tag):
             if name in converted:
                 return name
@@ -338,6 +378,7 @@ def _inform(folder: Path, name: str | None, cache_dir: Path) -> ModelInfo:
 def _is_whole(folder: Path) -> bool:
     try:
         check_folder(folder)
+        _describe(folder)
     except ModelError:
         return False
     return True

@@ -161,6 +161,71 @@ def test_a_damaged_conversion_in_the_cache_is_made_again(
     assert (folder / "model.bin").read_bytes() == whole
 
 
+def from_hub(catalog: ModelCatalog, name: str, metadata: str | None = None) -> Path:
+    """Put into the cache what a conversion of a model of the hub leaves there."""
+    folder = catalog.cache_dir / "models" / name.replace("/", "--")
+    shutil.copytree(BUNDLED / "mini-en-pt", folder)
+    told = {"name": name, "revision": "a" * 40, "quantization": "int8", "family": "marian"}
+    (folder / "bt_augment.json").write_text(metadata or json.dumps(told))
+    return folder
+
+
+@pytest.mark.parametrize("metadata", ["{", "[]", "{}"])
+def test_a_damaged_model_in_the_cache_hides_no_other(
+    catalog: ModelCatalog, metadata: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = from_hub(catalog, "broken/model", metadata)
+    (broken / "source.spm").unlink()
+    sound = from_hub(catalog, "sound/model")
+    assert [info.name for info in catalog.list_models()][2:] == ["sound/model"]
+    assert f"a model in the cache is left out: {broken}" in caplog.text
+    assert len(catalog.info("bundled:mini")) == 2
+    assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaa") == sound
+    with pytest.raises(ModelError, match=str(broken)):
+        catalog.info(str(broken))
+
+
+def test_finding_a_model_of_the_hub_reads_no_other_to_its_end(catalog: ModelCatalog) -> None:
+    wanted, _ = from_hub(catalog, "wanted/model"), from_hub(catalog, "other/model")
+    assert catalog.convert("wanted/model") == wanted
+    assert not (catalog.cache_dir / "fingerprints").exists()
+
+
+def test_a_local_checkpoint_is_not_taken_for_the_model_of_the_hub(
+    catalog: ModelCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "Helsinki-NLP/opus-mt-en-pt"
+    checkpoint = tiny.make_marian(tmp_path / name, multi_target=False)
+    monkeypatch.chdir(tmp_path)
+    folder = catalog.convert(name)
+    assert [info.name for info in catalog.info(name)] == [str(checkpoint)]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert catalog.info(str(checkpoint))[0].folder == folder
+    with pytest.raises(ModelError, match="no model"):
+        catalog.info(name)
+    monkeypatch.setattr(models.hub, "pin_revision", _asked)
+    with pytest.raises(ModelError, match=f"asked the hub for {name}"):
+        catalog.convert(name)
+    monkeypatch.setattr(models.hub, "find_opus_mt", _asked)
+    with pytest.raises(ModelError, match="asked the hub for en"):
+        catalog.resolve("opus-mt", "en", "pt")
+
+
+def _asked(name: str, *_: object) -> str:
+    raise ModelError(f"asked the hub for {name}")
+
+
+def test_a_conversion_whose_metadata_are_damaged_is_made_again(
+    catalog: ModelCatalog, tmp_path: Path
+) -> None:
+    checkpoint = tiny.make_m2m100(tmp_path / "hf")
+    metadata = catalog.convert(str(checkpoint)) / "bt_augment.json"
+    whole = metadata.read_text()
+    metadata.write_text("{")
+    assert (catalog.convert(str(checkpoint)) / "bt_augment.json").read_text() == whole
+
+
 def test_a_failed_conversion_leaves_nothing_behind(catalog: ModelCatalog, tmp_path: Path) -> None:
     checkpoint = tiny.make_m2m100(tmp_path / "hf")
     weights = checkpoint / "model.safetensors"
