@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bt_augment.translation.remembering import remembered
+from bt_augment.translation.segmentation import SENTENCE_OPENERS
 
 _FINAL = ".!?…。！？؟;।:"
 _MARKS = ("?", "？", "؟", ";")
@@ -28,8 +29,6 @@ _FIRST = frozenset(
 )
 _ASKING = re.compile(r"\b(?:who|whom|whose|what|when|where|which|why|how)(?:s|['’]s)?\b", re.I)
 _WORD = re.compile(r"[^\W\d_]{2,}")
-# A capital right after these, or at the start, may be a sentence's and not a name's.
-_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 
 @dataclass(frozen=True)
@@ -118,4 +117,4 @@ def _is_within(passage: str, start: int) -> bool:
     before = start - 1
     while before >= 0 and passage[before] == " ":
         before -= 1
-    return before >= 0 and passage[before] not in _OPENERS
+    return before >= 0 and passage[before] not in SENTENCE_OPENERS

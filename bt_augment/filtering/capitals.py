@@ -9,6 +9,7 @@ from anyascii import anyascii
 
 from bt_augment.filtering.scripts import PLAIN_LETTERS, is_plain_latin
 from bt_augment.translation.remembering import remembered
+from bt_augment.translation.segmentation import SENTENCE_OPENERS
 
 MIN_LETTERS = 3  # of a name
 NOUNS_CAPITALISED = frozenset({"de", "lb"})  # languages where a capital makes no name
@@ -20,8 +21,6 @@ _PLAIN_TOKEN = re.compile(rf"[{PLAIN_LETTERS}]+(?:['’.][{PLAIN_LETTERS}]+)*") 
 _NOT_SMALL = re.compile(
     r"[^a-z\W\d_](?<![^\W\d_].)(?<![^\W\d_]['’.].)[^\W\d_]*(?:['’.][^\W\d_]+)*", re.DOTALL
 )
-# A capital right after these, or at the start, may be a sentence's and not a name's.
-_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
 
 @remembered(texts=8192)  # six scores ask for the texts of a unit, one score after the other
@@ -57,7 +56,7 @@ def names_in(sentence: str) -> frozenset[str]:
         if not token[0].isupper() or len(token) < MIN_LETTERS:
             continue
         before = sentence[: match.start()].rstrip(" ")
-        if before and before[-1] not in _OPENERS:
+        if before and before[-1] not in SENTENCE_OPENERS:
             found.add(fold(token))
     return frozenset(found)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import regex
 
 from bt_augment.filtering.scripts import PLAIN_LETTERS, is_plain_latin
+from bt_augment.pairs.unspaced import UNSPACED_SCRIPTS
 from bt_augment.translation.remembering import remembered
 from bt_augment.translation.segmentation import split_sentences
 
@@ -16,9 +17,9 @@ _ALL_KNOWN = bytes([True] * _RUN)
 _REMEMBERED = 100_000  # characters; the words of more would keep megabytes
 _MIN_WORDS = 3  # ordinary words a sentence must have to be judged
 
-
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+")
+_WORD = regex.compile(
+    rf"(?V1)[{UNSPACED_SCRIPTS}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED_SCRIPTS}]]+"
+)
 _PLAIN_WORD = re.compile(f"[0-9{PLAIN_LETTERS}]+")  # of plain Latin text
 
 

@@ -15,6 +15,7 @@ import regex
 
 from bt_augment.filtering.scripts import HAN_WEIGHT, PLAIN_LETTERS, is_plain_latin
 from bt_augment.filtering.sketches import mix
+from bt_augment.pairs.unspaced import UNSPACED_SCRIPTS
 
 MAX_PERIOD = 40  # tokens; longer loops are whole sentences, which the n-gram share shows
 MAX_LETTER_PERIOD = 4  # "hahahaha" has 2; longer ones are words or syllables of words
@@ -24,20 +25,17 @@ MIN_NGRAMS = 8  # a share of fewer says nothing
 
 _LETTERS_PER_WORD = 6.0  # with the space
 _PUNCTUATION_WEIGHT = 0.5  # it repeats in good text ("...")
-# Scripts written without spaces: each base character with its marks is a token.
-_UNSPACED = "".join(
-    rf"\p{{Script={code}}}" for code in ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr")
-)
+# Of scripts written without spaces each base character with its marks is a token.
 _TOKEN = regex.compile(
-    rf"[{_UNSPACED}]\p{{M}}*|\p{{N}}+(?:[.,:\u066b\u066c]\p{{N}}+)*"
-    rf"|[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]+|\S",
+    rf"[{UNSPACED_SCRIPTS}]\p{{M}}*|\p{{N}}+(?:[.,:\u066b\u066c]\p{{N}}+)*"
+    rf"|[[\p{{L}}\p{{M}}\p{{N}}_]--[{UNSPACED_SCRIPTS}]]+|\S",
     regex.V1,
 )
 _PLAIN_TOKEN = re.compile(  # of plain Latin text
     rf"[0-9²³¹¼½¾]+(?:[.,:][0-9²³¹¼½¾]+)*|[0-9_{PLAIN_LETTERS}]+|\S"
 )
 _HAN = regex.compile(r"\p{Script=Hani}")
-_UNSPACED_START = regex.compile(f"[{_UNSPACED}]")
+_UNSPACED_START = regex.compile(f"[{UNSPACED_SCRIPTS}]")
 _WORD_START = regex.compile(r"[\p{L}\p{M}\p{N}_]")
 _LETTER = regex.compile(r"[\p{L}--\p{Lm}]", regex.V1)  # a modifier letter may rule a line ("ـــ")
 

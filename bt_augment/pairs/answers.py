@@ -12,14 +12,13 @@ import regex
 from rapidfuzz import fuzz
 
 from bt_augment.pairs.schema import NOT_LOCATED
+from bt_augment.pairs.unspaced import UNSPACED_SCRIPTS
 
 NOT_FOUND: Final = ("", NOT_LOCATED, 0.0)
 MIN_SIMILARITY = 0.75  # below, what is found is mostly another phrase that shares a word
 _MIN_FUZZY_LENGTH = 4  # a shorter answer is one edit away from unrelated words
 _RUN_ENDS = 5  # beginnings and ends tried around a near match
 
-# Scripts written without spaces: each character with its marks is a word of its own.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 # Words where all is Latin or common punctuation, which ``re`` finds several times as fast.
 _PLAIN_WORDS = re.compile(r"[^\W_]+(?:['’.,\-][^\W_]+)*")
 _BEYOND_PLAIN = re.compile("[^\x00-\u024f\u2000-\u206f]")
@@ -158,10 +157,11 @@ def _digits(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _words() -> regex.Pattern[str]:
-    letters = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]"
-    return regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|{letters}+(?:['’.,\-]{letters}+)*")
+    # Of scripts without spaces each character with its marks is a word of its own.
+    letters = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED_SCRIPTS}]]"
+    return regex.compile(rf"(?V1)[{UNSPACED_SCRIPTS}]\p{{M}}*|{letters}+(?:['’.,\-]{letters}+)*")
 
 
 @lru_cache(maxsize=1)
 def _unspaced() -> regex.Pattern[str]:
-    return regex.compile(rf"[{_UNSPACED}]")
+    return regex.compile(rf"[{UNSPACED_SCRIPTS}]")

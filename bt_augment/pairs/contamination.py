@@ -23,6 +23,7 @@ from bt_augment.names import refuse_impossible
 from bt_augment.pairs.readers.base import InputSettings, Quarantined, Row
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 from bt_augment.pairs.readers.squad import SquadReader
+from bt_augment.pairs.unspaced import HAN, THAI, UNSPACED_SCRIPTS
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +33,11 @@ NGRAM_WORDS = 13
 NGRAM_HAN = 20  # characters: a word of Chinese or Japanese has about 1.6
 NGRAM_THAI = 50  # characters, marks included: a word of Thai, Lao, Khmer or Burmese has about 4
 
-_HAN = r"\p{Han}\p{Hiragana}\p{Katakana}"
-_THAI = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _NOT_TEXT = regex.compile(r"[\p{P}\p{S}\p{Z}\p{C}]+")
 _NO_TEXT = regex.compile(rf"(?:{_NOT_TEXT.pattern})?")
-_TOKEN = regex.compile(rf"(?V1)[{_HAN}{_THAI}]|[\S--[{_HAN}{_THAI}]]+")
-_ONE_HAN = regex.compile(rf"[{_HAN}]")
-_ONE_THAI = regex.compile(rf"[{_THAI}]")
+_TOKEN = regex.compile(rf"(?V1)[{UNSPACED_SCRIPTS}]|[\S--[{UNSPACED_SCRIPTS}]]+")
+_ONE_HAN = regex.compile(rf"[{HAN}]")
+_ONE_THAI = regex.compile(rf"[{THAI}]")
 # ASCII punctuation, symbols and control characters, as _NOT_TEXT has them.
 _ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
 

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import regex
 from rapidfuzz.distance import Indel
 
+from bt_augment.pairs.unspaced import UNSPACED_SCRIPTS
+
 Part = tuple[str, bool]  # a stretch of text, and whether the other text has it too
 
 # Scripts that put no spaces between words are compared by character.
-_WORD = regex.compile(
-    r"\s+|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
-    r"|[\w\p{M}]+|[^\w\s]"
-)
+_WORD = regex.compile(rf"\s+|[{UNSPACED_SCRIPTS}]\p{{M}}*|[\w\p{{M}}]+|[^\w\s]")
 _MAX_WORDS = 4_000  # of a text: comparing takes time in the square of it
 
 

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from bt_augment.errors import StorageError
 
-_HASH_BYTES = 1 << 20
 _ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space and run the same command again: finished "
     "units are kept",
@@ -114,8 +113,5 @@ def sync_tree(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_HASH_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,6 @@ METADATA_NAME = "bt_augment.json"
 
 # Of the source; the second where both languages share one table.
 _EMBEDDINGS = ("encoder/embeddings_0/weight", "decoder/embeddings/weight")
-_HASH_CHUNK = 1 << 20
 
 
 def named_path(name: str) -> Path:
@@ -86,7 +85,8 @@ def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = Non
         digest = hashlib.sha256()
         for path in files:
             digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-            _update(digest, path)
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)  # goes on with the digest
     except OSError as error:
         raise ModelError(f"{folder}: cannot be read ({error})") from error
     result = digest.hexdigest()[:16]
@@ -119,12 +119,6 @@ def _stamp(path: Path) -> list[str | int]:
     """Return what changes with a file: copying sets the modification time back, not the other."""
     seen = path.stat()
     return [path.name, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
-
-
-def _update(digest: hashlib._Hash, path: Path) -> None:
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK):
-            digest.update(chunk)
 
 
 def _read_store(path: Path) -> dict[str, object]:

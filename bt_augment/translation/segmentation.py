@@ -42,6 +42,9 @@ _ONE_SENTENCE = re.compile(r"[A-Za-z0-9\u00c0-\u024f ,'’-]*[.?!]?")
 _WINDOW = 5_000  # characters, of which a quotation or a bracket may have half
 _REMEMBERED = 10_000  # characters; more would keep megabytes
 
+# A capital right after these, or at the start, may be a sentence's and not a name's.
+SENTENCE_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
+
 # Languages written without spaces between words.
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
 
@@ -139,11 +142,6 @@ def _goes_on(sentence: str, lang: str) -> bool:
         return True
     initial = None if lang in _INITIALS_KNOWN else _ENDS_IN_INITIAL.search(sentence)
     return initial is not None and not initial["letter"].islower()
-
-
-def count_sentences(text: str, tag: str) -> int:
-    """Return the number of sentences of ``text`` that hold a letter or a digit."""
-    return sum(1 for piece in split_sentences(text, tag) if any(c.isalnum() for c in piece))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from bt_augment.filtering import numbers
 from bt_augment.filtering.capitals import (
-    _OPENERS,
     _TOKEN,
     MIN_LETTERS,
     capitalised_words,
@@ -29,6 +28,7 @@ from bt_augment.filtering.question_answering import QuestionAnsweringFilter
 from bt_augment.filtering.question_form import KEPT, NOT_A_QUESTION, OTHER_KIND, question_form
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
+from bt_augment.translation.segmentation import SENTENCE_OPENERS
 
 
 def changed(source: str, source_lang: str, made: str, made_lang: str) -> tuple[int, int]:
@@ -173,7 +173,7 @@ def test_words_with_a_capital_are_those_of_all_words(text: str) -> None:
         for token in tokens
         if len(token.group()) >= MIN_LETTERS
         and (before := text[: token.start()].rstrip(" "))
-        and before[-1] not in _OPENERS
+        and before[-1] not in SENTENCE_OPENERS
     }
     assert names_in(text) == inner
 

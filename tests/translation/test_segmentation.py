@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bt_augment.translation.segmentation import (
     Layout,
-    count_sentences,
     join_parts,
     needs_spaces,
     split_long,
@@ -105,7 +104,8 @@ def test_a_line_break_ends_a_segment_and_stays():
     ],
 )
 def test_sentences_are_counted_by_language(tag, text, count):
-    assert count_sentences(text, tag) == count
+    pieces = [piece for piece in split_sentences(text, tag) if any(map(str.isalnum, piece))]
+    assert len(pieces) == count
 
 
 def test_white_space_within_a_sentence_takes_linear_time():

@@ -200,9 +200,7 @@ def _same(there: RepoFile, path: Path, entry: Mapping[str, int | str]) -> bool:
         return bool(there.lfs.sha256 == entry["sha256"])
     digest = hashlib.sha1(f"blob {there.size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() == there.blob_id
+        return hashlib.file_digest(file, lambda: digest).hexdigest() == there.blob_id
 
 
 def _files_before(api: HfApi, target: Target, head: str | None) -> list[str]:
