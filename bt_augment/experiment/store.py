@@ -16,14 +16,17 @@ from bt_augment._version import __version__
 from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import STEPS, Step
-from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
 _SCRATCH = ".scratch"
-_OWN = frozenset({EXPERIMENT, LOCK, _SCRATCH, STEPS, "results"})
+# A kill leaves the temporary name of what was being written.
+_OWN = frozenset(
+    {EXPERIMENT, temporary_name(Path(EXPERIMENT)).name, LOCK, _SCRATCH, STEPS, "results"}
+)
 _MODULES = "modules.json"  # without it a folder is no model that can be loaded
 # What says how a model was made stays when its weights are removed.
 _KEPT = frozenset({TRAINING_MANIFEST, "README.md"})

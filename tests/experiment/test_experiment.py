@@ -317,6 +317,16 @@ def test_a_folder_of_something_else_is_refused(load, environment, tmp_path):
         run_experiment(load(), tmp_path / "out", environment=environment)
 
 
+def test_a_kill_while_the_recipe_is_noted_locks_nothing(load, environment, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".experiment.json.tmp").write_text("{")
+    with pytest.raises(BtAugmentError, match="no folder"):  # which is looked for after that
+        run_experiment(
+            load(base_models={"s": "./nowhere"}), tmp_path / "out", environment=environment
+        )
+    assert not (tmp_path / "out" / ".experiment.json.tmp").exists()
+
+
 def test_a_second_process_is_refused(load, environment, done):
     with FileLock(done / ".lock"), pytest.raises(RunFolderError, match="another process"):
         run_experiment(load(), done, environment=environment)
