@@ -13,6 +13,11 @@ from bt_augment.experiment.rows import Row
 from bt_augment.reporting import write_figures, write_results_report
 
 
+def missing_packages() -> list[str]:
+    """Return what figures and pages take and is not installed."""
+    return [package for package in ("matplotlib", "jinja2") if find_spec(package) is None]
+
+
 def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]:
     """Draw the main measure of every benchmark and base model, if asked and the extra is there.
 
@@ -30,8 +35,7 @@ def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]
     """
     if not experiment.comparison.figures:
         return []
-    missing = [package for package in ("matplotlib", "jinja2") if find_spec(package) is None]
-    if missing:
+    if missing := missing_packages():
         return [
             f"figures and pages: not installed: {', '.join(missing)}; "
             "pip install 'bt-augment[report]'"

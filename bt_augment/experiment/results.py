@@ -11,7 +11,6 @@ import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from bt_augment.evaluation.results import read_results
 from bt_augment.experiment.alphas import said
 from bt_augment.experiment.comparisons import Table, comparisons, untested
-from bt_augment.experiment.figures import draw
+from bt_augment.experiment.figures import draw, missing_packages
 from bt_augment.experiment.pages import comparisons_page, latex_tables, main_page
 from bt_augment.experiment.plan import Plan
 from bt_augment.experiment.recipe import Experiment
@@ -70,7 +69,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         ("matrix.csv", _matrix(rows, main)),
     ):
         write_atomically(folder / name, text.encode())
-    files = sorted(file.name for file in folder.iterdir())
+    files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     summary = {"key": key, "files": files, **_summary(experiment, plan, store, rows, tables)}
     write_json(path, summary)
     return _stored(path)
@@ -79,7 +78,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
 def _key(experiment: Experiment, plan: Plan) -> str:
     decisive = [
         _CONTRACT,
-        find_spec("matplotlib") is not None,
+        missing_packages(),
         experiment.content,
         [(cell.arm, cell.alpha, cell.seed, cell.result.key) for cell in plan.cells],
     ]

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -160,6 +161,28 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
     page = (done / "results" / "parallel-static.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "all@0.5 over native" in page
+
+    # And the same again draws nothing; what was deleted of it is drawn anew
+    drawn = (folder / "alpha.svg").stat()
+    again(load("comparison.figures=true"), done, environment)
+    assert (folder / "alpha.svg").stat() == drawn
+    (folder / "alpha.svg").unlink()
+    again(load("comparison.figures=true"), done, environment)
+    assert (folder / "alpha.svg").is_file()
+
+
+def test_figures_come_when_the_last_package_that_they_take_is_there(
+    load, done, environment, monkeypatch
+):
+    def without(*packages):
+        monkeypatch.setattr(
+            "bt_augment.experiment.figures.find_spec",
+            lambda name: None if name in packages else find_spec(name),
+        )
+        again(load("comparison.figures=true"), done, environment)
+        return (done / "results" / "figures").is_dir()
+
+    assert [without("jinja2"), without("matplotlib"), without()] == [False, False, True]
 
 
 def test_a_second_run_does_nothing(load, done, environment):
