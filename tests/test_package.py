@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from bt_augment.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
@@ -39,9 +42,7 @@ except SystemExit as done: assert done.code == 0
     [
         ["--help"],
         ["--version"],
-        *([name, "--help"] for name in ("generate", "filter", "inspect", "verify", "models")),
-        *([name, "--help"] for name in ("train", "evaluate", "compare")),
-        ["doctor", "--help"],
+        *([name, "--help"] for name in app.list_commands(click.Context(app))),
     ],
     ids=" ".join,
 )
