@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bt_augment.evaluation import Arm
+from bt_augment.experiment.content import digest
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row
 from bt_augment.reporting import write_figures, write_results_report
@@ -49,13 +50,18 @@ def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]
 
 def _compared(rows: Sequence[Row], experiment: Experiment) -> Iterator[tuple[str, list[Arm]]]:
     """Yield a name and the trained arms for each benchmark and base model."""
-    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+    pairs = list(dict.fromkeys((row.judge, row.base) for row in rows))
+    plain = {pair: "-".join(pair).replace("/", "-") for pair in pairs}
+    shared = Counter(plain.values())
+    for judge, base in pairs:
+        name = plain[judge, base]
         chosen = [r for r in rows if (r.judge, r.base) == (judge, base) and r.alpha is not None]
         # Gains are over the first.
         chosen.sort(key=lambda row: row.arm != experiment.comparison.baseline)
         alphas = Counter(row.arm for row in chosen)
         yield (
-            f"{judge}-{base}".replace("/", "-"),
+            # Two pairs such as a-b with c, and a with b-c, have one plain name.
+            name if shared[name] == 1 else f"{name}-{digest((judge, base))}",
             [
                 # Arms called NAME@ALPHA are points of one curve.
                 Arm(f"{row.arm}@{row.alpha:g}" if alphas[row.arm] > 1 else row.arm, row.results)
