@@ -18,10 +18,12 @@ from bt_augment.experiment.steps import (
     EvaluateWork,
     FilterWork,
     GenerateWork,
+    Kind,
     PrepareWork,
     Source,
     Step,
     TrainWork,
+    Work,
     key_of,
     with_needs,
 )
@@ -98,6 +100,7 @@ class _Planner:
     def __init__(self, experiment: Experiment, cache: Path) -> None:
         self._experiment = experiment
         self._cache = cache
+        self._steps: dict[str, Step] = {}  # entries that come to the same are one step
         self._device = resolve_device(experiment.device)
         self._runs = {name: self._run(run) for name, run in experiment.runs.items()}
         self._prints = {judge.name: content_of(judge.folder, cache) for judge in experiment.judges}
@@ -139,8 +142,14 @@ class _Planner:
             },
         )
         work = GenerateWork(run.inputs, recipe)
-        step = Step("generate", run.name, key, f"generate {run.name}", work)
+        step = self._step("generate", run.name, key, f"generate {run.name}", work)
         return Source(key, step)
+
+    def _step(
+        self, kind: Kind, name: str, key: str, clock: str, work: Work, needs: tuple[Step, ...] = ()
+    ) -> Step:
+        """Return the step of that key; the first entry of the recipe that comes to it names it."""
+        return self._steps.setdefault(key, Step(kind, name, key, clock, work, needs))
 
     def _models(self, recipe: Recipe) -> dict[str, str]:
         """Return the content of the models that are here; those of a hub are known by name."""
@@ -161,25 +170,28 @@ class _Planner:
         source = self._runs[run]
         key = key_of("filter", {"source": source.key, "thresholds": "off"})
         needs = () if source.step is None else (source.step,)
-        return Source(
-            key,
-            Step("filter", f"{run} unfiltered", key, f"filter {run}", FilterWork(source), needs),
-        )
+        name, work = f"{run} unfiltered", FilterWork(source)
+        return Source(key, self._step("filter", name, key, f"filter {run}", work, needs))
 
     def _cells(self, base: Base, alphas: Mapping[str, tuple[float, ...]]) -> Iterator[Cell]:
         content = self._base_content(base)
         if base.untrained and not is_static(base.model):
-            step = self._prepare(base, content)
+            name = f"{base.name} {UNTRAINED}"
+            step = self._prepare(base, content, name)
             for judge in self._experiment.judges:
-                yield self._cell(judge, base, UNTRAINED, None, None, step)
+                result = self._evaluate(judge, base, name, step)
+                yield Cell(judge.name, base.name, UNTRAINED, None, None, step, result)
         for seed in base.seeds:
             for name, own in base.arms.items():
                 for alpha in alphas[name]:
                     if own is not None and alpha not in own:
                         continue
-                    step = self._train(base, content, self._experiment.arms[name], alpha, seed)
+                    title = f"{base.name}, {name}, alpha {alpha:g}, seed {seed}"
+                    arm = self._experiment.arms[name]
+                    step = self._train(base, content, arm, alpha, seed, title)
                     for judge in self._experiment.judges:
-                        yield self._cell(judge, base, name, alpha, seed, step)
+                        result = self._evaluate(judge, base, title, step)
+                        yield Cell(judge.name, base.name, name, alpha, seed, step, result)
 
     def _check_baseline(self, base: Base, alphas: Mapping[str, tuple[float, ...]]) -> None:
         """Refuse a base model that would be trained without what all is compared with."""
@@ -206,15 +218,17 @@ class _Planner:
             return f"{base.model}@{pin_revision(base.model, None)}"
         return base.model
 
-    def _prepare(self, base: Base, content: str) -> Step:
+    def _prepare(self, base: Base, content: str, name: str) -> Step:
         settings = replace(base.training, device=self._experiment.device)
         prompts = (settings.query_prompt, settings.passage_prompt)
         key = key_of(
             "prepare", {"base": content, "max_length": settings.max_length, "prompts": prompts}
         )
-        return Step("prepare", f"{base.name} {UNTRAINED}", key, "prepare", PrepareWork(settings))
+        return self._step("prepare", name, key, "prepare", PrepareWork(settings))
 
-    def _train(self, base: Base, content: str, arm: Arm, alpha: float, seed: int) -> Step:
+    def _train(
+        self, base: Base, content: str, arm: Arm, alpha: float, seed: int, name: str
+    ) -> Step:
         settings = replace(
             base.training,
             methods=arm.methods,
@@ -237,18 +251,11 @@ class _Planner:
                 "device": self._device,
             },
         )
-        return Step(
-            "train",
-            f"{base.name}, {arm.name}, alpha {alpha:g}, seed {seed}",
-            key,
-            f"train {base.name}",
-            TrainWork(sources, settings),
-            tuple(source.step for source in sources if source.step is not None),
-        )
+        needs = tuple(source.step for source in sources if source.step is not None)
+        work = TrainWork(sources, settings)
+        return self._step("train", name, key, f"train {base.name}", work, needs)
 
-    def _cell(
-        self, judge: Judge, base: Base, arm: str, alpha: float | None, seed: int | None, model: Step
-    ) -> Cell:
+    def _evaluate(self, judge: Judge, base: Base, name: str, model: Step) -> Step:
         request = Evaluation(
             model="",
             benchmark=judge.benchmark,
@@ -268,7 +275,7 @@ class _Planner:
             **{name: getattr(request, name) for name in ("benchmark", "settings", "languages")},
         }
         tags = "" if request.languages is None else f" {','.join(request.languages)}"
-        check = Step(
+        check = self._step(
             "check",
             f"{judge.name}{tags}",
             key_of("check", decisive),
@@ -285,12 +292,11 @@ class _Planner:
                 "device": self._device,
             },
         )
-        step = Step(
+        return self._step(
             "evaluate",
-            f"{judge.name}, {model.name}",
+            f"{judge.name}, {name}",
             key,
             f"evaluate {judge.name} {base.name}",
             EvaluateWork(model, request),
             (check, model),
         )
-        return Cell(judge.name, base.name, arm, alpha, seed, model, step)

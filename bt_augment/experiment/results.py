@@ -174,7 +174,7 @@ def _summary(
                 "kind": step.kind,
                 "name": step.name,
                 "key": step.key,
-                "path": str(step.path),
+                "path": str(store.path(step).relative_to(store.out)),
                 **{k: v for k, v in (store.info(step) or {}).items() if k not in ("key", "name")},
             }
             for step in plan.steps

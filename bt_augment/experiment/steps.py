@@ -99,8 +99,12 @@ class Step:
         """Return what the step writes, relative to the experiment's folder."""
         slug = re.sub(r"[^\w.]+", "-", self.name).strip("-").lower()[:80]
         slug = slug.encode()[:_SLUG_BYTES].decode(errors="ignore")
-        suffix = ".json" if self.kind == "evaluate" else ""
-        return Path(STEPS) / self.kind / f"{slug}-{self.key}{suffix}"
+        return Path(STEPS) / self.kind / f"{slug}{self.ending}"
+
+    @property
+    def ending(self) -> str:
+        """Return how the name of what it writes ends, whatever the step is called."""
+        return f"-{self.key}.json" if self.kind == "evaluate" else f"-{self.key}"
 
 
 @dataclass(frozen=True)

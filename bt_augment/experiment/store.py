@@ -22,6 +22,7 @@ from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
+_DONE, _STARTED = ".done.json", ".started.json"  # notes beside what a step wrote
 _SCRATCH = ".scratch"
 # A kill leaves the temporary name of what was being written.
 _OWN = frozenset(
@@ -85,8 +86,16 @@ class StepStore:
         return self.out / _SCRATCH
 
     def path(self, step: Step) -> Path:
-        """Return what a step writes."""
-        return self.out / step.path
+        """Return what a step writes, under the name it had when it was done or begun."""
+        own = self.out / step.path
+        for note in (_DONE, _STARTED):
+            notes = own.parent.glob(f"*{step.ending}{note}")
+            noted = [path.with_name(path.name.removesuffix(note)) for path in notes]
+            if noted and own not in noted:
+                return min(noted)
+            if noted:
+                break
+        return own
 
     def info(self, step: Step) -> dict[str, Any] | None:
         """Return what a step noted when it was done; None where it is not done."""
@@ -156,8 +165,8 @@ class StepStore:
 
     def _done(self, step: Step) -> Path:
         path = self.path(step)
-        return path.with_name(f"{path.name}.done.json")
+        return path.with_name(f"{path.name}{_DONE}")
 
     def _started(self, step: Step) -> Path:
         path = self.path(step)
-        return path.with_name(f"{path.name}.started.json")
+        return path.with_name(f"{path.name}{_STARTED}")

@@ -148,6 +148,61 @@ def test_the_results_can_be_read(undisturbed):
     assert json.loads((folder / "summary.json").read_text()) == undisturbed.summary
 
 
+def test_entries_that_come_to_the_same_are_one_step(load, content, environment, few, tmp_path):
+    # Given runs, arms, base models and benchmarks that are there twice, by names that join to one
+    experiment = load(
+        f"data.pairs={few}",
+        runs={"pairs": {"inputs": "pairs"}, "more": {"inputs": "pairs"}},
+        arms={
+            "native": {"methods": ["native"], "runs": "pairs"},
+            "again": {"methods": ["native"], "runs": "more"},
+        },
+        base_models={"small": "static:bundled", "r-small": "static:bundled"},
+        benchmarks={"xquad-r": content["benchmarks"]["parallel"],
+                    "xquad": content["benchmarks"]["parallel"]},
+        alphas=[1], seeds=[0], comparison={"metrics": ["RR@20"]},
+    )  # fmt: skip
+
+    # Then each thing is done once, and every row of the tables has it
+    steps, outcome = again(experiment, tmp_path / "out", environment)
+    assert [kind for kind, _ in steps] == ["check", "generate", "train", "evaluate"]
+    assert len(outcome.summary["rows"]) == 8
+    assert len({str(row["results"]) for row in outcome.summary["rows"]}) == 1
+    assert len(list((outcome.out / "results").glob("xquad-*.html"))) == 4
+    assert len(list((outcome.out / "results" / "figures").glob("xquad-*"))) == 4
+
+
+def test_an_encoder_in_int8_is_trained_once(load, content, encoder, environment):
+    plan = make_plan(
+        load(
+            base_models={
+                "e5": {"model": str(encoder), "untrained": False},
+                "e5-int8": {"model": str(encoder), "untrained": False,
+                            "evaluation": {"backend": "ctranslate2"}},
+            },
+            arms={"native": content["arms"]["native"]}, seeds=[0], alphas=[1],
+            comparison={"metrics": ["RR@20"]},
+        ),
+        environment,
+    )  # fmt: skip
+    assert [(step.kind, step.name) for step in plan.steps[2:]] == [
+        ("train", "e5, native, alpha 1, seed 0"),
+        ("evaluate", "parallel, e5, native, alpha 1, seed 0"),
+        ("evaluate", "parallel, e5-int8, native, alpha 1, seed 0"),
+    ]
+    assert {cell.model.path for cell in plan.cells} == {plan.steps[2].path}
+
+
+def test_what_was_done_under_another_name_is_found(load, done, environment, content):
+    arms = {{"raw": "unfiltered"}.get(name, name): part for name, part in content["arms"].items()}
+    steps, outcome = again(load(arms=arms), done, environment)
+    assert steps == []
+    paths = [s["path"] for s in outcome.summary["steps"] if "unfiltered, alpha" in s["name"]]
+    assert len(paths) == 4
+    assert all("static-raw-alpha-1" in path and (done / path).exists() for path in paths)
+    assert "| unfiltered | 1 |" in (done / "results" / "table.md").read_text(encoding="utf-8")
+
+
 def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment):
     steps, _ = again(load("comparison.figures=true"), done, environment)
     assert steps == []
