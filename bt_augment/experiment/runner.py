@@ -133,7 +133,8 @@ def _advising(out: Path) -> Iterator[None]:
 def states_of(plan: Plan, store: StepStore) -> dict[str, str]:
     """Return for each step's key whether it is done, to do, or not needed.
 
-    A model whose results are all there need not be.
+    A model whose results are all there need not be. The rows that it was trained on are needed
+    for each of them: they are held against the benchmark.
     """
     missing = {step.key for step in plan.steps if not store.available(step)}
     wanted: set[str] = {cell.result.key for cell in plan.cells}
@@ -144,6 +145,8 @@ def states_of(plan: Plan, store: StepStore) -> dict[str, str]:
         elif step.key in wanted:
             states[step.key] = TODO
             wanted |= {needed.key for needed in step.needs}
+            if isinstance(step.work, EvaluateWork):  # which also looks into the rows trained on
+                wanted |= {source.key for source in step.work.model.needs}
         else:
             states[step.key] = NOT_NEEDED
     return states

@@ -304,6 +304,21 @@ def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
     assert lost.is_file()
 
 
+def test_rows_that_were_removed_are_made_again_to_be_held_against_a_benchmark(
+    load, done, environment
+):
+    # Given an experiment whose models are there, and the rows they were trained on are not
+    for kind in ("generate", "filter"):
+        shutil.rmtree(done / "steps" / kind)
+
+    # When it is judged in another setting
+    steps, outcome = again(
+        load("benchmarks.parallel.settings=[mono]", "comparison.metrics=[RR@20]"), done, environment
+    )
+    assert [kind for kind, _ in steps] == ["check", "generate", "filter", *["evaluate"] * 8]
+    assert all(row["overlap"] is not None for row in outcome.summary["rows"])
+
+
 def test_weights_are_removed_where_they_are_not_kept(load, content, environment, few, tmp_path):
     # Given an experiment that keeps no models
     arms = {"native": content["arms"]["native"], "all": content["arms"]["all"]}
