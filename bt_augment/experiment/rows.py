@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from bt_augment.errors import InputError
 from bt_augment.evaluation.benchmarks.base import MULTI, SETTINGS
 from bt_augment.evaluation.results import read_results
 from bt_augment.experiment.plan import Cell, Plan
@@ -50,7 +51,7 @@ def collect_rows(experiment: Experiment, plan: Plan, store: StepStore) -> list[R
     """Return the rows by benchmark, base model, arm and alpha, as the recipe names them.
 
     Raises:
-        InputError: a results file is missing or damaged.
+        InputError: a results file is missing or damaged; its evaluation is then no longer done.
     """
     groups: dict[tuple[str, str, str, float | None], list[Cell]] = {}
     for cell in plan.cells:
@@ -58,7 +59,7 @@ def collect_rows(experiment: Experiment, plan: Plan, store: StepStore) -> list[R
     rows = []
     for (judge, base, arm, alpha), cells in groups.items():
         paths = tuple(store.path(cell.result) for cell in cells)
-        contents = [read_results(path)[0] for path in paths]
+        contents = [_content(cell, store) for cell in cells]
         shares = [
             float(info["drawn"]["made_share"])
             for cell in cells if (info := store.info(cell.model)) and "drawn" in info
@@ -73,6 +74,17 @@ def collect_rows(experiment: Experiment, plan: Plan, store: StepStore) -> list[R
     names = [base.name for base in experiment.bases]
     judges = [judge.name for judge in experiment.judges]
     return sorted(rows, key=lambda row: (judges.index(row.judge), names.index(row.base)))
+
+
+def _content(cell: Cell, store: StepStore) -> Mapping[str, Any]:
+    try:
+        return read_results(store.path(cell.result))[0]
+    except InputError as error:
+        store.forget(cell.result)
+        error.args = (
+            f"{error}\nRun the same command again: an experiment then does that evaluation anew",
+        )
+        raise
 
 
 def _measured(content: Mapping[str, Any], metrics: Sequence[str]) -> Iterator[tuple[str, str]]:

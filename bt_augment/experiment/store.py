@@ -152,6 +152,16 @@ class StepStore:
         write_json(self._done(step), {"key": step.key, "name": step.name, **info})
         self._started(step).unlink(missing_ok=True)
 
+    def forget(self, step: Step) -> None:
+        """Note that a step is not done: what it wrote is damaged.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        note = self._done(step)
+        with storage_errors(note):
+            note.unlink(missing_ok=True)
+
     def strip(self, step: Step) -> None:
         """Remove the weights of a model whose results are there; what it was made of stays."""
         folder = self.path(step)

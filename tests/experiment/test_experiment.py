@@ -16,7 +16,13 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from bt_augment.errors import BtAugmentError, RunFolderError, StorageError, TrainingError
+from bt_augment.errors import (
+    BtAugmentError,
+    InputError,
+    RunFolderError,
+    StorageError,
+    TrainingError,
+)
 from bt_augment.evaluation import Arm, Evaluation, compare, evaluate
 from bt_augment.evaluation.significance import holm
 from bt_augment.experiment import make_plan, run_experiment, states_of
@@ -302,6 +308,19 @@ def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
     steps, _ = again(load(), done, environment)
     assert [kind for kind, _ in steps] == ["evaluate"]
     assert lost.is_file()
+
+
+def test_results_that_were_damaged_are_made_anew_by_the_next_run(load, done, environment):
+    # Given the scores of one evaluation beside the means of another
+    first, second = sorted((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet"))[:2]
+    shutil.copy(second, first)
+    with pytest.raises(InputError, match="Run the same command again") as caught:
+        run_experiment(load("comparison.metrics=[AP]"), done, environment=environment)
+    assert first.name in str(caught.value)
+
+    # Then the message tells the truth
+    steps, _ = again(load("comparison.metrics=[AP]"), done, environment)
+    assert [kind for kind, _ in steps] == ["evaluate"]
 
 
 def test_rows_that_were_removed_are_made_again_to_be_held_against_a_benchmark(
