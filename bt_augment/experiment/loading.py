@@ -222,20 +222,36 @@ class _Resolver:
         )
 
     def _arms_of(self, name: str, part: BaseModelSection) -> dict[str, frozenset[float] | None]:
-        place = ("base_models", name, "arms")
+        place = ("base_models", name)
+        references = self._references(part.arms or list(self._sections.arms), (*place, "arms"))
+        allowed = {arm: self._alphas_of(arm) for arm, _ in references}
+        of_any = {alpha for alphas in allowed.values() for alpha in alphas}
+        for wanted in part.alphas or ():
+            self._check_alpha(wanted, of_any, (*place, "alphas"), "")
         chosen: dict[str, frozenset[float] | None] = {}
-        for arm, alpha in self._references(part.arms or list(self._sections.arms), place):
-            if alpha is None:
-                chosen[arm] = None if part.alphas is None else frozenset(part.alphas)
-            else:
-                allowed = self._sections.arms[arm].alphas or self._sections.alphas
-                if alpha not in allowed:
-                    raise RecipeError(
-                        f"{self._where(place)}: {arm}@{alpha:g}: alpha {alpha:g} is not among "
-                        f"those of the experiment ({', '.join(f'{a:g}' for a in allowed)})"
-                    )
-                chosen[arm] = (chosen.get(arm) or frozenset()) | {alpha}
+        for arm, alpha in references:
+            own = None if part.alphas is None else frozenset(part.alphas)
+            if alpha is not None:
+                self._check_alpha(alpha, allowed[arm], (*place, "arms"), f"{arm}@{alpha:g}: ")
+                own = frozenset({alpha})
+            before = chosen.get(arm, frozenset())
+            # All of them hold more than any list of some.
+            chosen[arm] = None if before is None or own is None else before | own
         return chosen
+
+    def _alphas_of(self, arm: str) -> list[float]:
+        own = self._sections.arms[arm].alphas
+        return self._sections.alphas if own is None else own
+
+    def _check_alpha(
+        self, alpha: float, allowed: Iterable[float], keys: tuple[str | int, ...], said: str
+    ) -> None:
+        listed = sorted(allowed)
+        if alpha not in listed:
+            raise RecipeError(
+                f"{self._where(keys)}: {said}alpha {alpha:g} is not among those of the experiment "
+                f"({', '.join(f'{a:g}' for a in listed)})"
+            )
 
     def _references(
         self, written: Sequence[str], place: tuple[str | int, ...]

@@ -55,6 +55,8 @@ SHIPPED = {
          "base_models.s.arms", "(did you mean 'native'?)"),
         ({"base_models": {"s": {"model": "static:bundled", "arms": ["all@0.7"]}}},
          "base_models.s.arms", "alpha 0.7 is not among those of the experiment (0.5, 1)"),
+        ({"base_models": {"s": {"model": "static:bundled", "alphas": [1, 0.3]}}},
+         "base_models.s.alphas", "alpha 0.3 is not among those of the experiment (0.5, 1)"),
         ({"base_models": {"s": {"model": "static:bundled", "arms": ["all@x"]}}},
          "base_models.s.arms", "alpha that is no number"),
         ({"base_models": {"s": {"training": {}}}}, "base_models.s.model", "Field required"),
@@ -166,6 +168,13 @@ def test_a_base_model_may_be_trained_at_one_alpha_of_an_arm(load, environment):
     part = {"model": "static:bundled", "arms": ["native", "all@0.5"], "seeds": [0]}
     plan = make_plan(load(base_models={"s": part}), environment)
     assert [(c.arm, c.alpha) for c in plan.cells] == [("native", 1), ("all", 0.5)]
+
+
+@pytest.mark.parametrize("arms", [["native", "all", "all@0.5"], ["native", "all@0.5", "all"]])
+def test_an_arm_without_an_alpha_is_trained_at_all_wherever_it_stands(load, environment, arms):
+    part = {"model": "static:bundled", "arms": arms, "seeds": [0]}
+    plan = make_plan(load(base_models={"s": part}), environment)
+    assert [(c.arm, c.alpha) for c in plan.cells] == [("native", 1), ("all", 0.5), ("all", 1)]
 
 
 @pytest.mark.parametrize(
