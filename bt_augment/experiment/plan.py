@@ -33,6 +33,7 @@ from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
+from bt_augment.training.base_model import family_prompts
 from bt_augment.training.static_encoder import PREFIX, is_static
 from bt_augment.translation.content import content_of, digest
 from bt_augment.translation.devices import resolve_device
@@ -211,7 +212,10 @@ class _Planner:
         name = base.model.removeprefix(PREFIX) if is_static(base.model) else base.model
         path = Path(name)
         if path.exists():
-            return content_of(path, self._cache)
+            content = content_of(path, self._cache)
+            # The folder's name may decide the prompts; that of a model of the hub is in its key.
+            family = family_prompts(base.model)
+            return content if family is None else f"{content} {family}"
         if is_static(base.model):
             return base.model
         with suppress(ModelError):  # no hub and no copy: the training will say so

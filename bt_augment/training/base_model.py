@@ -91,11 +91,15 @@ def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
     passage = stored.get("passage") or stored.get("document") or ""
     if query or passage:
         return Prompts(query, passage)
-    for said in (name, _name_in_config(model)):
-        for family, prompts in _FAMILY_PROMPTS:
-            if family.search(said) and not _INSTRUCTED.search(said):
-                return Prompts(*prompts)
-    return Prompts()
+    return family_prompts(name) or family_prompts(_name_in_config(model)) or Prompts()
+
+
+def family_prompts(name: str) -> Prompts | None:
+    """Return the prompts of the family that a model's name, or its folder's, is of."""
+    for family, prompts in _FAMILY_PROMPTS:
+        if family.search(name) and not _INSTRUCTED.search(name):
+            return Prompts(*prompts)
+    return None
 
 
 def store_prompts(model: SentenceTransformer, prompts: Prompts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,19 @@ def test_a_new_revision_of_a_hub_model_is_trained_anew(load, environment, monkey
 
     assert keys_at("a" * 40) == keys_at("a" * 40)
     assert keys_at("a" * 40).isdisjoint(keys_at("b" * 40))
+
+
+def test_a_folder_whose_name_decides_the_prompts_is_trained_anew(
+    load, environment, encoder, tmp_path
+):
+    def keys_at(name):
+        folder = shutil.copytree(encoder, tmp_path / name)
+        plan = make_plan(load(base_models={"e5": str(folder)}), environment)
+        return {s.key for s in plan.steps if s.kind in ("train", "prepare", "evaluate")}
+
+    plain = keys_at("encoder")
+    assert keys_at("copy") == plain
+    assert keys_at("multilingual-e5-small").isdisjoint(plain)
 
 
 def test_without_the_hub_a_model_is_known_by_its_name(load, environment, monkeypatch):
