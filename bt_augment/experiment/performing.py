@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bt_augment.cache import CACHE_VARIABLE
 from bt_augment.errors import BtAugmentError
@@ -29,6 +30,10 @@ from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.atomic import sync_tree
 from bt_augment.translation.devices import Device
+
+if TYPE_CHECKING:
+    from bt_augment.training.aligned_rows import AlignedRows
+    from bt_augment.training.settings import TrainingSettings
 
 _CONTAMINATION = "contamination."
 
@@ -159,37 +164,36 @@ class Performer:
         """Refuse trainings that their rows do not allow, before the first of them.
 
         Raises:
-            TrainingError: one cannot fill its batches; the message names it.
+            TrainingError: one cannot fill its batches, or has no hard negatives; the message
+                names it.
             RunFolderError: a run is damaged.
         """
-        from bt_augment.training.aligned_rows import held_out, read_rows
-        from bt_augment.training.examples import compose_pairs
-        from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
+        from bt_augment.training.aligned_rows import read_rows
 
-        seen = set()
+        groups: dict[Any, list[Step]] = {}  # rows are read once for all trainings on them
         for step in steps:
             work = cast("TrainWork", step.work)
-            settings = replace(work.settings, seed=0)
-            mark = (tuple(source.key for source in work.sources), str(settings.identity()))
-            if mark in seen:
-                continue
-            seen.add(mark)
-            try:
+            keys = tuple(source.key for source in work.sources)
+            taken = (keys, work.settings.methods, work.settings.languages)
+            groups.setdefault(taken, []).append(step)
+        for group in groups.values():
+            first = cast("TrainWork", group[0].work)
+            with _named(group[0]):
                 rows = read_rows(
-                    [self._folder(source) for source in work.sources],
-                    methods=settings.methods,
-                    languages=settings.languages,
+                    [self._folder(source) for source in first.sources],
+                    methods=first.settings.methods,
+                    languages=first.settings.languages,
                 )
-                rows = rows.select(~held_out(rows, settings.held_out, work.settings.seed))
-                mix = BatchMix(
-                    settings.alpha, settings.augmented_share, settings.draw,
-                    settings.language_pair_per,
-                )  # fmt: skip
-                pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
-                HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
-            except BtAugmentError as error:
-                error.args = (f"{step.name}: {error}",)
-                raise
+            checked = set()
+            for step in group:
+                settings = cast("TrainWork", step.work).settings
+                # The seed chooses the rows that are held out, and so what is left.
+                seed = settings.seed if settings.held_out else 0
+                mark = str(replace(settings, seed=seed).identity())
+                if mark not in checked:
+                    checked.add(mark)
+                    with _named(step):
+                        _check_training(rows, settings)
 
     def _folder(self, source: Source) -> Path:
         if source.step is not None:
@@ -197,6 +201,31 @@ class Performer:
         if source.folder is None:
             raise ValueError("a source has a step or a folder")
         return source.folder
+
+
+@contextmanager
+def _named(step: Step) -> Iterator[None]:
+    try:
+        yield
+    except BtAugmentError as error:
+        error.args = (f"{step.name}: {error}",)
+        raise
+
+
+def _check_training(rows: AlignedRows, settings: TrainingSettings) -> None:
+    from bt_augment.training.aligned_rows import held_out
+    from bt_augment.training.examples import compose_pairs
+    from bt_augment.training.hard_negatives import HardNegatives
+    from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
+
+    left = rows.select(~held_out(rows, settings.held_out, settings.seed))
+    pairs = compose_pairs(left, cross_lingual=settings.alpha < 1)
+    if settings.hard_negatives:
+        HardNegatives(left, settings.hard_negatives, settings.batch_size)
+    mix = BatchMix(
+        settings.alpha, settings.augmented_share, settings.draw, settings.language_pair_per
+    )
+    HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
 
 
 def _counts(summary: Summary) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from bt_augment.experiment.steps import STEPS, Step
 from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
+from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
@@ -67,8 +68,9 @@ class StepStore:
         """Refuse a folder that is not an experiment's.
 
         Raises:
-            RunFolderError: it holds files that an experiment does not write.
+            RunFolderError: it holds files that an experiment does not write, or lies in a run.
         """
+        refuse_in_run(self.out)
         if not self.out.exists():
             return
         if not self.out.is_dir():

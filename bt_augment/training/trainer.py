@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bt_augment.errors import MissingDependencyError, TrainingError
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
-from bt_augment.shards.outputs import refuse_inputs_in
+from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
     Prompts,
@@ -106,7 +106,7 @@ def train(
 
     Raises:
         MissingDependencyError: the extra ``[train]`` is not installed.
-        RunFolderError: a run is unfinished or damaged.
+        RunFolderError: a run is unfinished or damaged, or ``out`` lies in one.
         TrainingError: the pairs do not allow the settings, the base model is no encoder, or
             ``out`` holds something else.
         InputError: a run or the base model lies in ``out``.
@@ -118,6 +118,7 @@ def train(
     runs, out = [Path(path) for path in folders], Path(out)
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
+    refuse_in_run(out)
     refuse_inputs_in(out, [settings.base_model, *map(str, runs)])
     _check_device(settings)
     check_base_model(settings.base_model)

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
@@ -28,6 +29,7 @@ from bt_augment.evaluation.significance import holm
 from bt_augment.experiment import make_plan, run_experiment, states_of
 from bt_augment.experiment.runner import DONE, NOT_NEEDED, TODO, Progress
 from bt_augment.experiment.store import StepStore
+from bt_augment.training.aligned_rows import held_out, read_rows
 
 SETTINGS = ("mono", "cross", "multi")
 
@@ -379,6 +381,53 @@ def test_an_arm_that_cannot_be_trained_is_found_before_any_is(
             progress=heard,
         )
     assert [step.kind for step in heard.steps] == ["check", "generate", "filter"]
+
+
+def begun_before_it_was_refused(experiment, folder, environment, said):
+    heard = Heard()
+    with pytest.raises(TrainingError, match=said):
+        run_experiment(experiment, folder / "out", environment=environment, progress=heard)
+    return [step.kind for step in heard.steps]
+
+
+def test_what_each_seed_holds_out_is_looked_at_before_the_first_training(
+    load, content, finished, environment, tmp_path
+):
+    # Given a batch that what is left of the rows fills with one seed, and not with another
+    rows = read_rows([finished], methods=["native"])
+    left = {
+        seed: len(np.unique(rows.group[~held_out(rows, 0.3, seed)])) for seed in range(8)
+    }  # fmt: skip
+    most, least = max(left, key=left.__getitem__), min(left, key=left.__getitem__)
+    assert left[least] < left[most]
+    experiment = load(
+        f"data.pairs={finished}",
+        runs={"pairs": {"folder": "pairs"}},
+        arms={"native": content["arms"]["native"]},
+        alphas=[1], seeds=[most, least], comparison={"metrics": ["RR@20"]},
+        training={**content["training"], "held_out": 0.3, "batch_size": left[most]},
+    )  # fmt: skip
+    said = rf"static, native, alpha 1, seed {least}: .* can be filled"
+    assert begun_before_it_was_refused(experiment, tmp_path, environment, said) == ["check"]
+
+
+def test_hard_negatives_that_are_not_there_are_missed_before_the_first_training(
+    load, content, finished, environment, tmp_path
+):
+    experiment = load(
+        f"data.pairs={finished}", "training.hard_negatives=900",
+        runs={"pairs": {"folder": "pairs"}},
+        arms={"native": content["arms"]["native"]},
+        alphas=[1], comparison={"metrics": ["RR@20"]},
+    )  # fmt: skip
+    said = "static, native, alpha 1, seed 0: hard negatives"
+    assert begun_before_it_was_refused(experiment, tmp_path, environment, said) == ["check"]
+
+
+def test_a_folder_in_a_run_is_refused(load, environment, finished):
+    with pytest.raises(RunFolderError, match=r"lies in the run folder .*choose another --out"):
+        run_experiment(load(), finished / "experiment", environment=environment)
+    assert not (finished / "experiment").exists()
 
 
 def test_a_run_that_is_there_already_is_used(load, finished, environment, tmp_path):

@@ -242,6 +242,12 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
     assert anew.manifest["settings"]["alpha"] == 1
 
 
+def test_a_model_in_a_run_folder_is_refused(tiny_static, finished):
+    with pytest.raises(RunFolderError, match="lies in the run folder"):
+        train([finished], finished / "model", settings_of(tiny_static))
+    assert not (finished / "model").exists()
+
+
 def test_a_folder_of_other_files_is_never_cleared(tiny_static, finished, tmp_path):
     out = tmp_path / "thesis"
     out.mkdir()
