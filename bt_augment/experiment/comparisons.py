@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bt_augment.evaluation import Arm, Comparison, compare
 from bt_augment.evaluation.significance import holm
 from bt_augment.experiment.recipe import Experiment
-from bt_augment.experiment.rows import Row
+from bt_augment.experiment.rows import Row, measured
 from bt_augment.experiment.sections import arm_of
 
 
@@ -33,7 +33,7 @@ class Table:
 
 
 def comparisons(rows: Sequence[Row], experiment: Experiment) -> list[Table]:
-    """Return every row compared with the baseline, and the contrasts.
+    """Return every row compared with the baseline, and the contrasts, by the measures they have.
 
     Raises:
         InputError: results that cannot be compared.
@@ -41,7 +41,7 @@ def comparisons(rows: Sequence[Row], experiment: Experiment) -> list[Table]:
     tables: list[Table] = []
     for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
         chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
-        for metric in experiment.comparison.metrics:
+        for metric in measured(chosen, experiment.comparison.metrics):
             for against, pairs in (
                 (True, _baselines(chosen, experiment.comparison.baseline)),
                 (False, _contrasts(chosen, experiment.comparison.contrasts)),
@@ -76,6 +76,16 @@ def untested(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
         for pair in experiment.comparison.contrasts:
             if not list(_contrasts(chosen, [pair])):
                 yield f"{pair[1]} against {pair[0]}: not trained of {base} (on {judge})"
+
+
+def unmeasured(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
+    """Yield, in words, the measures that the results on a benchmark do not have."""
+    wanted = experiment.comparison.metrics
+    for judge, base in dict.fromkeys((row.judge, row.base) for row in rows):
+        chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
+        had = measured(chosen, wanted)
+        if missing := [metric for metric in wanted if metric not in had]:
+            yield f"{', '.join(missing)} of {base}: not measured on {judge}"
 
 
 def _contrasts(

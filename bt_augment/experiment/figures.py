@@ -10,7 +10,7 @@ from pathlib import Path
 from bt_augment.evaluation import Arm
 from bt_augment.experiment.content import digest
 from bt_augment.experiment.recipe import Experiment
-from bt_augment.experiment.rows import Row
+from bt_augment.experiment.rows import Row, measured
 from bt_augment.reporting import write_figures, write_results_report
 
 
@@ -42,7 +42,7 @@ def draw(rows: Sequence[Row], experiment: Experiment, folder: Path) -> list[str]
             "pip install 'bt-augment[report]'"
         ]
     main = experiment.comparison.metrics[0]
-    for name, arms in _compared(rows, experiment):
+    for name, arms in _compared([r for r in rows if measured([r], [main])], experiment):
         write_figures(arms, main, folder / "figures" / name)
         write_results_report(arms, folder / f"{name}.html", metric=main)
     return []

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from bt_augment.errors import BtAugmentError, RecipeError, did_you_mean
 from bt_augment.evaluation.benchmarks.registry import BENCHMARKS
-from bt_augment.evaluation.results import PEER, RANK_DISTANCE
+from bt_augment.experiment.measures import BIAS, measures_in
 from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
 from bt_augment.experiment.sections import (
     ArmSection,
@@ -314,8 +314,18 @@ class _Resolver:
         measures = {
             m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
         }
-        known = (*measures, RANK_DISTANCE, PEER)
-        self._check_names(s.comparison.metrics, known, (*place, "metrics"), "measure")
+        where = ("comparison", "metrics")
+        self._check_names(s.comparison.metrics, (*measures, *BIAS), where, "measure")
+        main = s.comparison.metrics[0]
+        for name, part in s.benchmarks.items():
+            benchmark = BENCHMARKS[part.benchmark]
+            had = measures_in(part.settings or benchmark.settings, benchmark.measures)
+            if main not in had:
+                raise RecipeError(
+                    f"{self._where(where)}: {main} is the first and so the main measure, but not "
+                    f"measured on the benchmark {name!r}, which has {', '.join(had)}. Put one "
+                    "first that all benchmarks have"
+                )
 
     def _check_names(
         self,

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bt_augment.cache import CACHE_VARIABLE
-from bt_augment.errors import BtAugmentError
+from bt_augment.errors import BtAugmentError, InputError
 from bt_augment.evaluation import evaluate
+from bt_augment.evaluation.benchmarks.base import MULTI
 from bt_augment.evaluation.benchmarks.registry import load
 from bt_augment.evaluation.evaluator import choose_settings
+from bt_augment.experiment.measures import measures_in
 from bt_augment.experiment.steps import (
     CheckWork,
     EvaluateWork,
@@ -76,7 +78,13 @@ class Performer:
         request = work.request
         self.store.begin(step)
         collection = load(request.benchmark, request.data, request.languages)
-        choose_settings(collection, request.settings)
+        settings = choose_settings(collection, request.settings)
+        if work.main not in measures_in(settings, collection.measures):
+            raise InputError(
+                f"{request.data}: {work.main}, the main measure, takes two languages or more and "
+                f"the setting {MULTI}; evaluated are {', '.join(collection.languages)}, "
+                f"{', '.join(settings)}. Put another measure first in comparison.metrics"
+            )
         return {"counts": collection.counts()}
 
     def _generate(self, step: Step, work: GenerateWork, progress: Progress) -> dict[str, Any]:

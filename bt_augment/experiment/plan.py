@@ -11,6 +11,7 @@ from bt_augment.cache import cache_folder
 from bt_augment.errors import ModelError, RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.alphas import Skipped, alphas_of
+from bt_augment.experiment.measures import BIAS
 from bt_augment.experiment.recipe import Arm, Base, DataRun, Experiment, Judge
 from bt_augment.experiment.steps import (
     DATA_KINDS,
@@ -279,12 +280,14 @@ class _Planner:
             **{name: getattr(request, name) for name in ("benchmark", "settings", "languages")},
         }
         tags = "" if request.languages is None else f" {','.join(request.languages)}"
+        main = self._experiment.comparison.metrics[0]
         check = self._step(
             "check",
             f"{judge.name}{tags}",
-            key_of("check", decisive),
+            # The recipe knows of all other measures whether a benchmark has them.
+            key_of("check", {**decisive, **({"main": main} if main in BIAS else {})}),
             f"check {judge.name}",
-            CheckWork(request),
+            CheckWork(request, main),
         )
         key = key_of(
             "evaluate",

@@ -17,7 +17,7 @@ from typing import Any
 
 from bt_augment.evaluation.results import read_results
 from bt_augment.experiment.alphas import said
-from bt_augment.experiment.comparisons import Table, comparisons, untested
+from bt_augment.experiment.comparisons import Table, comparisons, unmeasured, untested
 from bt_augment.experiment.figures import draw, missing_packages
 from bt_augment.experiment.pages import comparisons_page, latex_tables, main_page
 from bt_augment.experiment.plan import Plan
@@ -57,6 +57,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         folder.mkdir(parents=True)
     left_out = [
         *said(plan.skipped),
+        *unmeasured(rows, experiment),
         *untested(rows, experiment),
         *draw(rows, experiment, folder),
     ]

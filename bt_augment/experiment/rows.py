@@ -76,6 +76,11 @@ def collect_rows(experiment: Experiment, plan: Plan, store: StepStore) -> list[R
     return sorted(rows, key=lambda row: (judges.index(row.judge), names.index(row.base)))
 
 
+def measured(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
+    """Return the measures that all of the rows have."""
+    return [m for m in metrics if all(m in {name for _, name in row.values} for row in rows)]
+
+
 def _content(cell: Cell, store: StepStore) -> Mapping[str, Any]:
     try:
         return read_results(store.path(cell.result))[0]

@@ -28,9 +28,15 @@ _KEY_DIGITS = 16
 
 @dataclass(frozen=True)
 class CheckWork:
-    """Read a benchmark, so that what is wrong with it is found before any long work."""
+    """Read a benchmark, so that what is wrong with it is found before any long work.
+
+    Attributes:
+        request: lacks the model and where to write.
+        main: the measure that its results have to have.
+    """
 
     request: Evaluation
+    main: str
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,45 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
     assert (folder / "alpha.svg").is_file()
 
 
+def test_each_benchmark_is_compared_by_the_measures_it_has(
+    load, content, done, environment, tmp_path
+):
+    # Given a benchmark in one language beside the one in two, and the measures of the defaults
+    beir = tmp_path / "beir"
+    (beir / "qrels").mkdir(parents=True)
+    (beir / "corpus.jsonl").write_text(
+        '{"_id": "a", "text": "The cat sat on a mat."}\n{"_id": "b", "text": "Dogs bark."}\n'
+    )
+    (beir / "queries.jsonl").write_text(
+        '{"_id": "1", "text": "Where sat the cat?"}\n{"_id": "2", "text": "What do dogs do?"}\n'
+    )
+    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\ta\t1\n2\tb\t1\n")
+    experiment = load(
+        data={**content["data"], "beir": str(beir)},
+        benchmarks={**content["benchmarks"], "mine": {"benchmark": "beir", "data": "beir"}},
+        comparison={},
+    )
+
+    # Then there are tables and figures of both
+    _, outcome = again(experiment, done, environment)
+    found = {(c["benchmark"], c["metric"]) for c in outcome.summary["comparisons"]}
+    assert {metric for name, metric in found if name == "parallel"} == {
+        "RR@20", "AP", "R@10", "rank_distance",
+    }  # fmt: skip
+    assert {metric for name, metric in found if name == "mine"} == {"RR@20", "AP", "R@10"}
+    page = (done / "results" / "table.md").read_text(encoding="utf-8")
+    assert "- rank_distance of static: not measured on mine." in page
+    assert (done / "results" / "mine-static.html").is_file()
+
+
+def test_an_experiment_in_one_setting_takes_the_default_measures(load, done, environment):
+    _, outcome = again(
+        load("benchmarks.parallel.settings=[mono]", comparison={"figures": False}),
+        done, environment,
+    )  # fmt: skip
+    assert {c["metric"] for c in outcome.summary["comparisons"]} == {"RR@20", "AP", "R@10"}
+
+
 def test_figures_come_when_the_last_package_that_they_take_is_there(
     load, done, environment, monkeypatch
 ):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bt_augment.errors import BtAugmentError, ModelError, RecipeError
+from bt_augment.errors import BtAugmentError, InputError, ModelError, RecipeError
 from bt_augment.experiment import load_experiment, make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,12 @@ SHIPPED = {
          "benchmarks.p.data", "(did you mean 'parallel'?)"),
         ({"comparison": {"baseline": "nativ"}}, "comparison.baseline", "(did you mean 'native'?)"),
         ({"comparison": {"metrics": ["MRR@20"]}}, "comparison.metrics", "(did you mean 'RR@20'?)"),
+        ({"comparison": {"metrics": ["rank_distance"]},
+          "benchmarks": {"p": {"benchmark": "beir", "data": "parallel"}}},
+         "comparison.metrics", "not measured on the benchmark 'p', which has RR@20, AP, AP@20,"),
+        ({"comparison": {"metrics": ["peer"]}, "benchmarks": {"p": {
+            "benchmark": "xquad-r", "data": "parallel", "settings": ["mono", "cross"]}}},
+         "comparison.metrics", "not measured on the benchmark 'p'"),
         ({"comparison": {"contrasts": [["native"]]}}, "comparison.contrasts.0", "at least 2"),
         ({"comparison": {"contrasts": [["native", "all@x"]]}}, "comparison.contrasts.0",
          "alpha that is no number"),
@@ -217,6 +223,19 @@ def test_a_broken_benchmark_is_found_before_generating(load, environment, tmp_pa
         run_experiment(
             load(f"data.parallel={tmp_path / 'bench'}"), tmp_path / "out", environment=environment
         )
+    assert not (tmp_path / "out" / "steps" / "generate").exists()
+
+
+def test_a_main_measure_of_several_languages_is_missed_before_generating(
+    load, environment, tmp_path
+):
+    from bt_augment.experiment import run_experiment
+
+    with pytest.raises(InputError, match=r"check parallel en: .*rank_distance, the main measure"):
+        run_experiment(
+            load("evaluation.languages=[en]", comparison={"metrics": ["rank_distance"]}),
+            tmp_path / "out", environment=environment,
+        )  # fmt: skip
     assert not (tmp_path / "out" / "steps" / "generate").exists()
 
 
