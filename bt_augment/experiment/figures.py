@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bt_augment.evaluation import Arm
-from bt_augment.experiment.content import digest
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row, measured
 from bt_augment.reporting import write_figures, write_results_report
+from bt_augment.translation.content import digest
 
 
 def missing_packages() -> list[str]:
