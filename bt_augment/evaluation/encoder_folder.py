@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,31 +22,51 @@ _NOT_THE_MODEL = {
     "training_manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin",
     "scheduler.bin",
 }  # fmt: skip
+# Folders beside a model's modules: of a training, with its checkpoints, and copies of those.
+_NO_MODULE = re.compile(r"\..*|training|checkpoint-.*|__pycache__")
 _UNUSED = ("pooler.",)  # BERT's own head, which masked-language checkpoints lack
 
 
 def identity(folder: Path, cache_dir: Path) -> str:
-    """Return a fingerprint over the files that decide the vectors, in all module folders.
+    """Return a fingerprint over the files that decide the vectors, in all folders of the model.
+
+    Modules may lie in folders of other modules, as those of a Router do, which modules.json does
+    not name: so every folder is looked into.
 
     Args:
         folder: a model.
         cache_dir: where fingerprints of large files are kept.
 
     Raises:
-        ModelError: a file of the model is missing or damaged.
+        ModelError: a file of the model is missing or damaged, or a folder cannot be read.
     """
+    for path in _module_paths(folder):
+        if not (folder / path).is_dir():
+            raise ModelError(f"{folder / path}: is missing, though modules.json names it")
     digest = hashlib.sha256()
-    for path in dict.fromkeys(["", *_module_paths(folder)]):
-        place = folder / path
-        if not place.is_dir():
-            raise ModelError(f"{place}: is missing, though modules.json names it")
-        names = [
-            p.name
-            for p in place.iterdir()
-            if p.suffix in _DECIDING and p.name not in _NOT_THE_MODEL
-        ]
-        digest.update(f"{path}\0{fingerprint(place, cache_dir, names)}\0".encode())
+    try:
+        for place, names in _deciding_files(folder, set()):
+            path = place.relative_to(folder).as_posix()
+            digest.update(f"{path}\0{fingerprint(place, cache_dir, names)}\0".encode())
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error})") from error
     return digest.hexdigest()[:16]
+
+
+def _deciding_files(folder: Path, seen: set[Path]) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the folders from this one down that have files which decide, with their names."""
+    seen.add(folder.resolve())  # links may lead in a circle
+    inside = sorted(folder.iterdir())
+    names = [
+        path.name
+        for path in inside
+        if path.suffix in _DECIDING and path.name not in _NOT_THE_MODEL and path.is_file()
+    ]
+    if names:
+        yield folder, names
+    for path in inside:
+        if path.is_dir() and not _NO_MODULE.fullmatch(path.name) and path.resolve() not in seen:
+            yield from _deciding_files(path, seen)
 
 
 def check_configuration(folder: Path) -> None:

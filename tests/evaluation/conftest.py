@@ -93,6 +93,33 @@ def static_model(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def router_model(tmp_path: Path, data: Path):
+    """Return a function that saves an asymmetric encoder: ``router_model(seed)`` → its folder.
+
+    Queries and passages are encoded by modules of their own, in folders of the Router's.
+    """
+
+    def make(seed: int) -> Path:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import (
+            Normalize,
+            Router,
+            StaticEmbedding,
+        )
+
+        torch.manual_seed(seed)
+        tokenizer = _tokenizer(_texts(data / "parallel"))
+        query, passage = (StaticEmbedding(tokenizer, embedding_dim=16) for _ in range(2))
+        router = Router.for_query_document(query_modules=[query], document_modules=[passage])
+        folder = tmp_path / "router"
+        SentenceTransformer(modules=[router, Normalize()], device="cpu").save(str(folder))
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def transformer_model(tmp_path_factory: pytest.TempPathFactory, data: Path):
     """Return a function that saves a tiny random BERT or XLM-R encoder and returns its folder."""

@@ -76,6 +76,18 @@ def test_the_fingerprint_follows_what_decides_the_vectors(model, tmp_path):
     assert changed != before
 
 
+def test_the_fingerprint_follows_modules_within_modules(router_model, tmp_path):
+    def fingerprint(seed):
+        return load_encoder(str(router_model(seed)), tmp_path, device="cpu").fingerprint
+
+    before = fingerprint(0)
+    assert fingerprint(1) != before
+    for beside in ("training", "training/checkpoint-3", "checkpoint-4"):
+        (tmp_path / "router" / beside).mkdir()
+        (tmp_path / "router" / beside / "model.safetensors").write_bytes(b"of a training")
+    assert fingerprint(0) == before
+
+
 @pytest.mark.parametrize("damage", ["weights", "modules", "empty"])
 def test_a_damaged_model_is_one_clear_error(model, tmp_path, damage):
     if damage == "weights":
