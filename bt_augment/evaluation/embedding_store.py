@@ -1,4 +1,4 @@
-"""Vectors on disk, by the text they stand for: each text is encoded once per model.
+"""Vectors on disk, by what they stand for: each text is encoded once per model and kind.
 
 Three files, appended to: ``vectors.f32``, ``sums.u32`` (CRC-32 of key and vector) and
 ``keys.u64`` (two words of a 128-bit hash per vector). A key is written only when its vector and
@@ -195,9 +195,12 @@ class EmbeddingStore:
         return self._folder / name
 
 
-def keys_of(prompt: str, texts: Sequence[str]) -> Keys:
-    """Return a 128-bit hash of prompt and text for each text, shape (texts, 2)."""
-    start = blake2b(f"{prompt}\0".encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES)
+def keys_of(kind: str, prompt: str, texts: Sequence[str]) -> Keys:
+    """Return a 128-bit hash of kind, prompt and text for each text, shape (texts, 2).
+
+    The kind, query or passage, tells apart what asymmetric encoders encode differently.
+    """
+    start = blake2b(f"{kind}\0{prompt}\0".encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES)
     digests = bytearray()
     for text in texts:
         digest = start.copy()

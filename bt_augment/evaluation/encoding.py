@@ -24,7 +24,8 @@ _LOG = logging.getLogger(__name__)
 class Embeddings:
     """The vectors of a benchmark's texts.
 
-    Texts that are equal share a row, so that their scores are equal to the last bit.
+    Candidates that are equal share a row, so that their scores are equal to the last bit; so do
+    queries.
 
     Attributes:
         store: where the vectors are.
@@ -85,7 +86,7 @@ class _Work:
         return np.concatenate([self._block(block, kind) for block in blocks if block] or [_NONE])
 
     def _block(self, texts: list[str], kind: Kind) -> Rows:
-        keys = keys_of(self._encoder.prompt(kind), texts)
+        keys = keys_of(kind, self._encoder.prompt(kind), texts)
         absent = np.flatnonzero(self._store.rows(keys) == ABSENT)
         _, first = np.unique(keys[absent], axis=0, return_index=True)
         wanted = absent[np.sort(first)]

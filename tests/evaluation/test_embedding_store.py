@@ -25,18 +25,19 @@ def filled(folder, texts=TEXTS):
     store = EmbeddingStore(folder)
     with store.writing():
         store.begin(3)
-        store.append(keys_of("p: ", texts), vectors_of(texts))
+        store.append(keys_of("query", "p: ", texts), vectors_of(texts))
     return store
 
 
-def test_vectors_are_found_by_prompt_and_text(tmp_path):
+def test_vectors_are_found_by_kind_prompt_and_text(tmp_path):
     filled(tmp_path)
     store = EmbeddingStore(tmp_path)
     with store.writing():
-        rows = store.rows(keys_of("p: ", ["四", "new", "one"]))
+        rows = store.rows(keys_of("query", "p: ", ["四", "new", "one"]))
         assert rows.tolist() == [3, ABSENT, 0]
         np.testing.assert_array_equal(store.vectors()[rows[0]], vectors_of(TEXTS)[3])
-        assert (store.rows(keys_of("q: ", TEXTS)) == ABSENT).all()
+        assert (store.rows(keys_of("query", "q: ", TEXTS)) == ABSENT).all()
+        assert (store.rows(keys_of("passage", "p: ", TEXTS)) == ABSENT).all()
 
 
 @pytest.mark.parametrize("name", ["vectors.f32", "sums.u32", "keys.u64"])
@@ -48,7 +49,7 @@ def test_a_write_that_was_cut_leaves_whole_vectors(tmp_path, name, cut):
 
     store = EmbeddingStore(tmp_path)
     with store.writing():
-        rows = store.rows(keys_of("p: ", TEXTS))
+        rows = store.rows(keys_of("query", "p: ", TEXTS))
         kept = rows[rows != ABSENT]
         assert kept.tolist() == list(range(len(kept)))
         assert 0 < len(kept) < len(TEXTS)
@@ -56,9 +57,9 @@ def test_a_write_that_was_cut_leaves_whole_vectors(tmp_path, name, cut):
         # And what was lost can be written again.
         lost = [t for t, row in zip(TEXTS, rows, strict=True) if row == ABSENT]
         store.begin(3)
-        store.append(keys_of("p: ", lost), vectors_of(TEXTS)[len(kept) :])
+        store.append(keys_of("query", "p: ", lost), vectors_of(TEXTS)[len(kept) :])
         np.testing.assert_array_equal(
-            store.vectors()[store.rows(keys_of("p: ", TEXTS))], vectors_of(TEXTS)
+            store.vectors()[store.rows(keys_of("query", "p: ", TEXTS))], vectors_of(TEXTS)
         )
 
 
@@ -74,13 +75,15 @@ def test_a_vector_with_a_flipped_bit_is_encoded_again(tmp_path, name, place):
 
     store = EmbeddingStore(tmp_path)
     with store.writing():
-        rows = store.rows(keys_of("p: ", TEXTS))
+        rows = store.rows(keys_of("query", "p: ", TEXTS))
         assert np.flatnonzero(rows == ABSENT).tolist() == [damaged]
         store.begin(3)
-        store.append(keys_of("p: ", [TEXTS[damaged]]), vectors_of(TEXTS)[damaged : damaged + 1])
+        store.append(
+            keys_of("query", "p: ", [TEXTS[damaged]]), vectors_of(TEXTS)[damaged : damaged + 1]
+        )
     for again in (store, EmbeddingStore(tmp_path)):
         with again.writing():
-            found = again.vectors()[again.rows(keys_of("p: ", TEXTS))]
+            found = again.vectors()[again.rows(keys_of("query", "p: ", TEXTS))]
         np.testing.assert_array_equal(found, vectors_of(TEXTS))
 
 
@@ -118,5 +121,5 @@ def test_a_read_only_cache_is_named(tmp_path):
 
 @given(st.lists(st.text(max_size=4), max_size=30), st.text(max_size=3))
 def test_keys_differ_exactly_where_texts_do(texts, prompt):
-    keys = [tuple(key) for key in keys_of(prompt, texts)]
+    keys = [tuple(key) for key in keys_of("query", prompt, texts)]
     assert len(set(keys)) == len(set(texts))

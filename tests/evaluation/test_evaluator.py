@@ -108,6 +108,29 @@ def test_run_files_score_the_same_elsewhere(results, out):
             assert theirs[measure] == pytest.approx(ours, abs=1e-6), (name, measure)
 
 
+def test_an_asymmetric_model_encodes_a_query_that_is_a_candidate_too_as_both(
+    router_model, write_jsonl, tmp_path
+):
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["what is a lighthouse for", "a red fish in the sea", "the river flows north"]
+    data = tmp_path / "beir"
+    write_jsonl(data / "queries.jsonl", [{"_id": "q", "text": texts[0]}])
+    write_jsonl(data / "corpus.jsonl", [{"_id": f"d{n}", "text": t} for n, t in enumerate(texts)])
+    (data / "qrels").mkdir()
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td0\t1\n")
+    folder = str(router_model(0))
+    request = Evaluation(
+        folder, "beir", data, run_files=tmp_path / "runs", device="cpu", keep_embeddings=False
+    )
+    assert evaluate(request)["encoded"] == 4
+    model = SentenceTransformer(folder, device="cpu")
+    expected = model.similarity(model.encode_query(texts[:1]), model.encode_document(texts))[0]
+    run = ir_measures.read_trec_run(str(tmp_path / "runs" / "en-en.run"))
+    scores = {found.doc_id: found.score for found in run}
+    assert [scores[f"d{n}"] for n in range(3)] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
 def test_every_text_is_encoded_once_per_model(static_model, parallel, tmp_path, monkeypatch):
     seen = []
     original = TorchEncoder.encode
