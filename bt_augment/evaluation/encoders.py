@@ -120,7 +120,7 @@ class TorchEncoder:
         self, name: str, model: SentenceTransformer, identity: str, batch_size: int = 32
     ) -> None:
         self.name = name
-        self.fingerprint = identity
+        self.fingerprint = f"{identity}{computed_as(model)}"
         self._model = model
         self._batch_size = batch_size
 
@@ -151,6 +151,17 @@ def stored_prompt(model: SentenceTransformer, kind: Kind) -> str:
     prompts = model.prompts
     names = (*_PROMPT_NAMES[kind], model.default_prompt_name)
     return next((str(prompts[n]) for n in names if n and prompts.get(n)), "")
+
+
+def computed_as(model: SentenceTransformer) -> str:
+    """Return what of the vectors is another device's doing than the CPU's, to be in fingerprints.
+
+    On CPU all is computed in float32; elsewhere in the precision that the weights are stored in.
+    """
+    if model.device.type == "cpu":
+        return ""
+    kinds = sorted({str(part.dtype).removeprefix("torch.") for part in model.parameters()})
+    return "-".join(["", model.device.type, *kinds])
 
 
 def is_cosine(model: SentenceTransformer) -> bool:

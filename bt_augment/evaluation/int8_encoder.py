@@ -14,7 +14,13 @@ import numpy.typing as npt
 
 from bt_augment.errors import ModelError, StorageError
 from bt_augment.evaluation.encoder_folder import quiet_transformers
-from bt_augment.evaluation.encoders import Kind, Vectors, is_cosine, stored_prompt
+from bt_augment.evaluation.encoders import (
+    Kind,
+    Vectors,
+    computed_as,
+    is_cosine,
+    stored_prompt,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -75,7 +81,8 @@ class Int8Encoder:
         import ctranslate2
 
         self.name = name
-        self.fingerprint = f"{identity}-{folder.name.rpartition('-')[2]}"
+        quantization = folder.name.rpartition("-")[2]
+        self.fingerprint = f"{identity}-{quantization}{computed_as(model)}"
         self._model = model
         self._threads = threads or len(os.sched_getaffinity(0))
         on_gpu = model.device.type == "cuda"

@@ -10,7 +10,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from bt_augment.errors import ModelError
-from bt_augment.evaluation.encoders import load_encoder
+from bt_augment.evaluation.encoders import TorchEncoder, load_encoder
 from bt_augment.evaluation.int8_encoder import Int8Encoder, converted
 
 TEXTS = [
@@ -74,6 +74,15 @@ def test_the_fingerprint_follows_what_decides_the_vectors(model, tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prompts": {"query": "other "}}))
     changed = fingerprint()
     assert changed != before
+
+
+def test_vectors_of_another_device_or_precision_are_told_apart(static_model):
+    plain = SentenceTransformer(str(static_model), device="cpu")
+    assert TorchEncoder("m", plain, "abc").fingerprint == "abc"
+    plain.to("meta")  # any device but the CPU
+    single = TorchEncoder("m", plain, "abc").fingerprint
+    half = TorchEncoder("m", plain.half(), "abc").fingerprint
+    assert len({"abc", single, half}) == 3
 
 
 def test_the_fingerprint_follows_modules_within_modules(router_model, tmp_path):
