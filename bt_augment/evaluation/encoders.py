@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from bt_augment.evaluation.encoder_folder import (
     identity,
     quiet_transformers,
 )
+from bt_augment.sentence_encoders import Kind, stored_prompt
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.model_folder import named_path
 
@@ -25,15 +26,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
-Kind = Literal["query", "passage"]
 
 TORCH, CTRANSLATE2 = BACKENDS = ("torch", "ctranslate2")
-
-# The names under which models store the prompt of each kind, the commoner first.
-_PROMPT_NAMES: dict[str, tuple[str, ...]] = {
-    "query": ("query",),
-    "passage": ("passage", "document", "corpus"),
-}
 
 
 class Encoder(Protocol):
@@ -140,17 +134,6 @@ class TorchEncoder:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
-
-
-def stored_prompt(model: SentenceTransformer, kind: Kind) -> str:
-    """Return the prompt that a model has stored for a kind of text, or nothing.
-
-    sentence-transformers writes an empty ``document`` prompt beside a ``passage`` one that is
-    not empty, so the first that says something is taken; the model's default prompt is last.
-    """
-    prompts = model.prompts
-    names = (*_PROMPT_NAMES[kind], model.default_prompt_name)
-    return next((str(prompts[n]) for n in names if n and prompts.get(n)), "")
 
 
 def computed_as(model: SentenceTransformer) -> str:

@@ -14,13 +14,8 @@ import numpy.typing as npt
 
 from bt_augment.errors import ModelError, StorageError
 from bt_augment.evaluation.encoder_folder import quiet_transformers
-from bt_augment.evaluation.encoders import (
-    Kind,
-    Vectors,
-    computed_as,
-    is_cosine,
-    stored_prompt,
-)
+from bt_augment.evaluation.encoders import Vectors, computed_as, is_cosine
+from bt_augment.sentence_encoders import Kind, stored_prompt
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

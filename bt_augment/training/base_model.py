@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError, TrainingError
+from bt_augment.sentence_encoders import PROMPT_NAMES, stored_prompt
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
@@ -86,11 +87,9 @@ def load_base_model(
 
 def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
     """Return the prompts stored in the model, else those of its family, else none."""
-    stored: Mapping[str, str | None] = model.prompts or {}
-    query = stored.get("query") or ""
-    passage = stored.get("passage") or stored.get("document") or ""
-    if query or passage:
-        return Prompts(query, passage)
+    stored = Prompts(stored_prompt(model, "query"), stored_prompt(model, "passage"))
+    if stored != Prompts():
+        return stored
     return family_prompts(name) or family_prompts(_name_in_config(model)) or Prompts()
 
 
@@ -103,13 +102,14 @@ def family_prompts(name: str) -> Prompts | None:
 
 
 def store_prompts(model: SentenceTransformer, prompts: Prompts) -> None:
-    """Store prompts where ``encode_query`` and ``encode_document`` look for them."""
-    model.prompts = {
-        **(model.prompts or {}),
-        "query": prompts.query,
-        "document": prompts.passage,
-        "passage": prompts.passage,
+    """Store prompts where evaluation, ``encode_query`` and ``encode_document`` look for them."""
+    stored = {
+        **dict.fromkeys(PROMPT_NAMES["query"], prompts.query),
+        **dict.fromkeys(PROMPT_NAMES["passage"], prompts.passage),
     }
+    model.prompts = {**(model.prompts or {}), **stored}
+    if not (prompts.query and prompts.passage):
+        model.default_prompt_name = None  # it would stand in for the empty one
 
 
 def _name_in_config(model: SentenceTransformer) -> str:

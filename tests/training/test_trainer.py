@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from training_rows import a_row
 
 from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
+from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import Prompts, load_base_model
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
@@ -90,6 +91,23 @@ def test_prompts_of_the_model_win_over_its_family_and_options_over_both(labse, f
         "query": "",
         "passage": "P ",
     }
+
+
+@pytest.mark.parametrize("options", [{}, {"query_prompt": "Q: "}, {"passage_prompt": ""}])
+def test_a_model_is_evaluated_with_the_prompts_it_was_trained_with(
+    labse, finished, tmp_path, options
+):
+    base = tmp_path / "base"
+    shutil.copytree(labse, base)
+    path = base / "config_sentence_transformers.json"
+    stored = {"prompts": {"sts": "R: ", "corpus": "C: "}, "default_prompt_name": "sts"}
+    path.write_text(json.dumps(stored))
+    trained = train([finished], tmp_path / "out", settings_of(base, steps=1, **options)).manifest
+    given = {name.removesuffix("_prompt"): prompt for name, prompt in options.items()}
+    assert trained["prompts"] == {"query": "R: ", "passage": "C: "} | given
+    encoder = load_encoder(str(tmp_path / "out"), tmp_path / "cache", device="cpu")
+    used = {"query": encoder.prompt("query"), "passage": encoder.prompt("passage")}
+    assert used == trained["prompts"]
 
 
 def test_prompts_are_trained_with(tiny_static, run_of, tmp_path):
