@@ -18,7 +18,7 @@ from bt_augment.evaluation.encoder_folder import (
     identity,
     quiet_transformers,
 )
-from bt_augment.sentence_encoders import Kind, stored_prompt
+from bt_augment.sentence_encoders import Kind, memory_errors, stored_prompt
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.model_folder import named_path
 
@@ -122,6 +122,7 @@ class TorchEncoder:
         """Return the prompt stored in the model."""
         return stored_prompt(self._model, kind)
 
+    @memory_errors()
     def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:
         """Return one vector per text, of unit length where the model's similarity is cosine."""
         run = self._model.encode_query if kind == "query" else self._model.encode_document
@@ -168,7 +169,7 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
     if device == "auto":
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        with quiet_transformers():
+        with memory_errors(), quiet_transformers():
             model = SentenceTransformer(
                 source,
                 revision=revision,
@@ -178,6 +179,8 @@ def _load(name: str, cache_dir: Path, device: str) -> tuple[SentenceTransformer,
             )
         if chosen == "cpu":
             model.float()  # half precision is slow on CPU, and its scores tie
+    except MemoryError:
+        raise  # of a model that is sound
     except Exception as error:
         # Weights, tokenizers and configurations each raise their own types when they do not fit.
         raise ModelError(
@@ -197,6 +200,8 @@ def _probe(encoder: Encoder) -> None:
     """Encode one text, so that a model that is no encoder is found before the long work."""
     try:
         vectors = encoder.encode(["a"], "query")
+    except MemoryError:
+        raise
     except Exception as error:
         raise ModelError(
             f"{encoder.name}: is no text encoder ({type(error).__name__}: {_first_line(error)})"

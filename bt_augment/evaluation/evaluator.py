@@ -109,6 +109,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         ModelError: the model cannot be loaded, is no encoder, or its training manifest is damaged.
         StorageError: a result cannot be written.
         MissingDependencyError: ``bt-augment[evaluate]`` is not installed.
+        MemoryError: the device has no room for the model, or for a batch of texts.
     """
     started = time.monotonic()
     _check_choices(request)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bt_augment.errors import ModelError, StorageError
 from bt_augment.evaluation.encoder_folder import quiet_transformers
 from bt_augment.evaluation.encoders import Vectors, computed_as, is_cosine
-from bt_augment.sentence_encoders import Kind, stored_prompt
+from bt_augment.sentence_encoders import Kind, memory_errors, stored_prompt
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -92,6 +92,7 @@ class Int8Encoder:
         """Return the prompt stored in the model."""
         return stored_prompt(self._model, kind)
 
+    @memory_errors()
     def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:
         """Return one vector per text, of unit length where the model's similarity is cosine."""
         prompt = self.prompt(kind)

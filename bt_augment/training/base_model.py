@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError, TrainingError
-from bt_augment.sentence_encoders import PROMPT_NAMES, stored_prompt
+from bt_augment.sentence_encoders import PROMPT_NAMES, memory_errors, stored_prompt
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
@@ -68,9 +68,12 @@ def load_base_model(
 
     folder = Path(name).is_dir()
     try:
-        model = SentenceTransformer(
-            name, device=device, local_files_only=folder, trust_remote_code=False
-        )
+        with memory_errors():
+            model = SentenceTransformer(
+                name, device=device, local_files_only=folder, trust_remote_code=False
+            )
+    except MemoryError:
+        raise  # of a model that is sound
     # Damaged files raise whatever the library that reads them raises.
     except Exception as error:
         raise ModelError(
@@ -214,7 +217,8 @@ def _from_hub(name: str, file: str) -> Path | None:
 
 def _check_encodes(name: str, model: SentenceTransformer) -> None:
     try:
-        width = model.encode(["a"], show_progress_bar=False).shape
+        with memory_errors():
+            width = model.encode(["a"], show_progress_bar=False).shape
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise TrainingError(
             f"base model {name!r} is no text encoder: encoding a text failed ({error})"

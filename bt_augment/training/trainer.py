@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bt_augment.errors import MissingDependencyError, TrainingError
+from bt_augment.sentence_encoders import memory_errors
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
@@ -113,6 +114,7 @@ def train(
         LanguageError: ``settings.languages`` holds something else.
         ModelError: there is no such base model.
         StorageError: the disk refused.
+        MemoryError: the device has no room for the model, or for a mini-batch of texts.
     """
     _check_packages(settings)
     runs, out = [Path(path) for path in folders], Path(out)
@@ -136,7 +138,7 @@ def train(
         "runs": [run.fingerprint for run in rows.runs],
         "ranks": ranks(),
     }
-    with folder.claimed() if is_main() else nullcontext():
+    with folder.claimed() if is_main() else nullcontext(), memory_errors():
         if is_main():
             folder.begin(identity, overwrite=overwrite)
             folder.remove_cut_off_checkpoints()

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from bt_augment.errors import ModelError
@@ -95,6 +96,17 @@ def test_the_fingerprint_follows_modules_within_modules(router_model, tmp_path):
         (tmp_path / "router" / beside).mkdir()
         (tmp_path / "router" / beside / "model.safetensors").write_bytes(b"of a training")
     assert fingerprint(0) == before
+
+
+@pytest.mark.parametrize("place", ["__init__", "encode_query"])
+@pytest.mark.parametrize("said", ["CUDA out of memory. Tried to allocate 20.00 MiB.", "no sense"])
+def test_want_of_memory_is_no_fault_of_the_model(static_model, tmp_path, monkeypatch, place, said):
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError(said) if "memory" in said else RuntimeError(said)
+
+    monkeypatch.setattr(SentenceTransformer, place, fail)
+    with pytest.raises(MemoryError if "memory" in said else ModelError, match=said[:12]):
+        load_encoder(str(static_model), tmp_path, device="cpu")
 
 
 @pytest.mark.parametrize("damage", ["weights", "modules", "empty"])

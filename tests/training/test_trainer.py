@@ -525,6 +525,16 @@ def test_a_static_encoder_resumes_to_the_same_weights(tiny_static, finished, tmp
     assert not moved(weights(whole), weights(stopped))
 
 
+@pytest.mark.parametrize("place", ["__init__", "encode", "forward"])
+def test_want_of_memory_is_told_as_such(labse, finished, tmp_path, monkeypatch, place):
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(SentenceTransformer, place, fail)
+    with pytest.raises(MemoryError, match=r"20\.00 MiB"):
+        train([finished], tmp_path / "model", settings_of(labse))
+
+
 @pytest.mark.slow
 def test_training_reports_to_wandb(tiny_static, finished, tmp_path, monkeypatch):
     pytest.importorskip("wandb")
