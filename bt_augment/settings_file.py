@@ -259,6 +259,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _bounded(content: Any) -> Any:
     """Return what a YAML text stands for, if it is no deeper and no larger than settings are.
 
+    No two parts of it are one object, as what aliases name is: setting one must not set the other.
+
     Raises:
         ValueError: it is, or has a whole number so long that Python does not write it.
     """
@@ -276,7 +278,13 @@ def _bounded(content: Any) -> Any:
             left += [(item, depth + 1) for item in value.values()]
         elif isinstance(value, list | tuple | set):
             left += [(item, depth + 1) for item in value]
-    return content
+    return _unshared(content)
+
+
+def _unshared(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _unshared(value) for key, value in content.items()}
+    return [_unshared(value) for value in content] if isinstance(content, list) else content
 
 
 def _dotted(keys: Sequence[str | int]) -> str:

@@ -131,6 +131,16 @@ def test_a_number_sign_in_an_assignment_begins_no_comment():
     assert (recipe.input.question, recipe.input.passage) == ("Question #1", "Text #2")
 
 
+@pytest.mark.parametrize("within", ["file", "assignment"])
+def test_an_assignment_changes_nothing_else_that_an_alias_names(recipe, within):
+    shared = "{question_length: &length {min: 5, max: 99}, passage_length: *length}"
+    given = {"file": "filters:\n  text: " + shared, "assignment": ""}[within]
+    assignments = [f"filters.text={shared}"] if within == "assignment" else []
+    loaded = load_recipe(recipe(given), None, [*assignments, "filters.text.question_length.min=7"])
+    found = [loaded.filters[f"text.{name}_length"].threshold for name in ("question", "passage")]
+    assert [threshold.min for threshold in found] == [7, 5]
+
+
 def test_an_assignment_below_a_value_is_refused():
     with pytest.raises(RecipeError, match="output holds a value, not a section"):
         load_recipe(assignments=["output=3", "output.native=false"])
