@@ -51,7 +51,11 @@ class Arm:
         if os.path.isfile(text) or not equals:  # noqa: PTH113
             return cls(Path(text).name.removesuffix(".json"), (Path(text),))
         results = tuple(Path(file) for file in files.split(","))
-        if twice := next((path for path in results if results.count(path) > 1), None):
+        places = [os.path.realpath(path) for path in results]  # one may be spelled in two ways
+        if twice := next(
+            (path for path, place in zip(results, places, strict=True) if places.count(place) > 1),
+            None,
+        ):
             raise InputError(
                 f"{text}: {twice} is there twice; each run of an arm is one results file"
             )

@@ -190,6 +190,23 @@ def test_seeds_of_an_arm_are_its_runs(tmp_path):
         compare([arms[0], Arm.parse(str(paths["bt"][0]))])
 
 
+def test_an_arm_may_have_more_files_than_a_name_has_room_for(tmp_path):
+    files = [tmp_path / f"native-english-seed-{seed:02d}.json" for seed in range(200)]
+    arm = Arm.parse(f"native={','.join(map(str, files))}")
+    assert (arm.name, len(arm.results)) == ("native", 200)
+
+
+@pytest.mark.parametrize("other", ["a.json", "./a.json", "{}/a.json", "link.json"])
+def test_a_file_that_is_there_twice_is_refused_however_it_is_spelled(tmp_path, monkeypatch, other):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.json")
+    (tmp_path / "link.json").symlink_to("a.json")
+    with pytest.raises(InputError, match=r"a\.json is there twice"):
+        Arm.parse(f"twice=a.json,{other.format(tmp_path)}")
+    (tmp_path / "circle.json").symlink_to("circle.json")
+    assert len(Arm.parse("circle=circle.json,a.json").results) == 2  # said when it is read
+
+
 def test_the_table_comes_in_three_forms(tmp_path):
     arms = [Arm("native", (write(tmp_path / "a.json"),)),
             Arm("a_b | 50%", (write(tmp_path / "b.json", 0.1, 1),))]  # fmt: skip
@@ -249,8 +266,6 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
     other.write_text(json.dumps(sound | {"queries": 10**400}))
     refused("cannot be read as a results file .a number of 401 digits", other)
     refused("there is no such file", tmp_path / "none.json")
-    with pytest.raises(InputError, match=r"a\.json is there twice"):
-        Arm.parse(f"twice={tmp_path / 'a.json'},{tmp_path / 'a.json'}")
     with pytest.raises(InputError, match="two arms or more"):
         compare([base])
     with pytest.raises(InputError, match="two arms have one name"):
