@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.markdown import harmless, span
 
@@ -27,12 +29,7 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     settings, counts = manifest["settings"], manifest["counts"]
     base = settings["base_model"]
     yield "---"
-    yield "library_name: sentence-transformers"
-    yield "pipeline_tag: sentence-similarity"
-    yield "tags: [sentence-transformers, feature-extraction, dense-retrieval, bt-augment]"
-    yield f"language: [{', '.join(_base_tags(counts['languages']))}]"
-    if _on_hub(base):
-        yield f"base_model: {base}"
+    yield _front_matter(base, _base_tags(counts["languages"]))
     yield "---\n"
     yield f"# Dense retriever trained by bt-augment from {harmless(_name(base))}\n"
     yield "```python"
@@ -78,6 +75,18 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield "\nThe licences of the base model and of the data also hold for this model."
 
 
+def _front_matter(base: str, languages: list[str]) -> str:
+    matter: dict[str, Any] = {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "sentence-similarity",
+        "tags": ["sentence-transformers", "feature-extraction", "dense-retrieval", "bt-augment"],
+        "language": languages,  # Norwegian is "no", which is false unless it is quoted
+    }
+    if _on_hub(base):
+        matter["base_model"] = base
+    return yaml.safe_dump(matter, sort_keys=False).rstrip()
+
+
 def _recipe(manifest: Mapping[str, Any]) -> str:
     settings, drawn = manifest["settings"], manifest["drawn"]
     kinds = {1: "monolingual batches (X-X-mono)", 0: "cross-lingual batches (X-Y)"}.get(
@@ -95,7 +104,7 @@ def _name(base: Any) -> str:
 
 
 def _on_hub(base: str) -> bool:
-    # YAML: no other name of a folder may get there.
+    # A folder's name tells of this machine, and is no model of the hub.
     return _HUB_NAME.fullmatch(base) is not None
 
 

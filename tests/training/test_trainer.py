@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from training_rows import a_row
@@ -185,6 +186,15 @@ def test_the_card_names_data_recipe_and_scores(tiny_static, finished, tmp_path):
     assert f"{trained.manifest['scores']['nDCG@10']:.4f}" in card
     assert str(finished.parent) not in card
     assert not list((out / "training").glob("checkpoint-*"))
+
+
+def test_the_card_says_norwegian_not_false(tiny_static, run_of, tmp_path):
+    run = run_of([a_row(str(i), "no" if i % 2 else "en") for i in range(12)])
+    out = tmp_path / "model"
+    train([run], out, settings_of(tiny_static, alpha=1, held_out=0, batch_size=4))
+    matter = yaml.safe_load((out / "README.md").read_text().split("---")[1])
+    assert sorted(matter["language"]) == ["en", "no"]
+    assert matter["pipeline_tag"] == "sentence-similarity"
 
 
 def test_the_two_baselines(tiny_static, finished, tmp_path):
