@@ -58,6 +58,13 @@ def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> b
     return value
 
 
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Return the names of a list ``NAME,...``, which may be none; None where it is not given."""
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def silence_libraries() -> None:
     """Keep the libraries' bars, and their warnings unless -v is given, off the terminal."""
     from datasets import disable_progress_bars

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for
+from bt_augment.cli.common import MAX_WORKERS, common_options, names, progress_for
 from bt_augment.cli.places import LocalFile, LocalFolder
 from bt_augment.cli.terminal import echo, print_json
 
@@ -108,8 +108,8 @@ def command(
         benchmark=benchmark,
         data=data,
         out=out,
-        settings=_names(settings),
-        languages=_names(languages),
+        settings=names(settings),
+        languages=names(languages),
         candidate_text=candidate_text,
         run_files=run_files,
         run_depth=run_depth,
@@ -126,12 +126,6 @@ def command(
         print_json(results)
     elif not quiet:
         _print(results, out)
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _print(results: dict[str, Any], out: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, progress_for, silence_libraries
+from bt_augment.cli.common import common_options, names, progress_for, silence_libraries
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 from bt_augment.cli.terminal import echo, print_json
 
@@ -188,10 +188,10 @@ def command(
     from bt_augment.training.settings import TrainingSettings
     from bt_augment.training.trainer import train
 
-    chosen: dict[str, Any] = {"methods": _listed(methods), "languages": _listed(languages)}
+    chosen: dict[str, Any] = {"methods": names(methods), "languages": names(languages)}
     settings = TrainingSettings(
         augmented_share=_share(augmented_share),
-        **{name: value for name, value in chosen.items() if value},
+        **{name: value for name, value in chosen.items() if value is not None},
         **options,
     )
     silence_libraries()
@@ -215,10 +215,6 @@ def command(
         print_json({"out": str(out), "resumed_at": trained.resumed_at, **trained.manifest})
     elif not quiet:
         _print(trained)
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _share(text: str) -> float | None:

@@ -95,6 +95,10 @@ class TrainingSettings:
         Raises:
             TrainingError: a value is out of range.
         """
+        for name in ("methods", "languages"):
+            chosen = getattr(self, name)
+            if chosen is not None and not chosen:
+                raise TrainingError(f"{name} names nothing to train on; leave it out for all")
         for name in self.methods:
             if name not in METHODS:
                 raise TrainingError(

@@ -173,6 +173,10 @@ def test_the_command_trains_and_says_what_it_did(learning_command, aligned, xlmr
             ("{run}", "--base-model", "static:bundled", "--out", "{out}", "--augmented-share", "x"),
             "neither a share",
         ),
+        (
+            ("{run}", "--base-model", "static:bundled", "--out", "{out}", "--methods", ""),
+            "methods names nothing to train on",
+        ),
         (("{out}", "--base-model", "static:bundled", "--out", "{out}2"), "there is no such folder"),
         (("{run}", "--base-model", "bundled:mini", "--out", "{out}"), "static:bundled"),
     ],

@@ -375,6 +375,8 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"temperature": 5e-324}, "temperature is 5e-324; it must be 0.0001 or more"),
         ({"alpha": 2}, "alpha is 2"),
+        ({"methods": ()}, "methods names nothing to train on; leave it out"),
+        ({"languages": ()}, "languages names nothing to train on; leave it out"),
         ({"held_out": 1.0}, "held_out is 1.0"),
         ({"held_out": 0.0, "patience": 1}, "early stopping measures"),
     ],
