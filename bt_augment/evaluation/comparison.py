@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,8 +56,14 @@ class Comparison:
     lines: tuple[Line, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON has it."""
-        return asdict(self)
+        """Return the comparison as JSON has it: null for the ends of an interval without any."""
+        content = asdict(self)
+        for line in content["lines"]:
+            effect = line["effect"] or {}
+            for end in ("low", "high"):
+                if end in effect and not math.isfinite(effect[end]):
+                    effect[end] = None  # JSON has no infinity
+        return content
 
     def table(self, form: str = "markdown") -> str:
         """Return the table as Markdown, LaTeX (booktabs) or CSV.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ CONFIDENCE = 0.95
 RANDOMISATION = "paired randomisation over queries; bootstrap interval"
 PAIRED_T = "paired t-test over queries"
 CROSSED = "queries and seeds random, crossed; t with Satterthwaite's degrees of freedom"
+UNTESTED = "none: one query says nothing of others"
 
 _BLOCK = 1 << 23  # random numbers drawn at a time
 _ROUNDING = 1e-12  # sums in another order differ by this much
@@ -27,9 +29,9 @@ class Effect:
 
     Attributes:
         effect: mean of the second less mean of the first.
-        low: lower end of the 95 % interval.
-        high: upper end.
-        p: two-sided p-value of no difference.
+        low: lower end of the 95 % interval; minus infinity where nothing is known.
+        high: upper end; infinity where nothing is known.
+        p: two-sided p-value of no difference; 1 where nothing is known.
         method: how it was tested.
     """
 
@@ -53,6 +55,8 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
     its degrees of freedom are Satterthwaite's. A difference that other seeds would not show is
     then not taken for one, however many queries there are.
 
+    A single query cannot be tested: its interval has no ends, and p is 1.
+
     Args:
         first: scores, shape (runs, queries).
         second: scores of the same queries in the same order; as many runs as it has.
@@ -63,7 +67,7 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
     """
     if (len(first) == 1) != (len(second) == 1):
         raise ValueError("one arm has one run, the other several")
-    if len(first) > 1:
+    if len(first) > 1 or first.shape[1] == 1:
         return analytic_effect(first, second)
     return _randomised(second[0] - first[0], seed)
 
@@ -118,7 +122,9 @@ def analytic_effect(first: Floats, second: Floats) -> Effect:
     number = first.shape[1]
     differences = second.mean(axis=0) - first.mean(axis=0)
     effect = float(differences.mean())
-    queries = differences.var(ddof=1) / number if number > 1 else 0.0
+    if number == 1:
+        return Effect(effect, -math.inf, math.inf, 1.0, UNTESTED)
+    queries = differences.var(ddof=1) / number
     parts = [(queries, number - 1)]
     residual = 0.0
     for runs in (first, second):

@@ -175,10 +175,10 @@ def _draw_panel(axes: Axes, curves: Sequence[Series], setting: str, axis: Axis) 
         span = everything[-1] - everything[0]
         places = [x * (1 + 2 * shift) if logarithmic else x + shift * span for x, _ in points]
         means = np.array([effect.effect for _, effect in points])
-        low = means - [effect.low for _, effect in points]
-        high = [effect.high for _, effect in points] - means
+        ends = np.array([(effect.low, effect.high) for _, effect in points]).T
+        reach = np.abs(np.where(np.isfinite(ends), ends, np.nan) - means)  # NaN draws no interval
         axes.errorbar(
-            places, means, yerr=[low, high], color=colour, marker=marker, linestyle=line,
+            places, means, yerr=reach, color=colour, marker=marker, linestyle=line,
             markersize=4.5, linewidth=1.4, capsize=2.5, elinewidth=1.0, label=curve.label,
         )  # fmt: skip
     if logarithmic:

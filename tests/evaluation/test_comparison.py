@@ -100,6 +100,29 @@ def test_equal_arms_have_no_effect():
     assert measure_effect(np.ones((2, 5)), np.ones((2, 5))).p == 1
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("measured", [measure_effect, analytic_effect])
+def test_one_question_is_no_evidence_whatever_the_effect(measured, runs):
+    result = measured(np.full((runs, 1), 0.2), np.linspace(0.7, 0.8, runs).reshape(runs, 1))
+    assert result.effect > 0.4
+    assert (result.low, result.high, result.p) == (-math.inf, math.inf, 1)
+
+
+def test_results_of_one_question_are_compared_as_json_has_it(tmp_path):
+    arms = []
+    for name, value in (("a", 0.2), ("b", 0.7)):
+        table = ScoreTable(("RR@20",))
+        table.add("en", "en", ["q"], Scores(np.arange(1), {"RR@20": np.array([value])}))
+        content = {"model": "m", "benchmark": "beir", "counts": {}, "settings": table.settings()}
+        write_results(tmp_path / f"{name}.json", content, table.per_query())
+        arms.append(Arm(name, (tmp_path / f"{name}.json",)))
+    comparison = compare(arms)
+    shown = json.dumps(comparison.as_dict(), allow_nan=False)
+    effect = json.loads(shown)["lines"][1]["effect"]
+    assert (effect["low"], effect["high"], effect["p"]) == (None, None, 1)
+    assert "| [-inf, +inf] | 1.0000 | 1.0000 |" in comparison.table()
+
+
 def test_seeds_that_differ_are_not_taken_for_an_effect():
     """Given arms that differ by the luck of three seeds alone, few are called significant."""
     random = np.random.default_rng(2)

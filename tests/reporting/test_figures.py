@@ -54,6 +54,17 @@ def test_gains_are_differences_and_only_those_beyond_luck_are_bold(arm):
     assert (gains.marked == np.isin(tests, bold)).all()
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_figures_of_one_question_claim_nothing(arm, tmp_path, seeds):
+    arms = [arm(f"{mean}", mono=mean, questions=1, seeds=seeds, alpha=mean) for mean in (0.2, 0.9)]
+    base, other = load_arms(arms, METRIC)
+    assert not pair_gains(base, other, pair_scores(other, METRIC)).marked.any()
+    assert tmp_path / "alpha.svg" in write_figures(arms, METRIC, tmp_path).files
+    with style.styled():
+        axes = draw_curves(series_of([base, other], ALPHA), ALPHA, METRIC).axes[0]
+    assert np.isfinite(axes.get_ylim()).all()
+
+
 def test_numbers_in_a_heat_map_can_be_read(arm):
     base, other = load_arms([arm("a"), arm("b", better=("pt", "en"))], METRIC)
     with style.styled():

@@ -142,6 +142,16 @@ def test_one_question_has_no_interval_and_is_no_crash(shown, arm):
     assert page.console() == []
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_question_is_no_evidence(arm, tmp_path, seeds):
+    arms = [arm(f"{mean}", mono=mean, questions=1, seeds=seeds, alpha=mean) for mean in (0.2, 0.9)]
+    write_report([source(one) for one in arms], tmp_path / "out.html")
+    page = (tmp_path / "out.html").read_text()
+    assert '[−inf, +inf]</td><td class="n">1.0000</td><td class="n">1.0000</td>' in page
+    assert "&lt;0.0001" not in page
+    assert 'class="n better"' not in page
+
+
 def test_cells_that_were_not_measured_are_empty(shown, arm):
     only = arm("a")
     path = only.results[0]
