@@ -138,6 +138,8 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
     loaded = time.monotonic()
     overlap = training_overlap(record, collection)
     compared = time.monotonic()
+    digest = collection.digest()
+    digested = time.monotonic()
     with _store(cache_dir, encoder, keep=request.keep_embeddings) as store:
         table, measured = measure(
             collection, encoder, store, settings, request.candidate_text,
@@ -150,7 +152,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         "prompts": {"query": encoder.prompt("query"), "passage": encoder.prompt("passage")},
         "training": None if record is None else record.summary,
         "benchmark": collection.name,
-        "benchmark_digest": collection.digest(),
+        "benchmark_digest": digest,
         "candidate_text": request.candidate_text,
         "counts": collection.counts(),
         "settings": {name: part for name, part in table.settings().items() if name in settings},
@@ -165,6 +167,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         "seconds_by_stage": {
             "load": round(loaded - started, 3),
             "overlap": round(compared - loaded, 3),
+            "digest": round(digested - compared, 3),
             **measured.seconds,
         },
         "versions": _versions(),

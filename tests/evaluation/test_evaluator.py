@@ -76,6 +76,7 @@ def test_the_results_file_is_the_contract(results, out, static_model):
         assert values["mean"] == pytest.approx((values["en"] + values["pt"]) / 2)
     assert written["overlap"]["checked"] is False
     assert written["seconds"] > 0
+    assert list(written["seconds_by_stage"]) == ["load", "overlap", "digest", "encode", "search"]
     assert "bt-augment" in written["versions"]
     assert written["prompts"] == {"query": "ask: ", "passage": "say: "}
 

@@ -30,6 +30,7 @@ Qrels = dict[str, dict[str, int]]
 MEASURES = ("RR@20", "AP", "AP@20", "nDCG@10", "R@1", "R@10", "R@100")
 
 _BLOCK_ROWS = 1 << 14
+_DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,27 @@ class Collection:
         return Judgements(columns[0], columns[1], columns[2])
 
     def digest(self) -> str:
-        """Return a digest of every id, text and grade: scores are compared on equal ones alone."""
-        state = blake2b(digest_size=16)
-        for language, queries in sorted(self.queries.items()):
-            for record in zip(queries.ids, queries.texts, strict=True):
-                state.update(json.dumps(["query", language, *record]).encode())
-        for language, candidates in sorted(self.candidates.items()):
+        """Return a digest of every id, text and grade: scores are compared on equal ones alone.
+
+        It is the sum of the digests of all records, so that their order makes no difference.
+        """
+        total = 0
+        for record in self._records():
+            digest = blake2b(json.dumps(record).encode(), digest_size=_DIGEST_BYTES).digest()
+            total += int.from_bytes(digest, "big")
+        return (total % (1 << 8 * _DIGEST_BYTES)).to_bytes(_DIGEST_BYTES, "big").hex()
+
+    def _records(self) -> Iterator[tuple[Any, ...]]:
+        for language, queries in self.queries.items():
+            for query in zip(queries.ids, queries.texts, strict=True):
+                yield "query", language, *query
+        for language, candidates in self.candidates.items():
             for batch in candidates.table.to_batches(max_chunksize=_BLOCK_ROWS):
-                for record in zip(*batch.to_pydict().values(), strict=True):
-                    state.update(json.dumps(["candidate", language, *record]).encode())
-        for query, grades in sorted(self.qrels.items()):
-            state.update(json.dumps(["grades", query, sorted(grades.items())]).encode())
-        return state.hexdigest()
+                for candidate in zip(*batch.to_pydict().values(), strict=True):
+                    yield "candidate", language, *candidate
+        for name, grades in self.qrels.items():
+            for grade in grades.items():
+                yield "grade", name, *grade
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of queries and of candidates by language."""

@@ -301,6 +301,18 @@ def test_judgements_that_lead_nowhere_are_not_replaced_by_those_of_another_split
         load("beir", tmp_path)
 
 
+def test_the_digest_does_not_depend_on_the_order_of_lines(beir):
+    before = load("beir", beir)
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        lines = (beir / name).read_text().splitlines(keepends=True)
+        (beir / name).write_text("".join(reversed(lines)))
+    head, *lines = (beir / "qrels" / "test.tsv").read_text().splitlines(keepends=True)
+    (beir / "qrels" / "test.tsv").write_text("".join([head, *reversed(lines)]))
+    after = load("beir", beir)
+    assert after.candidates["en"].ids().to_pylist() != before.candidates["en"].ids().to_pylist()
+    assert after.digest() == before.digest()
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
