@@ -12,7 +12,7 @@ _CHUNK = 1024  # pairs made Python numbers at once: quick to draw from, small in
 
 
 class Deck:
-    """Pairs that are drawn one by one; every pair once in a pass, as far as groups allow."""
+    """Pairs that are drawn one by one; each at most once in a pass, less often in large groups."""
 
     def __init__(
         self,
