@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import click
@@ -67,6 +68,8 @@ def names(text: str | None) -> tuple[str, ...] | None:
 
 def silence_libraries() -> None:
     """Keep the libraries' bars, and their warnings unless -v is given, off the terminal."""
+    if find_spec("transformers") is None or find_spec("datasets") is None:
+        return  # what needs them says so
     from datasets import disable_progress_bars
     from transformers.utils import logging as transformers_logging
 

@@ -71,8 +71,7 @@ def load_encoder(
         ModelError: no such model, not an encoder, or not one of the back end.
         MissingDependencyError: sentence-transformers is not installed.
     """
-    if find_spec("sentence_transformers") is None:
-        raise MissingDependencyError("sentence-transformers", "evaluate", "evaluating a model")
+    check_packages()
     if backend not in BACKENDS:
         raise ModelError(f"unknown back end {backend!r}; one of {', '.join(BACKENDS)}")
     model, known = _load(name, cache_dir, device)
@@ -88,6 +87,19 @@ def load_encoder(
         encoder = Int8Encoder(name, model, known, folder, threads)
     _probe(encoder)
     return encoder
+
+
+def check_packages() -> None:
+    """Refuse to go on without the packages that read an encoder.
+
+    Raises:
+        MissingDependencyError: one is not installed.
+    """
+    for package in ("sentence_transformers", "transformers", "torch"):
+        if find_spec(package) is None:
+            raise MissingDependencyError(
+                package.replace("_", "-"), "evaluate", "evaluating a model"
+            )
 
 
 def check_model(name: str) -> None:

@@ -28,7 +28,13 @@ from bt_augment.evaluation.benchmarks.base import (
 )
 from bt_augment.evaluation.benchmarks.registry import load
 from bt_augment.evaluation.embedding_store import EmbeddingStore
-from bt_augment.evaluation.encoders import TORCH, Encoder, check_model, load_encoder
+from bt_augment.evaluation.encoders import (
+    TORCH,
+    Encoder,
+    check_model,
+    check_packages,
+    load_encoder,
+)
 from bt_augment.evaluation.encoding import encode
 from bt_augment.evaluation.language_bias import PEER_CUTOFF, PEER_WEIGHTS, peer, rank_distance
 from bt_augment.evaluation.metrics import Ints, score
@@ -113,6 +119,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
     """
     started = time.monotonic()
     _check_choices(request)
+    check_packages()
     check_model(request.model)
     record = read_training_record(request.model)
     collection = load(request.benchmark, request.data, request.languages)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
+
+from bt_augment.errors import MissingDependencyError
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +75,19 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
     return _randomised(second[0] - first[0], seed)
 
 
+def check_scipy(purpose: str) -> None:
+    """Refuse to go on without scipy.
+
+    Args:
+        purpose: what needs it, for the message.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    if find_spec("scipy") is None:
+        raise MissingDependencyError("scipy", "evaluate", purpose)
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number (Holm 1979)."""
     order = np.argsort(values, kind="stable")
@@ -116,14 +132,18 @@ def analytic_effect(first: Floats, second: Floats) -> Effect:
     Args:
         first: scores, shape (runs, queries).
         second: scores of the same queries in the same order; as many runs, or one as it.
-    """
-    from scipy.stats import t
 
+    Raises:
+        MissingDependencyError: scipy is not installed.
+    """
     number = first.shape[1]
     differences = second.mean(axis=0) - first.mean(axis=0)
     effect = float(differences.mean())
     if number == 1:
         return Effect(effect, -math.inf, math.inf, 1.0, UNTESTED)
+    check_scipy("Student's t, which tests several runs,")
+    from scipy.stats import t
+
     queries = differences.var(ddof=1) / number
     parts = [(queries, number - 1)]
     residual = 0.0

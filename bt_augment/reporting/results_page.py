@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bt_augment._version import __version__
-from bt_augment.errors import InputError, MissingDependencyError, did_you_mean
+from bt_augment.errors import InputError, did_you_mean
 from bt_augment.evaluation.arms import Arm, LoadedArm, load_arms
 from bt_augment.evaluation.benchmarks.base import SETTINGS
 from bt_augment.evaluation.comparison import Comparison, compare
-from bt_augment.evaluation.significance import Effect
+from bt_augment.evaluation.significance import Effect, check_scipy
 from bt_augment.reporting.curve import ALPHA, SIZE, Axis, series_of
 from bt_augment.reporting.heat_table import HeatMap, gain_maps, score_maps
 from bt_augment.reporting.line_chart import Chart, Line, Point, draw
@@ -92,8 +91,7 @@ def write_results_report(
         StorageError: the disk refused.
     """
     check_jinja()
-    if find_spec("scipy") is None:
-        raise MissingDependencyError("scipy", "evaluate", "a report of results")
+    check_scipy("a report of results")
     check_file_out(out, "report.html")
     names = [arm.name for arm in arms]
     if len(set(names)) < len(names):

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.errors import ModelError, TrainingError
+from bt_augment.errors import MissingDependencyError, ModelError, TrainingError
 from bt_augment.sentence_encoders import PROMPT_NAMES, memory_errors, stored_prompt
 from bt_augment.training.static_encoder import (
     BUNDLED,
@@ -24,6 +25,8 @@ from bt_augment.translation.hub import pin_revision
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+_PACKAGES = ("torch", "sentence_transformers", "accelerate", "datasets")
 
 # What the models of a family were trained with; the hub folders do not always say it.
 _FAMILY_PROMPTS = ((re.compile(r"(^|[/_\-])e5($|[/_\-])", re.I), ("query: ", "passage: ")),)
@@ -120,13 +123,26 @@ def _name_in_config(model: SentenceTransformer) -> str:
     return str(getattr(config, "_name_or_path", ""))
 
 
+def check_packages() -> None:
+    """Refuse to go on without the packages that train.
+
+    Raises:
+        MissingDependencyError: one is not installed.
+    """
+    for package in _PACKAGES:
+        if find_spec(package) is None:
+            raise MissingDependencyError(package.replace("_", "-"), "train", "training")
+
+
 def check_base_model(name: str) -> None:
     """Refuse what is not there, or is no encoder by its configuration; no weights are read.
 
     Raises:
+        MissingDependencyError: the extra ``[train]`` is not installed.
         TrainingError: the model is no text encoder.
         ModelError: there is no such model.
     """
+    check_packages()
     if is_static(name):
         load_tokenizer(name.removeprefix(PREFIX))
         return

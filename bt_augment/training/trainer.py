@@ -20,6 +20,7 @@ from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
     Prompts,
     check_base_model,
+    check_packages,
     load_base_model,
     prompts_of,
     store_prompts,
@@ -174,9 +175,7 @@ def train(
 
 
 def _check_packages(settings: TrainingSettings) -> None:
-    for package in ("torch", "sentence_transformers", "accelerate"):
-        if find_spec(package) is None:
-            raise MissingDependencyError(package.replace("_", "-"), "train", "training")
+    check_packages()
     needed = _REPORTER_PACKAGES.get(settings.report_to)
     if needed and find_spec(needed) is None:
         raise MissingDependencyError(needed, "tracking", f"--report-to {settings.report_to}")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp, ttest_rel
 
-from bt_augment.errors import InputError
-from bt_augment.evaluation import Arm, compare
+from bt_augment.errors import InputError, MissingDependencyError
+from bt_augment.evaluation import Arm, compare, significance
 from bt_augment.evaluation.metrics import Scores
 from bt_augment.evaluation.results import ScoreTable, write_results
 from bt_augment.evaluation.significance import (
@@ -106,6 +106,12 @@ def test_one_question_is_no_evidence_whatever_the_effect(measured, runs):
     result = measured(np.full((runs, 1), 0.2), np.linspace(0.7, 0.8, runs).reshape(runs, 1))
     assert result.effect > 0.4
     assert (result.low, result.high, result.p) == (-math.inf, math.inf, 1)
+
+
+def test_several_runs_without_scipy_name_the_extra(monkeypatch):
+    monkeypatch.setattr(significance, "find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"bt-augment\[evaluate\]"):
+        measure_effect(np.ones((2, 5)), np.zeros((2, 5)))
 
 
 def test_results_of_one_question_are_compared_as_json_has_it(tmp_path):
