@@ -143,6 +143,25 @@ class ModelFolder:
             )
         return last
 
+    def best_checkpoint(self, name: str) -> Path:
+        """Return the checkpoint with the best weights of a training that stopped early.
+
+        Args:
+            name: its name.
+
+        Raises:
+            TrainingError: it is not whole, or a file of it was changed since.
+            StorageError: it cannot be read.
+        """
+        path = self.work / name
+        changed = _changed(path) if (path / _MARK).is_file() else _MARK
+        if changed:
+            raise TrainingError(
+                f"{path / changed}: was removed or changed since the checkpoint was written, which "
+                "has the best weights of a training that stopped early; start anew with --overwrite"
+            )
+        return path
+
     def remove_cut_off_checkpoints(self) -> None:
         """Remove the checkpoints that a crash left half written."""
         for path in self._checkpoints():

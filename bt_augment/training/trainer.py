@@ -27,6 +27,7 @@ from bt_augment.training.base_model import (
 )
 from bt_augment.training.card import write_card
 from bt_augment.training.disk import disk_errors
+from bt_augment.training.early_stop import load_weights, stop_in
 from bt_augment.training.examples import compose_pairs
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
 from bt_augment.training.model_folder import MANIFEST, ModelFolder
@@ -151,8 +152,12 @@ def train(
             folder, settings, pairs, rows.select(kept_out), progress or _Silent()
         )
         checkpoint = folder.last_checkpoint()
-        with disk_errors(out):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        stop = stop_in(checkpoint, settings.patience) if checkpoint else None
+        if stop:
+            load_weights(trainer.model, folder.best_checkpoint(stop.best))
+        else:
+            with disk_errors(out):
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         scores = _measured(trainer, rows.select(kept_out), prompts, settings)
         manifest = {
             **describe(
@@ -162,7 +167,7 @@ def train(
                 rows.select(kept_out),
                 sampler,
                 prompts=prompts,
-                steps=trainer.state.global_step,
+                steps=stop.step if stop else trainer.state.global_step,
                 ranks=ranks(),
             ),
             "scores": scores,

@@ -11,13 +11,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 from training_rows import a_row
 
 from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
 from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import Prompts, load_base_model
-from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
+from bt_augment.training.held_out_retrieval import NAME, held_out_retrieval, reported
 from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
@@ -535,6 +536,46 @@ def test_a_static_encoder_resumes_to_the_same_weights(tiny_static, finished, tmp
     resumed = train([finished], stopped, settings, resume=True)
     assert resumed.resumed_at == 8
     assert not moved(weights(whole), weights(stopped))
+
+
+@pytest.mark.parametrize("damage", [None, "changed", "removed"])
+def test_a_training_that_stopped_early_and_was_killed_is_not_gone_on_with(
+    tiny_static, finished, tmp_path, monkeypatch, damage
+):
+    # Each measurement is worse than the one before, until training would be gone on with.
+    scores, measure = [0.9, 0.5, 0.4, *([0.99] * 20)], f"{NAME}_cosine_ndcg@10"
+    monkeypatch.setattr(
+        InformationRetrievalEvaluator, "__call__", lambda *_, **__: {measure: scores.pop(0)}
+    )
+    settings = settings_of(
+        tiny_static, steps=40, held_out=0.1, patience=2, eval_steps=4, learning_rate=0.01
+    )
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert train([finished], whole, settings).manifest["steps"] == 12
+
+    check = ModelFolder.check_there
+
+    def stop_when_saved(folder):
+        """Stand for a kill between the last checkpoint and the manifest."""
+        if (folder.work / "checkpoint-12" / "complete").exists():
+            raise Stop
+        check(folder)
+
+    scores[:0] = [0.9, 0.5, 0.4]
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "check_there", stop_when_saved)
+        with pytest.raises(Stop):
+            train([finished], killed, settings)
+    best = killed / "training" / "checkpoint-4"
+    if damage:
+        assert best.is_dir()
+        shutil.rmtree(best) if damage == "removed" else next(best.rglob("*.json")).write_text("{}")
+        with pytest.raises(TrainingError, match=r"checkpoint-4/.*removed or changed since"):
+            train([finished], killed, settings, resume=True)
+        return
+    resumed = train([finished], killed, settings, resume=True)
+    assert (resumed.resumed_at, resumed.manifest["steps"]) == (12, 12)
+    assert not moved(weights(whole), weights(killed))
 
 
 @pytest.mark.parametrize("place", ["__init__", "encode", "forward"])
