@@ -35,9 +35,16 @@ class Arm:
     results: tuple[Path, ...]
 
     def __post_init__(self) -> None:
+        """Take strings for paths.
+
+        Raises:
+            InputError: there are no results.
+        """
         object.__setattr__(self, "results", tuple(map(Path, self.results)))
         for path in self.results:
             refuse_impossible(path, InputError)
+        if not self.results:
+            raise InputError(f"arm {self.name!r} has no results; name a results file of each run")
 
     @classmethod
     def parse(cls, text: str) -> Arm:
@@ -137,6 +144,8 @@ def load_arms(arms: Sequence[Arm], metric: str) -> list[LoadedArm]:
     Raises:
         InputError: results that cannot be read, or that are not of one benchmark.
     """
+    if not arms:
+        raise InputError("name one arm or more: results files, or NAME=FILE,FILE,... for seeds")
     loaded = []
     for arm in arms:
         read = [_read(path, metric) for path in arm.results]

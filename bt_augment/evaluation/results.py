@@ -147,8 +147,9 @@ def read_content(path: Path) -> dict[str, Any]:
         known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path}: cannot be read as a results file ({error}); delete it and evaluate again, "
-            "or, of an experiment, run the same command again"
+            f"{path}: cannot be read as a results file ({error}); name one that evaluate wrote. If "
+            "it is one, it was damaged: evaluate again with the same --out, or, of an experiment, "
+            "run the same command again"
         ) from error
     if not known:
         raise InputError(f"{path}: is not a results file of bt-augment evaluate")

@@ -299,3 +299,16 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path):
         compare([base])
     with pytest.raises(InputError, match="two arms have one name"):
         compare([base, base])
+
+
+def test_an_arm_without_results_is_refused():
+    with pytest.raises(InputError, match="arm 'a' has no results"):
+        Arm("a", ())
+
+
+def test_a_file_that_may_be_anything_is_not_to_be_deleted(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"question": "What?"}\n{"question": "Why?"}\n')
+    with pytest.raises(InputError, match="cannot be read as a results file") as refused:
+        compare([Arm("a", (rows,)), Arm("b", (rows,))])
+    assert "delete" not in str(refused.value)

@@ -191,6 +191,8 @@ def test_what_cannot_be_drawn_is_said(arm, tmp_path):
     assert only.left_out[0].startswith("no heat maps: rank_distance")
     with pytest.raises(InputError, match="there is no such file"):
         write_figures([*arms, type(arms[0])("c", (tmp_path / "c.json",))], METRIC, tmp_path / "x")
+    with pytest.raises(InputError, match="name one arm or more"):
+        write_figures([], METRIC, tmp_path / "x")
 
 
 @pytest.mark.parametrize("damage", [{"training": 5}, {"training": {}}, {"matrix": None}])

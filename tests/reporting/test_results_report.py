@@ -160,3 +160,24 @@ def test_cells_that_were_not_measured_are_empty(shown, arm):
     del content["matrix"][METRIC]["pt"]["en"]
     path.write_text(json.dumps(content))
     assert shown(only).all_texts(".heat td:not(:empty)").count("–") == 2
+
+
+@pytest.mark.parametrize("suffix", [".json", ".per_query.parquet"])
+def test_a_report_never_replaces_what_it_is_made_of(arm, tmp_path, suffix):
+    arms = [arm("a"), arm("b")]
+    own = arms[1].results[0].with_suffix(suffix)
+    before = own.read_bytes()
+    with pytest.raises(InputError, match=f"{own.name}: is what the report is made of"):
+        write_report(map(source, arms), own)
+    assert own.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["examples", "seed"])
+def test_a_number_below_0_is_refused(arm, tmp_path, name):
+    with pytest.raises(InputError, match=f"{name}: is -1"):
+        write_report([source(arm("a"))], tmp_path / "out.html", **{name: -1})
+
+
+def test_sources_may_come_one_by_one(arm, tmp_path):
+    write_report((source(made) for made in (arm("a"), arm("b"))), tmp_path / "out.html")
+    assert (tmp_path / "out.html").is_file()
