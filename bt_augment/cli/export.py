@@ -31,7 +31,7 @@ _FORMATS = ("sentence-transformers", "tevatron", "flagembedding", "beir", "squad
     type=click.IntRange(min=0),
     metavar="N",
     help="Passages that do not answer, for each row; 7 for tevatron and flagembedding unless "
-    "said, otherwise none.",
+    "said, otherwise none; 100 at most.",
 )
 @click.option(
     "--methods",
@@ -74,3 +74,5 @@ def command(
             echo(f"    {path}: {count:,}")
         for reason, count in done.left_out.items():
             echo(f"left out, {reason}: {count:,}")
+        for reason, count in done.partly.items():
+            echo(f"not in all files, {reason}: {count:,}")

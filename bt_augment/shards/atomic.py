@@ -28,6 +28,7 @@ _ADVICE = {
     "it and run the same command again",
     errno.EISDIR: "is a folder where a file is to be written; move it away and run the same "
     "command again",
+    errno.EBUSY: "is held by the system, as a mount point is; name a folder below it",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
 }
 

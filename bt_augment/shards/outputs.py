@@ -36,8 +36,12 @@ def check_file_out(path: Path, example: str) -> None:
         raise InputError(f"{path}: {path.parent} may not be written; choose another --out")
 
 
-def refuse_in_run(path: Path) -> None:
+def refuse_in_run(path: Path, option: str = "--out") -> None:
     """Refuse a file or folder to write that lies in a run folder, whose own it could replace.
+
+    Args:
+        path: the file or folder.
+        option: that names it on the command line.
 
     Raises:
         RunFolderError: it does, be the run whole or not.
@@ -49,7 +53,7 @@ def refuse_in_run(path: Path) -> None:
             if _is_run(folder):
                 raise RunFolderError(
                     f"{path}: lies in the run folder {folder}, whose files are its own; choose "
-                    "another --out"
+                    f"another {option}"
                 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from bt_augment.shards.atomic import storage_errors, sync_tree
 
 _NAMED = 3  # strangers in one message
 
-Own = Callable[[str], bool]
+# Tells of a folder which paths in it the caller wrote; a path is given as the second.
+Own = Callable[[Path, str], bool]
 
 
 @contextmanager
@@ -29,10 +31,11 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         out: the folder to write; one that is there is replaced, where it is a link to one that
             one.
         busy: raised where another process writes it.
-        own: tells, of a file's path in the folder, whether the caller writes such files.
+        own: tells, of a folder and a file's path in it, whether the caller wrote that file.
 
     Raises:
-        BtAugmentError: of the type of ``busy``: a folder that had to go holds files of others.
+        BtAugmentError: of the type of ``busy``: a folder that had to go holds files of others, or
+            is a mount point.
         StorageError: the disk refused.
     """
     out = Path(os.path.realpath(out))
@@ -45,6 +48,8 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
+            if not held.exists():  # it is waited for as well where none can be made, as in /proc
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
             raise busy from error
     try:
         with storage_errors(out):
@@ -54,12 +59,19 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
             if replaced.is_dir() and not replaced.is_symlink() and not out.exists():
                 replaced.rename(out)  # a process was killed before the new one had its place
             _remove(replaced)
+            if out.is_mount():
+                raise type(busy)(
+                    f"{out}: is a mount point, which no other folder can replace; name a folder "
+                    f"below it, such as {out / 'new'}"
+                )
+            before = out.exists() and any(out.iterdir())
             partial.mkdir()
         try:
             yield partial
             with storage_errors(out):
                 sync_tree(partial)
-                _refuse_strangers(out, own, type(busy))  # it may have taken hours
+                # It may have taken hours, and what came into an empty folder is nobody else's.
+                _refuse_strangers(out, own if before else _none, type(busy))
                 if out.exists():
                     out.rename(replaced)  # at once: a folder half removed would be neither
                 try:
@@ -77,6 +89,10 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         lock.release()
 
 
+def _none(_: Path, __: str) -> bool:
+    return False
+
+
 def _refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None:
     """Refuse a folder that cannot be removed without removing what others put there."""
     if folder.is_symlink() or not folder.exists():
@@ -85,7 +101,7 @@ def _refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> Non
         raise kind(f"{folder}: is not a folder; move it away, or choose another folder to write")
     inside = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
     names = (path.relative_to(folder).as_posix() for path in inside)
-    strangers = [name for name in names if not own(name)]
+    strangers = [name for name in names if not own(folder, name)]
     if strangers:
         more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
         raise kind(

@@ -1,8 +1,11 @@
 """Export and dry run replace what they wrote themselves, and nothing else."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from bt_augment.errors import ExportError, PublishError, StorageError
+from bt_augment.errors import ExportError, PublishError, RunFolderError, StorageError
 from bt_augment.shards.exporting import FORMATS, export
 from bt_augment.shards.publishing import Terms, dry_run
 from bt_augment.shards.verification import verify
@@ -140,8 +143,64 @@ def test_what_a_kill_between_the_two_renames_left_is_put_back(out):
     (replaced / "a.txt").write_text("earlier")
     with (
         pytest.raises(ZeroDivisionError),
-        whole_folder(out, ExportError("busy"), lambda name: name == "a.txt"),
+        whole_folder(out, ExportError("busy"), lambda _, name: name == "a.txt"),
     ):
         raise ZeroDivisionError
     assert (out / "a.txt").read_text() == "earlier"
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["train.my.json", "corpus.jsonl"])
+def test_a_file_that_another_export_might_have_written_is_kept(finished, out, name):
+    export(finished, out, "squad")
+    (out / name).write_text("mine")
+    with pytest.raises(ExportError, match=name):
+        export(finished, out, "squad", overwrite=True)
+    assert (out / name).read_text() == "mine"
+
+
+def test_a_list_of_files_that_cannot_be_read_lists_none(finished, out):
+    export(finished, out, "beir")
+    (out / "export.json").write_text("{")
+    with pytest.raises(ExportError, match=r"corpus\.jsonl"):
+        export(finished, out, "beir", overwrite=True)
+
+
+def test_a_file_that_came_into_an_empty_folder_meanwhile_is_kept(finished, out, monkeypatch):
+    out.mkdir()
+    written = FORMATS["beir"].write
+
+    def write(*given):
+        (out / "corpus.jsonl").write_text("mine")
+        return written(*given)
+
+    monkeypatch.setattr(FORMATS["beir"], "write", write)
+    with pytest.raises(ExportError, match=r"corpus\.jsonl"):
+        export(finished, out, "beir")
+    assert (out / "corpus.jsonl").read_text() == "mine"
+
+
+@each_writer
+def test_a_dry_run_or_export_never_goes_into_a_run(copied, write, error, own):
+    with pytest.raises(RunFolderError, match="lies in the run folder"):
+        write(copied, copied / "sub")
+    assert not (copied / "sub").exists()
+
+
+@each_writer
+def test_a_mount_point_is_told_as_such_before_the_work(finished, out, write, error, own):
+    out.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", out], capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        with pytest.raises(error, match=f"mount point.*name a folder below it, such as {out}/"):
+            write(finished, out)
+        write(finished, out / "new")
+    finally:
+        subprocess.run(["umount", out], check=True)
+
+
+@each_writer
+def test_where_nothing_can_be_written_nobody_is_said_to_write(finished, write, error, own):
+    with pytest.raises(StorageError, match="cannot be made"):
+        write(finished, Path("/proc/nowhere"))

@@ -16,6 +16,7 @@ from bt_augment.shards.exporting.negatives import Negatives
 from bt_augment.shards.exporting.rows import ExportRows
 
 NO_NEGATIVE = "no_negative"  # the run holds no other passage in the row's language
+TOO_FEW_NEGATIVES = "too_few_negatives"  # it holds fewer than were asked for
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Export:
         rows: accepted rows read.
         written: rows written.
         left_out: reason → rows that the form cannot hold.
+        partly: reason → written rows that are not in all files.
         files: path within the folder → entries in it.
     """
 
@@ -34,6 +36,7 @@ class Export:
     rows: int
     written: int
     left_out: dict[str, int]
+    partly: dict[str, int]
     files: dict[str, int]
 
 
@@ -43,6 +46,7 @@ class Tally:
 
     written: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    partly: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
 
 

@@ -14,7 +14,7 @@ from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.exporting.base import Export, Exporter
 from bt_augment.shards.exporting.beir import Beir
 from bt_augment.shards.exporting.flagembedding import FlagEmbedding
-from bt_augment.shards.exporting.negatives import Negatives
+from bt_augment.shards.exporting.negatives import MOST_NEGATIVES, Negatives
 from bt_augment.shards.exporting.rows import ExportRows
 from bt_augment.shards.exporting.sentence_transformers import SentenceTransformers
 from bt_augment.shards.exporting.squad import Squad
@@ -25,6 +25,7 @@ from bt_augment.shards.store import TRAIN
 from bt_augment.shards.verification import sound_shards
 from bt_augment.shards.whole_folder import whole_folder
 from bt_augment.temporary_database import TemporaryDatabase
+from bt_augment.values import whole_number
 
 EXPORT = "export.json"
 README = "README.md"
@@ -35,8 +36,8 @@ FORMATS: Mapping[str, type[Exporter]] = {
 
 
 def export(
-    folder: Path,
-    out: Path,
+    folder: Path | str,
+    out: Path | str,
     form: str,
     *,
     negatives: int | None = None,
@@ -55,7 +56,8 @@ def export(
         folder: a finished run.
         out: the folder to write.
         form: a key of ``FORMATS``.
-        negatives: passages that do not answer, for each row; None is the form's own number.
+        negatives: passages that do not answer, for each row, up to 100; None is the form's own
+            number.
         methods: methods of the rows to take.
         seed: of the choice of negatives.
         overwrite: replace an earlier export, unless files of others lie in it.
@@ -67,12 +69,14 @@ def export(
             lies in a run.
         StorageError: the disk refused.
     """
+    folder, out = Path(folder), Path(out)
     exporter = _exporter(form)
     count = _negatives(exporter, negatives)
-    _check_methods(methods)
+    seed = whole_number("seed", seed, ExportError)
+    methods = _methods(methods)
     refuse_in_run(out)
     _check_out(out, overwrite=overwrite)
-    rows = ExportRows(folder, sound_shards(folder, TRAIN), frozenset(methods))
+    rows = ExportRows(folder, sound_shards(folder, TRAIN), methods)
     busy = ExportError(f"{out}: another process is writing this export; wait for it")
     with (
         whole_folder(out, busy, _is_own) as partial,
@@ -86,6 +90,7 @@ def export(
             rows=tally.written + sum(left_out.values()),
             written=tally.written,
             left_out=left_out,
+            partly=dict(tally.partly),
             files=dict(sorted(tally.files.items())),
         )
         if not done.written:
@@ -114,19 +119,20 @@ def _exporter(form: str) -> Exporter:
 def _negatives(exporter: Exporter, asked: int | None) -> int:
     if asked is None:
         return exporter.negatives
-    if asked < 0:
-        raise ExportError(f"negatives: {asked} is below 0")
+    asked = whole_number("negatives", asked, ExportError, least=0, most=MOST_NEGATIVES)
     if asked and not exporter.takes_negatives:
         raise ExportError(f"the format {exporter.name} has no place for negatives; leave them out")
     return asked
 
 
-def _check_methods(methods: Collection[str]) -> None:
+def _methods(asked: Collection[str]) -> frozenset[str]:
+    methods = frozenset(asked)
     if unknown := next((m for m in methods if m not in METHODS), None):
         raise ExportError(
             f"method {unknown!r} is unknown{did_you_mean(unknown, METHODS)}; "
             f"choose from {', '.join(METHODS)}"
         )
+    return methods
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:
@@ -140,8 +146,15 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
         raise ExportError(f"{out}: holds an earlier export; choose another --out, or --overwrite")
 
 
-def _is_own(path: str) -> bool:
-    """Tell whether an export, of any form, writes a file of this path."""
+def _is_own(folder: Path, path: str) -> bool:
+    """Tell whether an export wrote a file of this path: a finished one has a list of its files."""
+    try:
+        listed = json.loads((folder / EXPORT).read_bytes())["files"]
+        return path in (EXPORT, README, *listed)
+    except FileNotFoundError:
+        pass  # one that was killed
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return path == EXPORT
     patterns = (EXPORT, README, *(p for kind in FORMATS.values() for p in kind.paths))
     return any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in patterns)
 
@@ -156,11 +169,15 @@ def _readme(exporter: Exporter, done: Export) -> str:
     matter = exporter.front_matter()
     head = f"---\n{matter}---\n\n" if matter else ""
     counts = "\n".join(f"| `{path}` | {count:,} |" for path, count in done.files.items())
-    left_out = "".join(f"- {count:,} {reason}\n" for reason, count in done.left_out.items())
+    left_out, partly = (
+        "".join(f"- {count:,} {reason}\n" for reason, count in part.items())
+        for part in (done.left_out, done.partly)
+    )
     return (
         f"{head}# Question-answer pairs for {exporter.name}\n\n"
         f"Written by bt-augment. {done.written:,} of {done.rows:,} accepted rows.\n\n"
         f"| file | entries |\n|---|---|\n{counts}\n\n"
         + (f"Left out:\n\n{left_out}\n" if left_out else "")
+        + (f"Not in all files:\n\n{partly}\n" if partly else "")
         + f"{exporter.usage}\n\nThe licence of the run's input also holds for what is here.\n"
     )

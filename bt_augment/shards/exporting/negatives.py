@@ -15,6 +15,7 @@ from typing import Any
 from bt_augment.temporary_database import TemporaryDatabase
 
 _TITLED = 32  # passages remembered of each title and language
+MOST_NEGATIVES = 100  # of a row; those of a shard's rows are in memory, and trainers take fewer
 _RANDOM = 1024  # of each language: bounds memory, and is many times what one row takes
 
 

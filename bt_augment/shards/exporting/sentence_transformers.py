@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bt_augment.shards.exporting.base import Exporter, Tally
+from bt_augment.errors import ExportError
+from bt_augment.shards.exporting.base import TOO_FEW_NEGATIVES, Exporter, Tally
 from bt_augment.shards.exporting.negatives import Negatives
 from bt_augment.shards.exporting.rows import ExportRows
 
@@ -29,7 +30,8 @@ pairs = load_dataset("FOLDER", "pairs", split="train")  # anchor, positive
 ```
 
 With `--negatives N` there is also the config `triplets`: the same with `negative`, or `negative_1`
-to `negative_N`. Rows for which the run has too few negatives are in `pairs` only."""
+to `negative_N`. Rows for which the run has too few negatives (`too_few_negatives`) are in `pairs`
+only."""
 
     def front_matter(self) -> str:
         """Return the configs; ``datasets`` leaves out those without files."""
@@ -39,11 +41,16 @@ to `negative_N`. Rows for which the run has too few negatives are in `pairs` onl
         )
 
     def write(self, rows: ExportRows, negatives: Negatives, out: Path) -> Tally:
-        """Write one Parquet file for each config, a row group for each shard."""
+        """Write one Parquet file for each config, a row group for each shard.
+
+        Raises:
+            ExportError: no row has as many negatives.
+        """
         tally = Tally()
         count = negatives.count
         columns = ["negative"] if count == 1 else [f"negative_{n + 1}" for n in range(count)]
         pairs = _Table(out / PAIRS, ["anchor", "positive"])
+        most = 0
         triplets = _Table(out / TRIPLETS, ["anchor", "positive", *columns]) if count else None
         try:
             for shard in rows.by_shard():
@@ -55,14 +62,22 @@ to `negative_N`. Rows for which the run has too few negatives are in `pairs` onl
                 whole = []
                 for row in shard:
                     others = [other["passage"] for other in negatives.of(row)]
+                    most = max(most, len(others))
                     if len(others) == count:
                         whole.append((row["question"], row["passage"], *others))
                 triplets.write(whole)
                 tally.files[TRIPLETS] += len(whole)
+                tally.partly[TOO_FEW_NEGATIVES] += len(shard) - len(whole)
         finally:
             pairs.close()
             if triplets is not None:
                 triplets.close()
+        tally.partly = +tally.partly  # without what is 0
+        if tally.written and count and not tally.files[TRIPLETS]:
+            raise ExportError(
+                f"negatives: no row of this run has {count}, so that triplets would be empty; "
+                + (f"ask for {most} or fewer" if most else "leave them out")
+            )
         return tally
 
 

@@ -131,8 +131,8 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
         )
 
 
-def is_own(path: str) -> bool:
-    """Tell whether :func:`write_contents` writes a file of this path."""
+def is_own(_: Path, path: str) -> bool:
+    """Tell whether :func:`write_contents` writes a file of this path, in whatever folder."""
     if path in (CARD, RECIPE, RECORD):
         return True
     return bool(FILE_PATTERN.fullmatch(path) or _UNFINISHED.fullmatch(path))

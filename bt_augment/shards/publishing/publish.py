@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bt_augment.errors import PublishError
 from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.publishing.contents import (
     RECORD,
     Contents,
@@ -70,11 +71,12 @@ def dry_run(run: Path | str, terms: Terms, out: Path | str, *, overwrite: bool =
 
     Raises:
         PublishError: a name or licence is not valid, nothing was accepted, or ``out`` is taken.
-        RunFolderError: the folder is no finished run, or is damaged.
+        RunFolderError: the folder is no finished run, or is damaged, or ``out`` lies in a run.
         StorageError: the disk refused.
     """
     _check_names(terms)
     out = Path(out)
+    refuse_in_run(out, "--dry-run")
     with storage_errors(out):
         taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
         earlier = (out / RECORD).is_file()

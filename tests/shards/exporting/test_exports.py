@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import load_dataset, load_from_disk
 
@@ -252,6 +253,10 @@ def test_an_earlier_export_is_replaced_only_when_asked(finished, tmp_path):
         ({"form": "squad", "negatives": 2}, "squad has no place for negatives"),
         ({"form": "beir", "methods": ["round-trip"]}, r"did you mean 'round_trip'\?"),
         ({"form": "beir", "methods": ["pivot"]}, "no accepted rows of these methods"),
+        ({"form": "tevatron", "negatives": -1}, "negatives is -1; it must be 0 or more"),
+        ({"form": "tevatron", "negatives": 20_000_000}, "it must be 100 or less"),
+        ({"form": "tevatron", "negatives": 1.5}, "it must be a whole number"),
+        ({"form": "tevatron", "seed": "1"}, "seed is '1'; it must be a whole number"),
     ],
 )
 def test_what_cannot_be_exported_is_one_clear_error(finished, tmp_path, arguments, message):
@@ -275,3 +280,37 @@ def test_the_command_offers_every_format():
 
     option = next(p for p in command.params if p.name == "form")
     assert list(option.type.choices) == list(FORMATS)
+
+
+def test_rows_that_are_missing_from_the_triplets_are_counted(make_run, tmp_path):
+    rows = [
+        {
+            "id": f"{language}{n}",
+            "lang": language,
+            "question": f"What is the number of book {n}?",
+            "passage": f"The number of this old book is written on page {n} of it.",
+        }
+        for language, count in (("en", 4), ("pt", 2))
+        for n in range(count)
+    ]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    make_run(tmp_path / "run", source, routes=("en:pt",))
+    given = {"negatives": 3, "methods": ["native"]}
+    done = export(tmp_path / "run", tmp_path / "out", "sentence-transformers", **given)
+    assert done.files == {"pairs/train.parquet": 6, "triplets/train.parquet": 4}
+    assert done.partly == {"too_few_negatives": 2}
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["partly"] == done.partly
+    with pytest.raises(ExportError, match=r"no row of this run has 4, .*ask for 3 or fewer"):
+        export(
+            tmp_path / "run", tmp_path / "none", "sentence-transformers", **given | {"negatives": 4}
+        )
+    assert "- 2 too_few_negatives" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_paths_may_be_strings_and_numbers_numpys(finished, tmp_path):
+    for name, number in (("a", 3), ("b", np.int64(3))):
+        given = {"negatives": number, "seed": number}
+        export(str(finished), str(tmp_path / name), "tevatron", **given)
+    a, b = ((tmp_path / name / "export.json").read_bytes() for name in "ab")
+    assert a == b
