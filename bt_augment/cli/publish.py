@@ -42,7 +42,7 @@ from bt_augment.cli.terminal import echo, print_json
     metavar="INPUT=ID",
     help="Licence of one input, by its file name; for the card. Repeatable.",
 )
-@click.option("--message", metavar="TEXT", help="First line of the commit.")
+@click.option("--message", metavar="TEXT", help="The commit's, one line.")
 @common_options
 def command(
     run: Path | str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,13 +44,16 @@ class Terms:
         repo: ``NAMESPACE/NAME``.
         revision: branch, or None for the main one.
         license: the data set's licence as the Hub names it, such as ``cc-by-sa-4.0``.
-        source_licenses: name of an input, as the card shows it → its licence.
+        source_licenses: name of an input, as the card shows it → its licence; None is none.
     """
 
     repo: str
     revision: str | None = None
     license: str | None = None
     source_licenses: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source_licenses", dict(self.source_licenses or {}))
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
         StorageError: the disk refused.
     """
     for name in (terms.license, *terms.source_licenses.values()):
-        if name is not None and not _LICENSE.fullmatch(name):
+        if name is not None and not (isinstance(name, str) and _LICENSE.fullmatch(name)):
             raise PublishError(
                 f"licence {name!r}: give an identifier as the Hub lists them, such as "
                 "cc-by-sa-4.0, apache-2.0 or other"
@@ -92,6 +96,12 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
         raise PublishError(
             f"a licence is given for {stranger!r}, which is no input of this run"
             f"{did_you_mean(stranger, known)}; its inputs are {', '.join(known[:_LISTED])}"
+        )
+    versions = Counter(name for name, _ in {(source.name, source.version) for source in origins})
+    if several := next((name for name in terms.source_licenses if versions[name] > 1), None):
+        raise PublishError(
+            f"a licence is given for {several!r}, but {versions[several]} different sources of "
+            "this run have that name; leave it out, or rename one of them and generate again"
         )
     used = list(models(about))
     if private := sorted({model.local_name for model in used if model.local_name}):

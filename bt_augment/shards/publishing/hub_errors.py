@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between attempts, unless the Hub names a time
 LONGEST_WAIT = 300.0  # seconds; the Hub's rate limits are counted in windows of five minutes
+OFFLINE = "the client is set to stay offline; unset HF_HUB_OFFLINE to publish"
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _HIDDEN = "[token]"
 _KEPT = "What was uploaded is kept: run the same command again to go on"
@@ -35,15 +36,16 @@ def patiently(step: Callable[[], T], what: str, *, sleep: Callable[[float], None
         sleep: takes seconds.
 
     Raises:
-        Exception: what ``step`` raised, at the last attempt or for a reason that stays.
+        Exception: what ``step`` raised, at the last attempt, for a reason that stays, or where
+            the Hub asks to wait for longer than ``LONGEST_WAIT``.
     """
     for wait in WAITS:
         try:
             return step()
         except Exception as error:
-            if not may_pass(error):
+            seconds = _named_wait(error) or wait
+            if not may_pass(error) or seconds > LONGEST_WAIT:  # trying earlier would be refused
                 raise
-            seconds = min(_named_wait(error) or wait, LONGEST_WAIT)
             logger.warning("%s: %s; trying again in %g s", what, _short(root_of(error)), seconds)
             sleep(seconds)
     return step()
@@ -55,6 +57,8 @@ def may_pass(error: BaseException) -> bool:
     status = status_of(root)
     if status is not None:
         return status in _PASSING
+    if isinstance(root, _offline()):
+        return False
     # A busy Hub, or a proxy before it, answers in HTML where the client reads JSON.
     return isinstance(root, (*_broken_connection(), Changed, json.JSONDecodeError))
 
@@ -76,7 +80,10 @@ def explained(error: Exception, repo: str, token: str) -> PublishError:
     root = root_of(error)
     said = redacted(_short(root), token)
     status = status_of(root)
-    if status == 401:
+    asked = _named_wait(root) or 0
+    if asked > LONGEST_WAIT:
+        advice = f"the Hub asks to wait for {asked:,.0f} s ({status}). {_KEPT} then"
+    elif status == 401:
         advice = (
             "the Hub does not accept the token (401). Make one with write access under "
             "https://huggingface.co/settings/tokens, then log in with 'hf auth login' or set "
@@ -99,7 +106,7 @@ def explained(error: Exception, repo: str, token: str) -> PublishError:
     elif status is not None:
         advice = f"the Hub refuses this ({status}): {said}"
     elif isinstance(root, _offline()):
-        advice = "the client is set to stay offline; unset HF_HUB_OFFLINE to publish"
+        advice = OFFLINE
     elif isinstance(root, _broken_connection()):
         advice = f"the Hub cannot be reached ({said}). Check the connection. {_KEPT}"
     elif _is_no_answer(root):

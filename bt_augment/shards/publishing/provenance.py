@@ -24,7 +24,8 @@ class Source:
     """One input of a run, or a lexicon that its words were switched by.
 
     Attributes:
-        name: of a hub data set, or the last part of a path, with its folder where two are alike.
+        name: of a hub data set, or the last part of a path, with as many folders before it as
+            tell it apart.
         version: what pins it: SHA-256, or config, split and commit.
         on_hub: whether it is a data set of the Hub.
         license: its licence as the publisher names it, or None.
@@ -69,13 +70,12 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]
         licenses: name of a source → its licence.
     """
     inputs: Sequence[Mapping[str, Any]] = run.get("inputs", [])
-    last = Counter(PurePath(entry["path"]).name for entry in inputs if "sha256" in entry)
+    names = _names([str(entry["path"]) for entry in inputs if "sha256" in entry])
     found = []
     for entry in inputs:
         path: str = entry["path"]
         if "sha256" in entry:
-            parts = PurePath(path).parts
-            name = "/".join(parts[-2:] if last[parts[-1]] > 1 else parts[-1:])
+            name = names[path]
             version = f"sha256 {entry['sha256']}"
         else:
             name = path
@@ -87,6 +87,17 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str]) -> list[Source]
         name, _, digest = label.rpartition("@")
         found.append(Source(name, f"sha256 {digest}…", False, licenses.get(name), is_input=False))
     return found
+
+
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """Return of each path its last parts, as few as no other one ends in."""
+    parts = {path: PurePath(path).relative_to(PurePath(path).anchor).parts for path in paths}
+    tails = {path: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for path, p in parts.items()}
+    shared = Counter(tail for found in tails.values() for tail in found)
+    return {
+        path: next((tail for tail in found if shared[tail] == 1), found[-1])
+        for path, found in tails.items()
+    }
 
 
 def routes(run: Mapping[str, Any]) -> list[str]:

@@ -19,13 +19,21 @@ from bt_augment.shards.publishing.contents import (
     is_own,
     write_contents,
 )
-from bt_augment.shards.publishing.upload import Target, Uploaded, find_token, upload
+from bt_augment.shards.publishing.upload import (
+    Target,
+    Uploaded,
+    check_reachable,
+    find_token,
+    upload,
+)
 from bt_augment.shards.whole_folder import whole_folder
 
 T = TypeVar("T")
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_BRANCH = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
+# As git check-ref-format has it: no part is empty, begins with a dot, or ends in one or in .lock.
+_BRANCH_PART = r"(?!\.)(?!.*\.\.)[\w.-]+(?<!\.)(?<!\.lock)"
+_BRANCH = re.compile(rf"(?!-){_BRANCH_PART}(/{_BRANCH_PART})*", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{40}")
 
 
@@ -40,16 +48,19 @@ def publish(
         run: a finished run folder.
         terms: the repository, and what the card has to say.
         private: make a new repository private, and refuse an existing public one.
-        message: first line of the commit.
+        message: the commit's, one line.
 
     Raises:
-        PublishError: a name or licence is not valid, there is no token, no right or no
-            connection, or the Hub refuses.
+        PublishError: a name, the message or a licence is not valid, there is no token, no right or
+            no connection, or the Hub refuses.
         RunFolderError: the folder is no finished run, or is damaged.
         StorageError: the disk refused.
     """
     _check_names(terms)
-    find_token()  # before the work
+    if message and len(message.splitlines()) > 1:
+        raise PublishError(f"--message {message!r}: has several lines; give one")
+    check_reachable()  # both before the work
+    find_token()
     target = Target(terms.repo, terms.revision, private)
     if message:
         target = Target(terms.repo, terms.revision, private, message)

@@ -19,6 +19,7 @@ from bt_augment.errors import PublishError
 from bt_augment.shards.publishing.contents import RECORD, Contents
 from bt_augment.shards.publishing.files import FILE_PATTERN
 from bt_augment.shards.publishing.hub_errors import (
+    OFFLINE,
     Changed,
     explained,
     hidden_in_logs,
@@ -46,7 +47,7 @@ class Target:
         repo: ``NAMESPACE/NAME``.
         revision: branch, made where it is missing; None is the main one.
         private: whether a new repository is private; an existing one has to be.
-        message: first line of the commit.
+        message: the commit's, one line.
     """
 
     repo: str
@@ -80,6 +81,24 @@ class _Plan:
     changed: Sequence[str]
     unchanged: Sequence[str]
     deleted: Sequence[str]
+
+
+def check_reachable() -> None:
+    """Refuse to begin where the Hub's client is set so that no Hub can be reached.
+
+    Raises:
+        PublishError: it is to stay offline, or the Hub's address is none.
+    """
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        raise PublishError(OFFLINE)
+    parts = urlsplit(constants.ENDPOINT)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise PublishError(
+            f"HF_ENDPOINT is {constants.ENDPOINT!r}, no address such as https://huggingface.co; "
+            "unset it, or write one"
+        )
 
 
 def find_token() -> str:

@@ -77,6 +77,7 @@ def test_licences_are_those_that_the_publisher_names(finished, tmp_path):
     ("terms", "said"),
     [
         (Terms("me/qa", license="MIT\nx: y"), "identifier"),
+        (Terms("me/qa", license=["mit"]), "identifier"),
         (Terms("me/qa", source_licenses={"qa.jsn": "mit"}), "did you mean 'qa.json'"),
     ],
 )
@@ -151,15 +152,23 @@ def test_code_switched_rows_are_a_config_of_their_own(hostile_run, split_rows, t
     assert "`cc-by-nc-4.0`" in body
 
 
-def test_a_local_models_folder_in_the_rows_is_warned_of(finished, tmp_path, caplog):
-    run = tmp_path / "run"
-    shutil.copytree(finished, run)
-    about = json.loads((run / "run.json").read_text())
-    about["models"]["en:pt"]["name"] = "/home/me/opus"
-    (run / "run.json").write_text(json.dumps(about))
-    manifest = json.loads((run / "manifest.json").read_text())
+def changed(run, copy, change):
+    """Copy a run, with another ``run.json``."""
+    shutil.copytree(run, copy)
+    about = json.loads((copy / "run.json").read_text())
+    change(about)
+    (copy / "run.json").write_text(json.dumps(about))
+    manifest = json.loads((copy / "manifest.json").read_text())
     del manifest["run_sha256"], manifest["sha256"]  # of what it was
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+def test_a_local_models_folder_in_the_rows_is_warned_of(finished, tmp_path, caplog):
+    def rename(about):
+        about["models"]["en:pt"]["name"] = "/home/me/opus"
+
+    run = changed(finished, tmp_path / "run", rename)
     (tmp_path / "out").mkdir()
     with caplog.at_level(logging.WARNING):  # a test before this one may have made it quiet
         write_contents(run, Terms("me/qa"), tmp_path / "out")
@@ -178,6 +187,24 @@ def test_inputs_of_one_name_are_told_apart_by_their_folder():
     assert [s.name for s in found] == ["a/train.json", "b/train.json", "dev.json", "squad"]
     assert [s.license for s in found] == [None, None, "mit", None]
     assert found[3].version == f"train {'f' * 40}"
+
+
+def test_folders_of_one_name_are_told_apart_by_those_above_them():
+    paths = ["/home/me/a/x/qa.json", "/home/me/b/x/qa.json", "c/y/qa.json", "x/qa.json"]
+    inputs = [{"path": path, "sha256": str(n) * 64} for n, path in enumerate(paths)]
+    found = sources({"inputs": inputs}, {"a/x/qa.json": "mit"})
+    assert [s.name for s in found] == ["a/x/qa.json", "b/x/qa.json", "y/qa.json", "x/qa.json"]
+    assert [s.license for s in found] == ["mit", None, None, None]
+
+
+def test_a_licence_for_two_sources_of_one_name_is_refused(hostile_run, tmp_path):
+    def rename(about):
+        about["inputs"][0]["path"] = f"/home/me/{name}"
+
+    name = "en-pt.|`x.txt"
+    run = changed(hostile_run, tmp_path / "run", rename)
+    with pytest.raises(PublishError, match="2 different sources of this run have that name"):
+        write_contents(run, Terms("me/qa", source_licenses={name: "mit"}), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from bt_augment.errors import PublishError
 from bt_augment.shards.publishing import RECORD
 from bt_augment.shards.publishing.contents import Contents, Terms
 from bt_augment.shards.publishing.hub_errors import WAITS
-from bt_augment.shards.publishing.publish import publish
+from bt_augment.shards.publishing.publish import dry_run, publish
 from bt_augment.shards.publishing.upload import _without_credentials
 
 from .conftest import REPO, TOKEN
@@ -252,10 +252,43 @@ def test_another_ones_namespace_is_refused(hub, send, contents):
         send(contents, repo="you/qa")
 
 
-def test_offline_mode_is_named(hub, send, contents, monkeypatch):
+def test_offline_mode_is_named_at_once(hub, send, contents, naps, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(PublishError, match="HF_HUB_OFFLINE"):
         send(contents)
+    assert not naps
+
+
+@pytest.mark.parametrize("revision", ["-x", "a.lock", "a.lock/b", "..", "a..b", ".a", "a/.b", "a."])
+def test_a_name_that_no_branch_has_is_refused(finished, tmp_path, revision):
+    with pytest.raises(PublishError, match="is no name of a branch"):
+        dry_run(finished, Terms(REPO, revision), tmp_path / "out")
+
+
+def test_a_message_of_several_lines_is_refused(hub, finished):
+    with pytest.raises(PublishError, match="has several lines"):
+        publish(finished, Terms(REPO), message="one\ntwo")
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("HF_HUB_OFFLINE", True, "unset HF_HUB_OFFLINE"), ("ENDPOINT", "nonsense", "HF_ENDPOINT is")],
+)
+def test_a_client_that_can_reach_no_hub_is_refused_before_the_work(
+    hub, tmp_path, naps, monkeypatch, name, value, said
+):
+    monkeypatch.setattr(constants, name, value)
+    with pytest.raises(PublishError, match=said):
+        publish(tmp_path / "nowhere", Terms(REPO))
+    assert not naps
+
+
+def test_a_longer_wait_than_anybody_has_is_told_and_not_begun(hub, send, contents, naps):
+    hub.faults = [Fault("POST", "/commit/", 99, 503, {"Retry-After": "100000"})]
+    with pytest.raises(PublishError, match=r"asks to wait for 100,000 s \(503\)"):
+        send(contents)
+    assert not naps
 
 
 def test_a_token_that_the_hub_repeats_is_shown_nowhere(hub, send, contents, caplog):
