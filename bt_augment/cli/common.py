@@ -15,7 +15,6 @@ from bt_augment.cli.terminal import echo
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MAX_WORKERS = 1024  # threads; more than a machine has cores only take memory
 _LINE_SECONDS = 10.0  # between two plain progress lines
 
 

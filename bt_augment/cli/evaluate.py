@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import MAX_WORKERS, common_options, names, progress_for
+from bt_augment.cli.common import common_options, names, progress_for
 from bt_augment.cli.places import LocalFile, LocalFolder
 from bt_augment.cli.terminal import echo, print_json
+from bt_augment.translation.devices import MAX_WORKERS
 
 
 @click.command("evaluate")

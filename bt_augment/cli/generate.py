@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import MAX_WORKERS, common_options, progress_for, set_option
+from bt_augment.cli.common import common_options, progress_for, set_option
 from bt_augment.cli.places import FolderOrUrl
 from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
 from bt_augment.cli.terminal import print_json
 from bt_augment.errors import RecipeError
+from bt_augment.translation.devices import MAX_WORKERS
 
 if TYPE_CHECKING:
     from bt_augment.generation import LocalThreads, RayCluster

@@ -11,7 +11,8 @@ from bt_augment.generation.engines.base import EngineSettings
 from bt_augment.generation.engines.local import LocalThreads
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import Ingested, Totals
-from bt_augment.translation.devices import Device
+from bt_augment.translation.devices import MAX_WORKERS, Device
+from bt_augment.values import whole_number
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Generation:
             difference to the result.
 
     Raises:
-        InputError: there are fewer workers than one.
+        InputError: there are fewer workers than one, or more than 1,024.
     """
 
     inputs: Sequence[str]
@@ -45,8 +46,9 @@ class Generation:
     engine: EngineSettings = field(default_factory=LocalThreads)
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"workers: is {self.workers}, and must be at least 1")
+        if self.workers is not None:
+            workers = whole_number("workers", self.workers, InputError, least=1, most=MAX_WORKERS)
+            object.__setattr__(self, "workers", workers)
 
 
 @dataclass(frozen=True)

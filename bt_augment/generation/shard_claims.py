@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.shards.claims import claimed, is_claimed
 from bt_augment.shards.run_folder import RunFolder
+from bt_augment.values import whole_number
 
 _WRITTEN = re.compile(r"(\d{1,9})/(\d{1,9})")
 _LOCKS = "shard-*.lock"
@@ -22,10 +23,19 @@ class Shard:
     Attributes:
         k: from 1.
         n: number of parts.
+
+    Raises:
+        RecipeError: the first is not one of 1 to the second.
     """
 
     k: int
     n: int
+
+    def __post_init__(self) -> None:
+        n = whole_number("n of a shard", self.n, RecipeError, least=1)
+        object.__setattr__(self, "n", n)
+        k = whole_number("k of a shard", self.k, RecipeError, least=1, most=n)
+        object.__setattr__(self, "k", k)
 
     @classmethod
     def parse(cls, text: str) -> Shard:

@@ -139,6 +139,8 @@ def read_rows(
     chosen = rows.select(wanted)
     if not len(chosen):
         counts = rows.counts()
+        if not len(rows):
+            raise TrainingError("no rows to train on: the runs have no accepted row")
         raise TrainingError(
             f"no rows to train on: the runs hold {_said(counts['methods'])} in "
             f"{_said(counts['languages'])}, of which the methods and languages asked for take none"
@@ -147,7 +149,7 @@ def read_rows(
 
 
 def _said(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {name}" for name, n in counts.items()) or "nothing"
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items())
 
 
 def _read(folders: Sequence[Path]) -> tuple[list[Run], list[Path], pa.Table]:

@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from bt_augment.errors import TrainingError
 from bt_augment.training.buckets import Buckets
-
-_DRAWS = ("uniform", "size")
-_PER = ("example", "batch")
+from bt_augment.values import check_fields
 
 
 @dataclass(frozen=True)
@@ -43,18 +41,13 @@ class BatchMix:
         Raises:
             TrainingError: a value is out of range.
         """
+        check_fields(self, TrainingError)
         if not 0 <= self.alpha <= 1:
             raise TrainingError(f"alpha is {self.alpha}; it must be from 0 to 1")
         if self.augmented_share is not None and not 0 <= self.augmented_share <= 1:
             raise TrainingError(
                 f"augmented share is {self.augmented_share}; it must be from 0 to 1"
             )
-        for name, value, known in (
-            ("draw", self.draw, _DRAWS),
-            ("language_pair_per", self.language_pair_per, _PER),
-        ):
-            if value not in known:
-                raise TrainingError(f"{name} is {value!r}; it must be {' or '.join(known)}")
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,10 @@ def sort_into_buckets(
         pairs_per_batch: whether one language pair has to fill a cross-lingual step by itself.
 
     Raises:
-        TrainingError: alpha asks for a kind of step that the pairs cannot fill.
+        TrainingError: there are no pairs, or alpha asks for a kind of step that they cannot fill.
     """
+    if not len(index):
+        raise TrainingError("the data set has no pairs, so that no batch can be filled")
     found = _buckets(index, augmented_share)
     mono = [bucket for bucket, same in found if same]
     cross = [bucket for bucket, same in found if not same]
@@ -140,6 +142,11 @@ def _buckets(index: PairIndex, share: float | None) -> list[tuple[Bucket, bool]]
 def _large_enough(
     index: PairIndex, buckets: Sequence[Bucket], examples: int, kind: str
 ) -> list[Bucket]:
+    if not buckets:
+        raise TrainingError(
+            f"no {kind} batch can be filled: no pair is of that kind and of those that the "
+            "augmented share asks for. Choose another alpha, or augmented share"
+        )
     groups = {b.name: len(np.unique(index.group[b.pairs])) for b in buckets}
     large = [b for b in buckets if groups[b.name] >= examples]
     small = {name: n for name, n in groups.items() if n < examples}
@@ -147,8 +154,8 @@ def _large_enough(
     if not large:
         raise TrainingError(
             f"no {kind} batch of {examples:,} pairs can be filled, since no two may share a "
-            f"passage or its translation (different passages by language: {said or 'none'}). "
-            f"Lower --batch-size to {max(groups.values(), default=0):,} or less, or take more data"
+            f"passage or its translation (different passages by language: {said}). "
+            f"Lower --batch-size to {max(groups.values()):,} or less, or take more data"
         )
     if small:
         logger.warning(

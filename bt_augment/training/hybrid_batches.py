@@ -21,6 +21,7 @@ from bt_augment.training.batch_plan import BatchMix, Plan, draw_plan
 from bt_augment.training.buckets import sort_into_buckets
 from bt_augment.training.dealer import Dealer
 from bt_augment.training.pair_index import PairIndex
+from bt_augment.values import whole_number
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -73,13 +74,21 @@ class HybridBatchSampler(DefaultBatchSampler):
             world_size: number of ranks; by default that of ``torch.distributed``.
 
         Raises:
-            TrainingError: the pairs cannot fill such batches.
+            TrainingError: a number is out of range, or the pairs cannot fill such batches.
         """
+        batch_size = whole_number("batch_size", batch_size, TrainingError, least=1)
+        seed = whole_number("seed", seed, TrainingError, least=0)
+        steps, world_size = _counted(steps, world_size)
         super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
         if pairs is None:
             if dataset is None:
                 raise TrainingError("HybridBatchSampler needs a data set or its PairIndex")
             pairs = PairIndex.of(dataset)
+        elif dataset is not None and len(dataset) != len(pairs):
+            raise TrainingError(
+                f"the index is of {len(pairs):,} pairs, the data set has {len(dataset):,}; pass "
+                "the PairIndex of this data set"
+            )
         self.index = pairs
         self._mix = mix or BatchMix()
         self._ranks = world_size or _world_size()
@@ -201,8 +210,13 @@ def hybrid_batches(
         options: fields of :class:`BatchMix`.
 
     Raises:
-        TrainingError: a value is out of range.
+        TrainingError: a value is out of range, or a mix is given and its fields are too.
     """
+    if mix is not None and options:
+        raise TrainingError(
+            f"a mix is given, and {', '.join(options)} as well; write all of it into one BatchMix"
+        )
+    steps, world_size = _counted(steps, world_size)
     return _SamplerFactory(mix or BatchMix(**options), pairs, steps, world_size)
 
 
@@ -226,6 +240,15 @@ class _SamplerFactory:
             dataset, batch_size, drop_last, **rest, mix=self.mix, pairs=self.pairs,
             steps=self.steps, world_size=self.world_size,
         )  # fmt: skip
+
+
+def _counted(steps: int | None, world_size: int | None) -> tuple[int | None, int | None]:
+    """Return both as whole numbers of 1 or more, or None."""
+    found = [
+        None if value is None else whole_number(name, value, TrainingError, least=1)
+        for name, value in (("steps", steps), ("world_size", world_size))
+    ]
+    return found[0], found[1]
 
 
 def _world_size() -> int:

@@ -16,6 +16,7 @@ from bt_augment.pairs.schema import NATIVE
 if TYPE_CHECKING:
     from datasets import Dataset
 
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _NEEDED = ("group_id", "question_lang", "passage_lang")
 
 
@@ -46,7 +47,7 @@ class PairIndex:
         else no pair counts as made.
 
         Raises:
-            TrainingError: a column is missing.
+            TrainingError: a column is missing, lacks values, or holds others than it should.
         """
         names = dataset.column_names
         if missing := [name for name in _NEEDED if name not in names]:
@@ -56,6 +57,8 @@ class PairIndex:
             )
         extra = [name for name in ("made", "method") if name in names][:1]
         table = dataset.select_columns([*_NEEDED, *extra]).with_format("arrow")[:]
+        for name in table.column_names:
+            _check_column(name, table.column(name))
         languages = sorted(
             {
                 _language(tag)
@@ -79,6 +82,23 @@ class PairIndex:
         """Return ``en`` or ``en-pt``: the language, or the language pair, in words."""
         question, passage = self.languages[question_lang], self.languages[passage_lang]
         return question if question == passage else f"{question}-{passage}"
+
+
+def _check_column(name: str, column: pa.ChunkedArray) -> None:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if name == "made":
+        known, wanted = pa.types.is_boolean(kind), "true or false"
+    elif name == "group_id":
+        known, wanted = not pa.types.is_nested(kind), "one value each"
+    else:
+        known, wanted = any(is_text(kind) for is_text in _TEXTS), "texts"
+    if not known:
+        raise TrainingError(f"the column {name} is of type {column.type}; it must hold {wanted}")
+    if column.null_count:
+        raise TrainingError(
+            f"the column {name} is empty in {column.null_count:,} of {len(column):,} pairs; fill "
+            "it, or leave those pairs out"
+        )
 
 
 def _language(tag: str) -> str:

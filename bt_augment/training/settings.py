@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from bt_augment.errors import TrainingError, did_you_mean
 from bt_augment.pairs.schema import METHODS
 from bt_augment.training.static_encoder import is_static
+from bt_augment.values import check_fields
 
 # Both chosen on data/pt and its translations, not on the benchmark: of 0.01, 0.02 and 0.05, and of
 # 0.02, 0.05 and 0.1. Words in common tell most of a batch's pairs apart already, and a softer
@@ -95,6 +95,8 @@ class TrainingSettings:
         Raises:
             TrainingError: a value is out of range.
         """
+        object.__setattr__(self, "base_model", str(self.base_model))
+        check_fields(self, TrainingError)
         for name in ("methods", "languages"):
             chosen = getattr(self, name)
             if chosen is not None and not chosen:
@@ -118,10 +120,6 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and value > most:
                 raise TrainingError(f"{name} is {value}; it must be {most} or less")
-        for name in ("temperature", "learning_rate", "weight_decay"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise TrainingError(f"{name} is {value}; it must be a number")
         for name in ("temperature", "learning_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:

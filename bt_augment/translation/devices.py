@@ -12,6 +12,8 @@ from typing import Literal
 
 from bt_augment.errors import ModelError
 
+MAX_WORKERS = 1024  # threads; more than a machine has cores only take memory
+
 Device = str  # ``auto``, ``cpu``, ``cuda``, or ``cuda:0,1``: GPUs by number
 
 # Tokens of a batch by memory of the GPU in GiB. A guess, for no GPU was at hand to measure with;

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from bt_augment.errors import ModelError, RecipeError
+from bt_augment.errors import InputError, ModelError, RecipeError
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
     Device,
@@ -26,6 +26,7 @@ from bt_augment.translation.devices import (
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.segmentation import join_parts, split_long
 from bt_augment.translation.tokenizers import target_vocabulary_size
+from bt_augment.values import check_fields
 
 if TYPE_CHECKING:
     from bt_augment.translation.models import ResolvedModel
@@ -75,6 +76,9 @@ class Decoding:
         max_input_tokens: longer sentences are split at clause marks; None is the model's own.
         batch_tokens: tokens of a batch, padding included; None chooses by device.
         with_logprob: ask the engine for the mean token log-probability.
+
+    Raises:
+        RecipeError: a value is out of range.
     """
 
     beam_size: Annotated[int, Ge(1), Le(MAX_HYPOTHESES)] = 1
@@ -87,6 +91,9 @@ class Decoding:
     max_input_tokens: Annotated[int, Ge(8)] | None = SENTENCE_TOKENS
     batch_tokens: Annotated[int, Ge(1), Le(MAX_BATCH_TOKENS)] | None = None
     with_logprob: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self, RecipeError)
 
 
 @dataclass(frozen=True)
@@ -198,8 +205,11 @@ class Translator:
             salt: mixed into the seed, so that each unit draws its own samples.
 
         Raises:
-            RecipeError: an output grows longer than the model has positions.
+            InputError: one text is given in place of a list.
+            RecipeError: an output grows longer than the model has positions, or samples are drawn
+                among more tokens than it has.
         """
+        _refuse_text(sentences, "sentences")
         tokenizer = self.model.tokenizer
         limit = min(
             decoding.max_input_tokens or self.model.max_input_tokens, self.model.max_input_tokens
@@ -245,7 +255,18 @@ class Translator:
             sources: texts in this hop's source language.
             targets: as many texts in its target language; only the first ``SCORED_TOKENS``
                 tokens of each side count.
+
+        Raises:
+            InputError: there are more of the one than of the other, or one text is given in place
+                of a list.
         """
+        _refuse_text(sources, "sources")
+        _refuse_text(targets, "targets")
+        if len(sources) != len(targets):
+            raise InputError(
+                f"{len(sources):,} sources and {len(targets):,} targets; each needs one of the "
+                "other"
+            )
         if not sources:
             return []
         tokenizer = self.model.tokenizer
@@ -273,6 +294,7 @@ class Translator:
         prefix = self.model.tokenizer.target_prefix
         sampling = decoding.method == "sampling"
         offset = len(prefix) if prefix else 0
+        check_topk([self.model], decoding)
         with _TURN, self._bearable(decoding.max_output_tokens):
             engine = self._seeded_engine(decoding.seed, salt) if sampling else self._engine
             results = engine.translate_batch(
@@ -380,6 +402,11 @@ def check_topk(models: Iterable[ResolvedModel], decoding: Decoding) -> None:
                 f"translation.decoding.topk: {decoding.topk} is more than the {size} tokens of the "
                 f"vocabulary of model {model.name!r}; draw among fewer, or 0 for all"
             )
+
+
+def _refuse_text(given: Sequence[str], name: str) -> None:
+    if isinstance(given, str):  # a sequence of its letters
+        raise InputError(f"{name} is one text; give a list of them, such as [{given[:20]!r}]")
 
 
 def _shortened(tokens: list[str]) -> list[str]:

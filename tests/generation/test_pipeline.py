@@ -322,10 +322,10 @@ def test_the_data_card_and_run_json_name_what_made_the_run(finished):
     assert run["models"]["en:pt"]["fingerprint"] in card
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_fewer_workers_than_one_are_refused(tmp_path, workers):
+@pytest.mark.parametrize("workers", [0, -1, 1.5, 10**7])
+def test_a_number_of_workers_that_no_machine_has_is_refused(tmp_path, workers):
     from bt_augment.generation import Generation
     from bt_augment.recipe import load_recipe
 
-    with pytest.raises(InputError, match=f"workers: is {workers}, and must be at least 1"):
+    with pytest.raises(InputError, match=f"workers is {workers}; it must be"):
         Generation(["pairs.jsonl"], tmp_path, load_recipe(), workers=workers)

@@ -227,6 +227,12 @@ def test_what_is_no_part_is_refused(text):
         Shard.parse(text)
 
 
+@pytest.mark.parametrize(("k", "n"), [(0, 2), (3, 2), (1, 0), (1.0, 2)])
+def test_a_shard_is_one_of_its_number(k, n):
+    with pytest.raises(RecipeError, match="of a shard is"):
+        Shard(k, n)
+
+
 def test_overwriting_is_not_for_shards(tmp_path, calm, command):
     done = command(
         "generate", calm[0], "--route", "en:pt", "--out", tmp_path / "run",

@@ -265,3 +265,8 @@ def test_where_a_title_has_no_other_passage_any_of_the_language_serves(run_of):
     assert sources[1] == {"2", "3", "4"}
     assert len(sources[2]) == 3
     assert "5" not in sources[2]
+
+
+def test_runs_without_rows_are_told_as_such(run_of):
+    with pytest.raises(TrainingError, match="the runs have no accepted row"):
+        training_pairs([run_of([])])

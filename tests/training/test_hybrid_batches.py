@@ -294,3 +294,75 @@ def test_a_data_set_without_the_columns_is_refused():
 
     with pytest.raises(TrainingError, match="has no group_id, question_lang"):
         PairIndex.of(Dataset.from_dict({"anchor": ["a"], "passage_lang": ["en"]}))
+
+
+COLUMNS = {
+    "group_id": ["a", "b"],
+    "question_lang": ["en", "en"],
+    "passage_lang": ["en", "pt"],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"group_id": ["a", None]}, "group_id is empty in 1 of 2 pairs"),
+        ({"passage_lang": ["en", None]}, "passage_lang is empty in 1"),
+        ({"question_lang": [1, 2]}, "question_lang is of type int64; it must hold texts"),
+        ({"group_id": [["a"], ["b"]]}, "group_id is of type list"),
+        ({"method": ["native", None]}, "method is empty in 1"),
+        ({"made": [True, None]}, "made is empty in 1"),
+        ({"made": ["false", "true"]}, "made is of type string; it must hold true or false"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_named(changes, said):
+    from datasets import Dataset
+
+    with pytest.raises(TrainingError, match=f"the column {said}"):
+        PairIndex.of(Dataset.from_dict(COLUMNS | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be 1 or more"),
+        ({"steps": -1}, "steps is -1; it must be 1 or more"),
+        ({"world_size": -1}, "world_size is -1; it must be 1 or more"),
+        ({"seed": -1}, "seed is -1; it must be 0 or more"),
+        ({"steps": 1.5}, r"steps is 1\.5; it must be a whole number"),
+    ],
+)
+def test_a_number_that_is_none_or_out_of_range_is_refused(changes, said):
+    with pytest.raises(TrainingError, match=said):
+        sampler_of(index_of(20), **changes)
+
+
+def test_numbers_may_be_numpys():
+    plain = sampler_of(index_of(20), 8, 3, 2, 1, alpha=0.5)
+    given = sampler_of(index_of(20), *map(np.int64, (8, 3, 2, 1)), alpha=np.float32(0.5))
+    assert list(given) == list(plain)
+    assert given.state_dict() == plain.state_dict()
+    assert type(given.state_dict()["seed"]) is int
+
+
+def test_an_index_of_another_data_set_is_refused():
+    from datasets import Dataset
+
+    with pytest.raises(TrainingError, match=r"index is of \d+ pairs, the data set has 2"):
+        HybridBatchSampler(Dataset.from_dict(COLUMNS), 1, pairs=index_of(20))
+
+
+def test_a_data_set_without_pairs_is_told_as_such():
+    with pytest.raises(TrainingError, match="has no pairs"):
+        sampler_of(PairIndex(*([np.empty(0, np.int64)] * 3), np.empty(0, np.bool_), LANGUAGES))
+
+
+def test_a_mix_that_leaves_no_pair_of_a_kind_is_told_as_such():
+    index = index_of(20, languages=1, round_trips=False)
+    with pytest.raises(TrainingError, match="no monolingual batch can be filled: no pair is of"):
+        sampler_of(index, alpha=1, augmented_share=1)
+
+
+def test_a_mix_and_its_fields_are_refused_together():
+    with pytest.raises(TrainingError, match="a mix is given, and alpha as well"):
+        hybrid_batches(BatchMix(alpha=1.0), alpha=0.2)

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -378,6 +379,10 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
         ({"alpha": 2}, "alpha is 2"),
         ({"methods": ()}, "methods names nothing to train on; leave it out"),
         ({"languages": ()}, "languages names nothing to train on; leave it out"),
+        ({"alpha": float("nan")}, "alpha is nan; it must be a number"),
+        ({"steps": 1.5}, r"steps is 1\.5; it must be a whole number"),
+        ({"precision": "x"}, "precision is 'x'; it must be auto or fp32 or"),
+        ({"device": "x"}, "device is 'x'; it must be auto or cpu or cuda"),
         ({"held_out": 1.0}, "held_out is 1.0"),
         ({"held_out": 0.0, "patience": 1}, "early stopping measures"),
     ],
@@ -385,6 +390,13 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
 def test_settings_out_of_range_are_refused(options, said):
     with pytest.raises(TrainingError, match=said):
         settings_of("static:bundled", **options)
+
+
+def test_settings_may_be_a_path_and_numpys_numbers():
+    plain = settings_of("model", steps=3, seed=1, alpha=0.5)
+    given = settings_of("model", steps=np.int64(3), seed=np.int32(1), alpha=np.float32(0.5))
+    assert json.dumps(given.identity()) == json.dumps(plain.identity())
+    assert TrainingSettings(Path("model")).base_model == "model"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")

@@ -4,10 +4,11 @@ import math
 from dataclasses import replace
 
 import ctranslate2
+import numpy as np
 import pytest
 import sentencepiece
 
-from bt_augment.errors import ModelError
+from bt_augment.errors import InputError, ModelError, RecipeError
 from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
@@ -186,3 +187,46 @@ def test_want_of_memory_is_not_taken_for_a_damaged_folder(model, monkeypatch):
     with pytest.raises(ModelError, match="Free some memory") as told:
         Translator(model, device="cpu", workers=1)
     assert "Delete" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"candidates": 0}, "candidates is 0; it must be 1 or more"),
+        ({"beam_size": 65}, "beam_size is 65; it must be 64 or less"),
+        ({"beam_size": "2"}, "beam_size is '2'; it must be a whole number"),
+        ({"max_output_tokens": 0}, "max_output_tokens is 0"),
+        ({"max_input_tokens": 1}, "max_input_tokens is 1; it must be 8 or more"),
+        ({"batch_tokens": -1}, "batch_tokens is -1"),
+        ({"temperature": 0}, "temperature is 0; it must be above 0"),
+        ({"temperature": float("nan")}, "temperature is nan; it must be a number"),
+        ({"method": "x"}, "method is 'x'; it must be nbest or sampling"),
+        ({"with_logprob": 1}, "with_logprob is 1; it must be True or False"),
+    ],
+)
+def test_search_settings_out_of_range_are_refused(values, said):
+    with pytest.raises(RecipeError, match=said):
+        Decoding(**values)
+
+
+def test_search_settings_may_be_numpys_numbers():
+    given = Decoding(candidates=np.int64(2), temperature=np.float32(0.5), max_input_tokens=None)
+    assert given == Decoding(candidates=2, temperature=0.5, max_input_tokens=None)
+    assert type(given.candidates) is int
+
+
+def test_more_tokens_than_the_model_has_are_not_drawn_among(translator):
+    with pytest.raises(RecipeError, match=r"topk: 1000000 is more than the 32000 tokens"):
+        translator.translate(SENTENCES[:1], Decoding(method="sampling", topk=10**6))
+
+
+def test_one_text_is_no_list_of_its_letters(translator):
+    with pytest.raises(InputError, match=r"sentences is one text.*\['Hello\.'\]"):
+        translator.translate("Hello.", Decoding())
+    with pytest.raises(InputError, match="targets is one text"):
+        translator.score(["a"], "b")
+
+
+def test_sources_and_targets_are_as_many(translator):
+    with pytest.raises(InputError, match="2 sources and 1 targets"):
+        translator.score(["a", "b"], ["c"])
