@@ -338,10 +338,19 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
     return node
 
 
+def waits_for_nobody(path: Path) -> bool:
+    """Tell whether reading a path ends: of a pipe, only where a shell hands it over.
+
+    Raises:
+        OSError: there is no such path.
+    """
+    # Reading a pipe waits for a writer; one that a shell hands over has one.
+    return stat.S_ISREG(path.stat().st_mode) or str(path).startswith(_HANDED_OVER)
+
+
 def _read(path: Path) -> str:
     try:
-        # Reading a pipe waits for a writer; one that a shell hands over has one.
-        if not (stat.S_ISREG(path.stat().st_mode) or str(path).startswith(_HANDED_OVER)):
+        if not waits_for_nobody(path):
             raise RecipeError(f"{path}: cannot be read as a recipe (it is no regular file)")
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # no UTF-8, or a NUL character in the name

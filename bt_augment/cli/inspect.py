@@ -126,7 +126,7 @@ def command(
             echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
         echo()
-        print_totals(run, read_manifest(folder).totals)
+        print_totals(read_manifest(folder).totals)
 
 
 def _print(views: list[PairView], paged: bool | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.cli.terminal import echo
@@ -38,11 +37,13 @@ def print_summary(summary: Summary) -> None:
         echo(f"quarantined {cause}: {count:,}")
     for note, count in summary.ingested.notes.items():
         echo(f"{note}: {count:,}")
-    print_totals(summary.out, summary.totals)
+    print_totals(summary.totals)
+    echo(f"wrote {summary.out}; open it with:")
+    echo(f'    from datasets import load_from_disk; load_from_disk("{summary.out}")["train"]')
 
 
-def print_totals(out: Path | str, totals: Totals) -> None:
-    """Print the counts of a run, the commonest reject reasons, and how to open the folder."""
+def print_totals(totals: Totals) -> None:
+    """Print the counts of a run, and the commonest reject reasons."""
     made = max(1, totals.candidates)
     echo(
         f"read {totals.read:,}: {totals.native:,} pairs, {totals.quarantined:,} quarantined, "
@@ -62,8 +63,6 @@ def print_totals(out: Path | str, totals: Totals) -> None:
         echo("rejected because (a pair may have several reasons):")
         for reason, count in list(totals.reasons.items())[:_TOP_REASONS]:
             echo(f"    {reason}: {count:,}")
-    echo(f"wrote {out}; open it with:")
-    echo(f'    from datasets import load_from_disk; load_from_disk("{out}")["train"]')
 
 
 def shard_json(summary: ShardSummary) -> dict[str, Any]:

@@ -30,10 +30,6 @@ def command(run: Path | str, quiet: bool, as_json: bool) -> None:
             }
         )
     if result.problems:
-        listed = "\n".join(f"  {problem}" for problem in result.problems)
-        raise RunFolderError(
-            f"{run}: is damaged:\n{listed}\nRestore it from a copy, or make it again with "
-            "--overwrite"
-        )
+        raise RunFolderError(f"{run}: is damaged:\n{result.told()}")
     if not (quiet or as_json):
         echo(f"{run}: sound; {result.shards} shards, {result.rows:,} rows, books balanced")

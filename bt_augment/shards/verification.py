@@ -30,6 +30,7 @@ from bt_augment.shards.row_check import row_problem
 from bt_augment.shards.run_folder import QUARANTINE, read_run
 from bt_augment.shards.store import SPLITS, TRAIN, file_problem, index_files, read_shard
 
+_STRAY = "is not in the manifest"
 _LISTED = 5  # damaged shards named in one message
 
 
@@ -40,6 +41,13 @@ class Verification:
     shards: int
     rows: int
     problems: tuple[str, ...]
+
+    def told(self, limit: int | None = None) -> str:
+        """Return the problems, so many at most, one a line, and in another what mends them."""
+        listed = "".join(f"  {problem}\n" for problem in self.problems[:limit])
+        if all(problem.endswith(_STRAY) for problem in self.problems):
+            return f"{listed}The rest is sound: remove what is not in the manifest"
+        return f"{listed}Restore it from a copy, or make it again with --overwrite"
 
 
 def verify(folder: Path | str) -> Verification:
@@ -80,7 +88,10 @@ def quarantine_problem(folder: Path, manifest: Manifest) -> str | None:
     lines = _lines(path)
     if lines != manifest.totals.quarantined:
         return f"{QUARANTINE}: {lines} records, but the totals say {manifest.totals.quarantined}"
-    if not path.is_file() or manifest.quarantine_sha256 in (None, sha256_of(path)):
+    noted = manifest.quarantine_sha256
+    if noted is not None and not path.is_file():  # it is there, and empty, where all can be read
+        return f"{QUARANTINE}: is missing"
+    if noted is None or noted == sha256_of(path):
         return None
     return f"{QUARANTINE}: its SHA-256 differs from the manifest's; it was changed"
 
@@ -158,7 +169,7 @@ def _strays(folder: Path, manifest: Manifest) -> Iterator[str]:
     for split in SPLITS:
         for path in sorted((folder / split).glob("data-*.arrow")):
             if f"{split}/{path.name}" not in known:
-                yield f"{split}/{path.name}: is not in the manifest"
+                yield f"{split}/{path.name}: {_STRAY}"
 
 
 def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -13,6 +13,7 @@ import regex
 
 from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag
+from bt_augment.settings_file import waits_for_nobody
 
 WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’\-][\p{L}\p{M}]+)*")
 _FINGERPRINT_DIGITS = 16
@@ -52,6 +53,8 @@ class Lexicon:
         """
         languages, path = _split(text)
         try:
+            if not waits_for_nobody(path):
+                raise LexiconError(f"{path}: cannot be read as a lexicon (it is no regular file)")
             data = path.read_bytes()
         except OSError as error:
             raise LexiconError(f"{path}: cannot be read as a lexicon ({error.strerror})") from error

@@ -36,8 +36,13 @@ def check_folder(folder: Path) -> None:
     """Check that a CTranslate2 folder is whole, without loading its weights.
 
     Raises:
-        ModelError: a file is missing, cut off or not what its name says.
+        ModelError: it is no model, or a file is missing, cut off or not what its name says.
     """
+    if not any((folder / name).exists() for name in ("config.json", "model.bin")):
+        raise ModelError(
+            f"{folder}: is no model: it has neither config.json nor model.bin; name a CTranslate2 "
+            "folder, or a checkpoint in the layout of the Hugging Face hub"
+        )
     config = read_json(folder / "config.json")
     if "eos_token" not in config and "unk_token" not in config:
         raise ModelError(

@@ -145,7 +145,7 @@ class ModelCatalog:
         if name.startswith("bundled:"):
             folder = _bundled(name, source_tag, target_tag)
         else:
-            folder = self.convert(name, quantization=quantization, device=device)
+            folder = self._folder_of(name, quantization, device)
         check_folder(folder)
         family, metadata = _describe(folder)
         _check_pair(name, metadata, source_tag, target_tag)
@@ -169,8 +169,19 @@ class ModelCatalog:
         A hub model that was converted before is used as it is, without asking the hub; write
         ``NAME@REVISION`` to get another revision.
 
-        Raises: as :meth:`resolve`.
+        Raises: as :meth:`resolve`; also where a quantization is given for a folder that is
+            converted already.
         """
+        local = named_path(name)
+        if quantization and local.is_dir() and not conversion.is_checkpoint(local):
+            check_folder(local)
+            raise ModelError(
+                f"{local}: is converted already, and its weights stay as they are stored; leave "
+                "--quantization out, or convert the checkpoint that it was made from"
+            )
+        return self._folder_of(name, quantization, device)
+
+    def _folder_of(self, name: str, quantization: str | None, device: str) -> Path:
         quantization = quantization or ("float16" if device == "cuda" else "int8")
         local = named_path(name)
         if local.is_dir():

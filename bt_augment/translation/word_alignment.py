@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
 
-from bt_augment.errors import MissingDependencyError
+from bt_augment.errors import LexiconError, MissingDependencyError
 from bt_augment.translation.lexicon import WORD
+from bt_augment.values import check_fields
 
 if TYPE_CHECKING:
     from thot.alignment import AlignmentModel
@@ -27,10 +28,16 @@ class Induction:
     Attributes:
         min_count: times the two words were aligned.
         min_share: of the times either of the two was aligned at all, 0 to 1.
+
+    Raises:
+        LexiconError: a value is out of range.
     """
 
     min_count: Annotated[int, Ge(1)] = 2
     min_share: Annotated[float, Ge(0), Le(1)] = 0.3
+
+    def __post_init__(self) -> None:
+        check_fields(self, LexiconError)
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ def test_verify_says_sound_or_names_the_damage(command, copied):
 
 def test_inspect_shows_original_pivot_new_text_scores_and_verdict(new_command, finished):
     shown = new_command("inspect", finished, "-n", 1, "--route", "en:pt:en")
+    assert "wrote" not in shown.out  # it only looks
     assert shown.code == 0
     (row,) = new_command("inspect", finished, "-n", 1, "--route", "en:pt:en", "--json").json
     words = re.sub(r"\s+", " ", shown.out)

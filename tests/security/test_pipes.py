@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from bt_augment.errors import BtAugmentError, ModelError
+from bt_augment.errors import BtAugmentError, LexiconError, ModelError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.browsing import browse
 from bt_augment.shards.exporting import export
 from bt_augment.shards.publishing import Terms, dry_run
 from bt_augment.shards.verification import verify
+from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.model_file import read_variables
 from bt_augment.translation.tokenizers import read_json
 
@@ -96,3 +97,9 @@ def test_a_pipe_in_a_model_folder_is_refused(tmp_path, name, read):
     os.mkfifo(tmp_path / name)
     with pytest.raises(ModelError, match="is not a file"):
         read(tmp_path / name)
+
+
+def test_a_pipe_in_place_of_a_lexicon_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "en-pt.txt")
+    with pytest.raises(LexiconError, match="no regular file"):
+        Lexicon.read(str(tmp_path / "en-pt.txt"))

@@ -51,6 +51,21 @@ def test_an_extra_shard(copied):
     )  # fmt: skip
 
 
+def test_where_all_else_is_sound_an_extra_shard_need_only_go(copied, command):
+    shutil.copy(copied / SHARD, copied / "train" / "data-00008-of-00009.arrow")
+    told = command("verify", copied).err
+    assert "remove what is not in the manifest" in told
+    assert "Restore" not in told
+    (copied / SHARD).unlink()
+    assert "Restore it from a copy" in command("verify", copied).err
+
+
+def test_a_quarantine_that_is_gone_though_it_was_empty(copied):
+    assert (copied / "quarantine.jsonl").read_bytes() == b""
+    (copied / "quarantine.jsonl").unlink()
+    assert verify(copied).problems == ("quarantine.jsonl: is missing",)
+
+
 def test_shards_that_changed_places(copied):
     first, second = copied / SHARD, copied / "train" / "data-00002-of-00008.arrow"
     one, two = first.read_bytes(), second.read_bytes()

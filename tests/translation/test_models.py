@@ -381,3 +381,21 @@ class _Malice:
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (os.mkdir, (str(self._path),))
+
+
+def test_a_quantization_for_a_converted_folder_is_refused(
+    catalog: ModelCatalog, model_copy: Path
+) -> None:
+    with pytest.raises(ModelError, match="is converted already"):
+        catalog.convert(str(model_copy), quantization="float32")
+    assert catalog.convert(str(model_copy)) == model_copy
+    # A run's recipe may name one for its other models.
+    assert catalog.resolve(str(model_copy), "en", "pt", quantization="float32").folder == model_copy
+
+
+def test_a_folder_that_is_no_model_is_not_called_damaged(
+    catalog: ModelCatalog, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="is no model: it has neither") as refused:
+        catalog.info(str(tmp_path))
+    assert "damaged" not in str(refused.value)

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from bt_augment.errors import LexiconError
 from bt_augment.translation.word_alignment import Induction, induce
 
 SUBJECTS = {"dog": "Hund", "cat": "Katze", "bird": "Vogel", "child": "Kind", "woman": "Frau"}
@@ -70,3 +71,11 @@ def test_sentences_without_words_and_endless_ones_are_passed_over(sentences):
     odd = [("", "x"), ("12, 13", "?!"), ("so " * 101, "also")]
     assert induce([*odd, *sentences], Induction()) == induce(sentences, Induction())
     assert induce(odd, Induction()) == []
+
+
+@pytest.mark.parametrize(
+    "values", [{"min_share": float("nan")}, {"min_share": 2}, {"min_count": 0}]
+)
+def test_what_no_word_can_reach_is_refused(values):
+    with pytest.raises(LexiconError, match=next(iter(values))):
+        Induction(**values)

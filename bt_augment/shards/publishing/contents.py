@@ -149,13 +149,9 @@ def is_own(_: Path, path: str) -> bool:
 
 
 def _check(run: Path) -> None:
-    problems = verify(run).problems
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems[:_LISTED])
-        raise RunFolderError(
-            f"{run}: is damaged:\n{listed}\nRestore it from a copy, or make it again with "
-            "--overwrite"
-        )
+    checked = verify(run)
+    if checked.problems:
+        raise RunFolderError(f"{run}: is damaged:\n{checked.told(_LISTED)}")
 
 
 def _record(
