@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 # What a terminal would obey instead of showing (control characters but tab and line feed, marks
 # that turn text around), and halves of surrogate pairs, which no encoding has.
 _NOT_SHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+# How torch and CTranslate2 say in RuntimeErrors that a GPU's memory or the machine's ran out.
+_NO_MEMORY = re.compile(
+    r"out of memory|allocate memory|bad_alloc|CUBLAS_STATUS_ALLOC_FAILED"
+    r"|resource temporarily unavailable",
+    re.IGNORECASE,
+)
+_SHOWN = 200  # characters of what the library says; torch adds a page on its settings
 
 
 class BtAugmentError(Exception):
@@ -91,3 +100,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the nearest of ``known``, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Tell whether an error of torch or CTranslate2 is want of memory, whatever its type."""
+    return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise MemoryError where torch or CTranslate2 find no memory, a GPU's or the machine's.
+
+    Raises:
+        MemoryError: says what the library said.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        said = " ".join(str(error).split())
+        raise MemoryError(said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…") from error

@@ -1,10 +1,7 @@
-"""What training and evaluation agree about in an encoder: its prompts, and want of memory."""
+"""What training and evaluation agree about in an encoder: its prompts."""
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -18,10 +15,6 @@ PROMPT_NAMES: dict[Kind, tuple[str, ...]] = {
     "passage": ("passage", "document", "corpus"),
 }
 
-# torch and CTranslate2 say so in RuntimeErrors, of a GPU's memory and of the machine's.
-_NO_MEMORY = re.compile(r"out of memory|allocate memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
-_SHOWN = 200  # characters of what the library says; torch adds a page on its settings
-
 
 def stored_prompt(model: SentenceTransformer, kind: Kind) -> str:
     """Return the prompt that a model has stored for a kind of text, or nothing.
@@ -32,19 +25,3 @@ def stored_prompt(model: SentenceTransformer, kind: Kind) -> str:
     prompts = model.prompts or {}
     names = (*PROMPT_NAMES[kind], model.default_prompt_name)
     return next((str(prompts[n]) for n in names if n and prompts.get(n)), "")
-
-
-@contextlib.contextmanager
-def memory_errors() -> Iterator[None]:
-    """Raise MemoryError where torch or CTranslate2 find no memory, a GPU's or the machine's.
-
-    Raises:
-        MemoryError: says what the library said.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not _NO_MEMORY.search(str(error)):
-            raise
-        said = " ".join(str(error).split())
-        raise MemoryError(said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…") from error

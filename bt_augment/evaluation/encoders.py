@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.errors import MissingDependencyError, ModelError, memory_errors
 from bt_augment.evaluation.encoder_folder import (
     check_configuration,
     check_weights,
     identity,
     quiet_transformers,
 )
-from bt_augment.sentence_encoders import Kind, memory_errors, stored_prompt
+from bt_augment.sentence_encoders import Kind, stored_prompt
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.model_folder import named_path
 

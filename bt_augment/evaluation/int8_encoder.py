@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bt_augment.errors import ModelError, StorageError
+from bt_augment.errors import ModelError, StorageError, memory_errors
 from bt_augment.evaluation.encoder_folder import quiet_transformers
 from bt_augment.evaluation.encoders import Vectors, computed_as, is_cosine
-from bt_augment.sentence_encoders import Kind, memory_errors, stored_prompt
+from bt_augment.sentence_encoders import Kind, stored_prompt
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

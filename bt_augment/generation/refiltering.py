@@ -26,7 +26,7 @@ from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.settings_file import parse_assignments
-from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     Manifest,
@@ -113,7 +113,10 @@ def refilter(
             with storage_errors(folder.path):
                 quarantine = own_file(source, QUARANTINE)
                 if quarantine.is_file():
-                    shutil.copyfile(quarantine, folder.path / QUARANTINE)
+                    temporary = temporary_name(folder.path / QUARANTINE)
+                    shutil.copyfile(quarantine, temporary)
+                    sync(temporary)
+                    publish(temporary, folder.path / QUARANTINE)
             routes = [*map(str, recipe.routes), *run.get("switches", ())]
             totals = _judge_units(source, folder, manifest, recipe, routes, told)
     return Summary(

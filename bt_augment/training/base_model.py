@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.errors import MissingDependencyError, ModelError, TrainingError
-from bt_augment.sentence_encoders import PROMPT_NAMES, memory_errors, stored_prompt
+from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
+from bt_augment.sentence_encoders import PROMPT_NAMES, stored_prompt
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,

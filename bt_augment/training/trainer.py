@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bt_augment.errors import MissingDependencyError, TrainingError
-from bt_augment.sentence_encoders import memory_errors
+from bt_augment.errors import MissingDependencyError, TrainingError, memory_errors
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in

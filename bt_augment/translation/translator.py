@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from bt_augment.errors import InputError, ModelError, RecipeError
+from bt_augment.errors import InputError, ModelError, RecipeError, lacks_memory, memory_errors
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
     Device,
@@ -52,11 +51,6 @@ MAX_HYPOTHESES = 64  # of a beam: memory grows with it, quality does not
 MAX_OUTPUT_TOKENS = 4_096
 
 MAX_BATCH_TOKENS = 1_000_000  # a hundred times what was quickest on a GPU
-
-# How the engine and its libraries say that memory ran out.
-_NO_MEMORY = re.compile(
-    r"allocate memory|bad_alloc|out of memory|resource temporarily unavailable", re.IGNORECASE
-)
 
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
 
@@ -179,10 +173,9 @@ class Translator:
             return ctranslate2.Translator(str(self.model.folder), **arguments)
         except (RuntimeError, ValueError, MemoryError) as error:
             # A folder that is whole must not be deleted for want of memory: it may be the package.
-            lacks_memory = isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))
             advice = (
                 "Free some memory, raise the limit, or take a smaller model or fewer --workers"
-                if lacks_memory
+                if lacks_memory(error)
                 else "Delete the folder and get the model again"
             )
             raise ModelError(
@@ -332,10 +325,9 @@ class Translator:
     @contextmanager
     def _bearable(self, max_output_tokens: int | None = None) -> Iterator[None]:
         try:
-            yield
+            with memory_errors():
+                yield
         except RuntimeError as error:
-            if _NO_MEMORY.search(str(error)):
-                raise MemoryError(f"{error} while translating") from error
             if max_output_tokens is None or "position" not in str(error):
                 raise
             raise RecipeError(

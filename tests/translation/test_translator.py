@@ -153,7 +153,7 @@ def test_want_of_memory_while_translating_is_told_as_such(model, call, arguments
 
     full = Translator(model, device="cpu", workers=1)
     full._engine = Full()
-    with pytest.raises(MemoryError, match="failed to allocate memory while translating"):
+    with pytest.raises(MemoryError, match="failed to allocate memory"):
         getattr(full, call)(SENTENCES, arguments)
 
 

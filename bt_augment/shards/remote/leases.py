@@ -28,6 +28,11 @@ _RENEW_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0  # after a takeover, for another one at the same moment to be seen
 
 
+def _now() -> float:
+    """Return seconds of a clock that goes on while the machine sleeps, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Lease:
     """The right to write beneath a URL."""
 
@@ -88,13 +93,13 @@ class Lease:
             RunFolderError: another process has taken it over.
             StorageError: the store refused.
         """
-        if self._lost or time.monotonic() - self._renewed > self._seconds / 2:
+        if self._lost or _now() - self._renewed > self._seconds / 2:
             self._renew()
 
     def _acquire(self) -> None:
         if not self._store.create(LEASE, self._body()):
             self._take_over()
-        self._renewed = time.monotonic()
+        self._renewed = _now()
         if (now := self._read()) is None or now.get("holder") != self._holder:
             raise self._busy(now or {}, 0.0)
 
@@ -119,7 +124,7 @@ class Lease:
                     "kept; run the same command again once the other is done"
                 )
             self._store.write(LEASE, self._body())
-            self._renewed = time.monotonic()
+            self._renewed = _now()
 
     def _keep(self) -> None:
         while not self._stop.wait(_RENEW_SECONDS):
