@@ -86,6 +86,7 @@ def prepare(request: Generation) -> Prepared:
     check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
     settings = input_settings(recipe)
     _check_unit_rows(recipe, len(kinds))
+    request.engine.check_filters(recipe)
     asked = filter_models(recipe, cache)
     identity = _identity(request, settings, copies, models, kinds, device)
     if asked:

@@ -44,6 +44,16 @@ def longest_translated(recipe: Recipe) -> dict[str, float]:
     }
 
 
+def filters_of(recipe: Recipe, benchmark: BenchmarkText | None = None) -> list[Filter]:
+    """Return the filters that are enabled; what they need is loaded with their first batch.
+
+    Raises:
+        MissingDependencyError: an optional filter's package is missing.
+    """
+    options = {name: setting.options for name, setting in recipe.filters.items()}
+    return build_filters(recipe.enabled, options, benchmark)
+
+
 @dataclass(frozen=True)
 class UnitWork:
     """How units are made. Holds no loaded model, and can be pickled.
@@ -112,13 +122,4 @@ class UnitWork:
             augmenters.append(
                 CodeSwitcher(self.switches, recipe.switching, recipe.decoding.candidates)
             )
-        return UnitMaker(augmenters, self.filters(), recipe.enabled)
-
-    def filters(self) -> list[Filter]:
-        """Return the filters that are enabled; what they need is loaded with their first batch.
-
-        Raises:
-            MissingDependencyError: an optional filter's package is missing.
-        """
-        options = {name: setting.options for name, setting in self.recipe.filters.items()}
-        return build_filters(self.recipe.enabled, options, self.benchmark)
+        return UnitMaker(augmenters, filters_of(recipe, self.benchmark), recipe.enabled)

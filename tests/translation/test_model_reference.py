@@ -66,11 +66,11 @@ def test_another_model_in_its_place_is_refused(here, there, copied):
 def test_a_model_of_the_hub_is_looked_for_at_its_revision(here, there, copied, monkeypatch):
     asked = []
 
-    def convert(self, name, *, quantization=None, device="cpu"):
+    def folder_of(self, name, quantization, device):
         asked.append(name)
         return copied
 
-    monkeypatch.setattr(ModelCatalog, "convert", convert)
+    monkeypatch.setattr(ModelCatalog, "_folder_of", folder_of)
     model = replace(here.resolve("some/model@main", "en", "pt"), revision="abc123")
     reference = replace(ModelReference.of(model), folder="/not/on/that/machine")
     asked.clear()

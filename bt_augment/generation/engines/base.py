@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from bt_augment.generation.unit_work import Hop, UnitWork
 from bt_augment.generation.units import ScoredUnit
+from bt_augment.recipe import Recipe
 from bt_augment.translation.devices import Device
 from bt_augment.translation.models import ResolvedModel
 
@@ -60,6 +61,15 @@ class EngineSettings(Protocol):
 
     def gpu_batch_tokens(self, device: Device) -> int:
         """Return how many tokens a batch has on the GPUs, where the recipe does not say."""
+
+    def check_filters(self, recipe: Recipe) -> None:
+        """Refuse a recipe whose filters take packages that are not where units are made.
+
+        Nothing is known of other machines, so only an engine that is this one refuses.
+
+        Raises:
+            MissingDependencyError: an optional filter's package is missing.
+        """
 
     def open(
         self,

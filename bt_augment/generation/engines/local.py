@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from bt_augment.generation.engines.base import UNITS_AHEAD, Engine, ReadUnit, ScoredUnits
-from bt_augment.generation.unit_work import Hop, UnitWork
+from bt_augment.generation.unit_work import Hop, UnitWork, filters_of
 from bt_augment.generation.units import ScoredUnit, UnitMaker
+from bt_augment.recipe import Recipe
 from bt_augment.translation.devices import (
     Device,
     gpu_batch_tokens,
@@ -42,6 +43,14 @@ class LocalThreads:
         """Return the tokens of a batch by the memory of the smallest GPU."""
         return gpu_batch_tokens(gpu_indices(device))
 
+    def check_filters(self, recipe: Recipe) -> None:
+        """Build them once, which loads nothing.
+
+        Raises:
+            MissingDependencyError: an optional filter's package is missing.
+        """
+        filters_of(recipe)
+
     def open(
         self,
         work: UnitWork,
@@ -50,12 +59,7 @@ class LocalThreads:
         workers: int | None,
         device: Device,
     ) -> Engine:
-        """Return the engine; models are loaded with its first unit.
-
-        Raises:
-            MissingDependencyError: an optional filter's package is missing.
-        """
-        work.filters()
+        """Return the engine; models are loaded with its first unit."""
         gpus = gpu_indices(device) if work.device == "cuda" else ()
         return _LocalEngine(work, models, workers, gpus)
 

@@ -19,6 +19,7 @@ from bt_augment.errors import EngineError, MissingDependencyError, ModelError
 from bt_augment.generation.engines.base import UNITS_AHEAD, Engine, ReadUnit, ScoredUnits
 from bt_augment.generation.engines.ray_crew import Crew, Posts
 from bt_augment.generation.unit_work import Hop, UnitWork
+from bt_augment.recipe import Recipe
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
     Device,
@@ -79,6 +80,9 @@ class RayCluster:
     def gpu_batch_tokens(self, device: Device) -> int:  # noqa: ARG002 - the cluster's are not seen
         """Return the tokens of a batch on a GPU; the same on all, whatever their memory."""
         return GPU_BATCH_TOKENS
+
+    def check_filters(self, recipe: Recipe) -> None:
+        """Do nothing: the packages of the cluster's machines are not seen from here."""
 
     def open(
         self,
