@@ -27,7 +27,7 @@ class Passage:
 
     def serves(self, row: dict[str, Any]) -> bool:
         """Tell whether it is a negative of ``row``."""
-        if self.row["group_id"] == row["group_id"]:
+        if self.row["group_id"] == row["group_id"] or self.row["passage"] == row["passage"]:
             return False
         text = self.row["passage"].casefold()
         return not any(a["text"] and a["text"].casefold() in text for a in row["answers"] or [])

@@ -41,3 +41,14 @@ def test_a_title_keeps_different_passages_up_to_a_bound():
     with TemporaryDatabase() as database:
         found = Negatives(repeated, 100, 0, database).of(same[40])[:32]
     assert {row["group_id"] for row in found} == {f"g{n}" for n in range(32)}
+
+
+def test_the_own_passage_of_a_row_in_another_group_is_no_negative():
+    same = [
+        {"id": name, "group_id": name, "passage": "P.", "passage_lang": "en", "title": title,
+         "answers": []}
+        for name, title in (("a", "T"), ("b", "T"), ("c", None))
+    ]  # fmt: skip
+    with TemporaryDatabase() as database:
+        negatives = Negatives(same, 2, 0, database)
+        assert [negatives.of(row) for row in same] == [[], [], []]
