@@ -79,8 +79,9 @@ def test_from_a_bucket_to_a_bucket(
 @pytest.mark.parametrize(
     "lost",
     [
-        "nothing", "cache", "index", "shard", "entry", "index and shard", "cache and shard",
-        "cache and bit", "cache and entry", "cache and count",
+        "nothing", "cache", "entry", "index and shard", "cache and bit", "cache and count",
+        *(pytest.param(name, marks=pytest.mark.slow)
+          for name in ("index", "shard", "cache and shard", "cache and entry")),
     ],
 )  # fmt: skip
 def test_killed_it_goes_on_to_the_same_bytes(
