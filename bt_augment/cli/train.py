@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--base-model",
     required=True,
     metavar="NAME",
-    help="Encoder: a folder, a hub name, static:bundled or static:TOKENIZER.",
+    help="Encoder: a folder, a hub name (NAME@REVISION), static:bundled or static:TOKENIZER.",
 )
 @click.option(
     "--out",

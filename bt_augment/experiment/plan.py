@@ -34,11 +34,10 @@ from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
-from bt_augment.training.base_model import family_prompts
+from bt_augment.training.base_model import family_prompts, pinned_name
 from bt_augment.training.static_encoder import PREFIX, is_static
 from bt_augment.translation.content import content_of, digest
 from bt_augment.translation.devices import resolve_device
-from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.models import ModelCatalog
 
@@ -220,7 +219,7 @@ class _Planner:
         if is_static(base.model):
             return base.model
         with suppress(ModelError):  # no hub and no copy: the training will say so
-            return f"{base.model}@{pin_revision(base.model, None)}"
+            return pinned_name(base.model)
         return base.model
 
     def _prepare(self, base: Base, content: str, name: str) -> Step:

@@ -55,7 +55,8 @@ def load_base_model(
     checkpoint (XLM-R, BERT) gets mean pooling.
 
     Args:
-        name: ``static:…``, a folder, or a name on the Hugging Face hub.
+        name: ``static:…``, a folder, or a name on the Hugging Face hub, ``NAME@REVISION`` to pin
+            it.
         max_length: longest input in tokens; the model's own limit where that is lower.
         dimensions: length of a static encoder's vectors.
         device: torch device; None lets sentence-transformers choose.
@@ -70,10 +71,15 @@ def load_base_model(
     from sentence_transformers import SentenceTransformer
 
     folder = Path(name).is_dir()
+    source, revision = (name, None) if folder else _pinned(name)
     try:
         with memory_errors():
             model = SentenceTransformer(
-                name, device=device, local_files_only=folder, trust_remote_code=False
+                source,
+                revision=revision,
+                device=device,
+                local_files_only=folder,
+                trust_remote_code=False,
             )
     except MemoryError:
         raise  # of a model that is sound
@@ -91,6 +97,22 @@ def load_base_model(
     return model
 
 
+def pinned_name(name: str) -> str:
+    """Return a hub model's name as ``NAME@COMMIT``; other names as they are.
+
+    Raises:
+        ModelError: the hub, or its cache, has no such model or revision.
+    """
+    if is_static(name) or Path(name).is_dir():
+        return name
+    return "@".join(_pinned(name))
+
+
+def _pinned(name: str) -> tuple[str, str]:
+    source, _, wanted = name.partition("@")
+    return source, pin_revision(source, wanted or None)
+
+
 def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
     """Return the prompts stored in the model, else those of its family, else none."""
     stored = Prompts(stored_prompt(model, "query"), stored_prompt(model, "passage"))
@@ -101,6 +123,7 @@ def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
 
 def family_prompts(name: str) -> Prompts | None:
     """Return the prompts of the family that a model's name, or its folder's, is of."""
+    name = name.partition("@")[0]  # the revision of one of the hub
     for family, prompts in _FAMILY_PROMPTS:
         if family.search(name) and not _INSTRUCTED.search(name):
             return Prompts(*prompts)
@@ -217,9 +240,9 @@ def _from_hub(name: str, file: str) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    pin_revision(name, None)  # at once: a download is tried again and again, and says so
+    source, revision = _pinned(name)  # at once: a download is tried again and again, and says so
     try:
-        return Path(hf_hub_download(name, file))
+        return Path(hf_hub_download(source, file, revision=revision))
     # The hub client's HTTP library, and so what it raises, changes from version to version.
     except Exception as error:
         # The second is a kind of the first, and raised where the hub does not answer.

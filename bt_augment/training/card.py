@@ -82,8 +82,9 @@ def _front_matter(base: str, languages: list[str]) -> str:
         "tags": ["sentence-transformers", "feature-extraction", "dense-retrieval", "bt-augment"],
         "language": languages,  # Norwegian is "no", which is false unless it is quoted
     }
-    if _on_hub(base):
-        matter["base_model"] = base
+    source = base.partition("@")[0]
+    if _on_hub(source):
+        matter["base_model"] = source
     return yaml.safe_dump(matter, sort_keys=False).rstrip()
 
 

@@ -27,7 +27,8 @@ class TrainingSettings:
     """What a training does. Everything but the last three fields decides the weights.
 
     Attributes:
-        base_model: ``static:bundled``, ``static:<tokenizer>``, a folder, or a hub name.
+        base_model: ``static:bundled``, ``static:<tokenizer>``, a folder, or a hub name,
+            ``NAME@REVISION`` to pin it.
         methods: methods of the rows to train on.
         languages: take rows in these languages only; None takes all.
         alpha: probability that a step is monolingual; 1 is the baseline X-X-mono, 0 is X-Y.

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +21,7 @@ from bt_augment.training.base_model import (
     check_base_model,
     check_packages,
     load_base_model,
+    pinned_name,
     prompts_of,
     store_prompts,
 )
@@ -125,6 +126,7 @@ def train(
     refuse_inputs_in(out, [settings.base_model, *map(str, runs)])
     _check_device(settings)
     check_base_model(settings.base_model)
+    settings = replace(settings, base_model=pinned_name(settings.base_model))
     join_ranks(cpu=settings.device == "cpu")
     rows = read_rows(runs, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)

@@ -154,7 +154,7 @@ def test_a_base_model_without_the_baseline_is_refused(load, environment):
 
 def test_a_new_revision_of_a_hub_model_is_trained_anew(load, environment, monkeypatch):
     def keys_at(sha):
-        monkeypatch.setattr("bt_augment.experiment.plan.pin_revision", lambda name, wanted: sha)
+        monkeypatch.setattr("bt_augment.training.base_model.pin_revision", lambda name, wanted: sha)
         plan = make_plan(load(base_models={"e5": "owner/encoder"}), environment)
         return {step.key for step in plan.steps if step.kind in ("train", "prepare")}
 
@@ -179,7 +179,7 @@ def test_without_the_hub_a_model_is_known_by_its_name(load, environment, monkeyp
     def unreachable(name, wanted):
         raise ModelError(f"{name}: no connection")
 
-    monkeypatch.setattr("bt_augment.experiment.plan.pin_revision", unreachable)
+    monkeypatch.setattr("bt_augment.training.base_model.pin_revision", unreachable)
     plan = make_plan(load(base_models={"e5": "owner/encoder"}), environment)
     assert [step.name for step in plan.steps if step.kind == "prepare"] == ["e5 untrained"]
 

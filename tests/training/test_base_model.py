@@ -1,0 +1,59 @@
+"""A base model of the hub is one revision from the first look at it to the manifest."""
+
+import pytest
+import sentence_transformers
+
+from bt_augment.errors import ModelError
+from bt_augment.training import base_model
+from bt_augment.training.base_model import family_prompts, load_base_model, pinned_name
+from bt_augment.training.card import _front_matter
+
+COMMIT = "a" * 40
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Let the hub have one commit of everything; return what was asked for."""
+    found = []
+
+    def pin(name, wanted):
+        found.append((name, wanted))
+        return COMMIT
+
+    monkeypatch.setattr(base_model, "pin_revision", pin)
+    return found
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("some/e5", None), ("some/e5@v2", "v2")])
+def test_it_is_looked_at_and_loaded_by_its_commit(asked, monkeypatch, name, wanted):
+    files, loaded = [], {}
+
+    def download(source, file, *, revision):
+        files.append((source, file, revision))
+        return "modules.json"
+
+    def load(source, **options):
+        loaded.update(source=source, **options)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", load)
+    with pytest.raises(ModelError, match="enough"):
+        load_base_model(name, max_length=64)
+    assert files == [("some/e5", "modules.json", COMMIT)]
+    assert (loaded["source"], loaded["revision"]) == ("some/e5", COMMIT)
+    assert set(asked) == {("some/e5", wanted)}
+
+
+def test_its_full_name_says_the_commit_and_others_stay(asked, tmp_path):
+    assert pinned_name("some/e5") == f"some/e5@{COMMIT}"
+    assert pinned_name("some/e5@v2") == f"some/e5@{COMMIT}"
+    for name in ("static:bundled", str(tmp_path)):
+        assert pinned_name(name) == name
+    assert len(asked) == 2
+
+
+def test_the_commit_decides_no_prompts_and_is_no_part_of_the_name_on_a_card():
+    assert family_prompts(f"some/e5@{COMMIT}") == family_prompts("some/e5")
+    assert family_prompts(f"some/encoder@e5-{COMMIT}") is None
+    assert "base_model: some/e5\n" in _front_matter(f"some/e5@{COMMIT}", ["en"]) + "\n"
