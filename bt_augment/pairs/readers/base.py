@@ -28,6 +28,9 @@ _HEAD_ITEMS = 1_000  # broken records skipped while looking for those rows
 # What reading a damaged or cut file raises, whatever its compression and format.
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
+# What the system says where a damaged file itself asks for what cannot be, such as a place below 0.
+_OF_CONTENT = (None, errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.ERANGE, errno.ESPIPE)
+
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # as surrogateescape writes what is not UTF-8
 _SUFFIXES = re.compile(
     r"(\.(json|jsonl|ndjson|txt|csv|tsv|parquet|arrow|feather|ipc|gz|zst|zstd|bz2|xz))+$",
@@ -245,7 +248,7 @@ class Reader(ABC):
                     f"no space for temporary files while reading {self.source}: {error}; "
                     "free some, or point TMPDIR at another disk"
                 ) from error
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and error.errno not in _OF_CONTENT:
                 # The system's word, not the file's: read again, there may be more of it.
                 raise StorageError(
                     f"{self.source} cannot be read: {error}. Nothing of it was taken for its end; "

@@ -179,20 +179,36 @@ def test_a_stream_of_the_hub_that_breaks_off_is_not_taken_for_its_end(monkeypatc
         read_all("someone/qa")
 
 
-def test_a_disk_that_fails_in_the_middle_of_a_file_does_not_end_it(write, monkeypatch):
-    path = write("a.jsonl", [ROW] * 4)
-    lines = json_lines.bounded_lines
+@pytest.fixture
+def failing(write, monkeypatch):
+    """Return the items of a file of four rows that raises an error after two."""
 
-    def failing(stream):
-        for number, line in enumerate(lines(stream)):
-            if number == 2:
-                raise OSError(errno.EIO, "Input/output error")
-            yield line
+    def items(error):
+        lines = json_lines.bounded_lines
 
-    items = read([str(path)], InputSettings(lang="en"))  # opened and looked at already
-    monkeypatch.setattr(json_lines, "bounded_lines", failing)
+        def broken(stream):
+            for number, line in enumerate(lines(stream)):
+                if number == 2:
+                    raise error
+                yield line
+
+        found = read([str(write("a.jsonl", [ROW] * 4))], InputSettings(lang="en"))  # looked at
+        monkeypatch.setattr(json_lines, "bounded_lines", broken)
+        return found
+
+    return items
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_file_does_not_end_it(failing):
+    items = failing(OSError(errno.EIO, "Input/output error"))
     with pytest.raises(StorageError, match=r"a\.jsonl cannot be read: .*Input/output error"):
         list(items)
+
+
+def test_a_damaged_file_that_asks_for_what_cannot_be_is_broken(failing):
+    *records, broken = failing(OSError(errno.EINVAL, "Invalid argument"))
+    assert len(records) == 2
+    assert broken.cause == "broken_file"
 
 
 def test_a_hub_data_sets_class_labels_are_read_as_names(monkeypatch):
