@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
+from bt_augment.sentence_encoders import check_rows
 from bt_augment.translation.model_folder import fingerprint
 
 if TYPE_CHECKING:
@@ -120,16 +121,9 @@ def check_weights(name: str, model: SentenceTransformer) -> None:
     Raises:
         ModelError: weights are missing.
     """
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from transformers import PreTrainedModel
 
-    if isinstance(model[0], StaticEmbedding):
-        rows, words = model[0].embedding.num_embeddings, model[0].tokenizer.get_vocab_size()
-        if words > rows:
-            raise ModelError(
-                f"{name}: has vectors for {rows} of the {words} subwords of its tokenizer, so the "
-                "two are of different models; save or download it again"
-            )
+    check_rows(name, model)
     transformer = getattr(model[0], "auto_model", None)
     if not isinstance(transformer, PreTrainedModel):
         return

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
-from bt_augment.sentence_encoders import PROMPT_NAMES, stored_prompt
+from bt_augment.sentence_encoders import PROMPT_NAMES, check_rows, stored_prompt
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
-    check_rows,
     is_static,
     is_static_model,
     load_tokenizer,
@@ -90,9 +89,8 @@ def load_base_model(
             f"Hugging Face hub, or {PREFIX}{BUNDLED}"
         ) from error
     _check_encodes(name, model)
-    if is_static_model(model):
-        check_rows(name, model)
-    else:  # a static encoder takes texts of any length
+    check_rows(name, model)
+    if not is_static_model(model):  # that takes texts of any length
         model.max_seq_length = min(max_length, model.max_seq_length or max_length)
     return model
 

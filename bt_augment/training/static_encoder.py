@@ -41,21 +41,6 @@ def is_static_model(model: SentenceTransformer) -> bool:
     return isinstance(model[0], StaticEmbedding)
 
 
-def check_rows(name: str, model: SentenceTransformer) -> None:
-    """Refuse a static encoder that lacks vectors for words of its tokenizer.
-
-    Raises:
-        ModelError: it does.
-    """
-    module: Any = model[0]
-    rows, words = module.embedding.num_embeddings, module.tokenizer.get_vocab_size()
-    if words > rows:
-        raise ModelError(
-            f"base model {name!r}: has vectors for {rows} of the {words} subwords of its "
-            "tokenizer, so the two are of different models; save or download it again"
-        )
-
-
 def static_encoder(name: str, dimensions: int = DEFAULT_DIMENSIONS) -> SentenceTransformer:
     """Return an untrained static encoder; its vectors are drawn from torch's random stream.
 
