@@ -40,10 +40,11 @@ from bt_augment.cache import cache_folder
 from bt_augment.generation import Generation, generate
 from bt_augment.pairs.readers import InputSettings, Record, read
 from bt_augment.recipe import load_recipe
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog, ResolvedModel
 from bt_augment.translation.segmentation import Layout, split_long
-from bt_augment.translation.translator import CPU_BATCH_TOKENS, Decoding, Translator
+from bt_augment.translation.translator import CPU_BATCH_TOKENS, Translator
 
 DATA = Path(__file__).parent.parent / "data" / "en" / "qa.json"
 HOPS = (("en", "pt"), ("pt", "en"))

@@ -14,9 +14,10 @@ from bt_augment.augmentation.back_translation import BackTranslator, Backwards
 from bt_augment.cache import cache_folder
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import TRANSLATION, batch_from_rows, native_schema
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.models import ModelCatalog
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLED = "bundled:mini"

@@ -21,8 +21,9 @@ from bt_augment.filtering.fidelity import chrf
 from bt_augment.filtering.question_form import question_form
 from bt_augment.filtering.question_words import question_words_lost
 from bt_augment.pairs.readers import InputSettings, Record, read
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, load_translators
+from bt_augment.translation.translator import load_translators
 
 HOPS = (("en", "pt"), ("pt", "en"))
 

@@ -17,8 +17,9 @@ import click
 
 from bt_augment.cache import cache_folder
 from bt_augment.pairs.readers import InputSettings, Record, read
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 
 @click.command(help=__doc__)

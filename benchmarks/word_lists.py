@@ -26,8 +26,9 @@ import click
 
 from bt_augment.cache import cache_folder
 from bt_augment.filtering.capitals import fold
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.models import ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 WORDS = Path(__file__).resolve().parents[1] / "bt_augment" / "filtering" / "words"
 SENTENCES = {

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     )
     from bt_augment.training.settings import TrainingSettings
     from bt_augment.training.trainer import train
+    from bt_augment.translation.decoding import Decoding
     from bt_augment.translation.route import Route
-    from bt_augment.translation.translator import Decoding, Translator
+    from bt_augment.translation.translator import Translator
 
 __all__ = [
     "Arm",
@@ -72,7 +73,7 @@ _HOMES = {
     "BatchMix": "training.hybrid_batches",
     "BtAugmentError": "errors",
     "Comparison": "evaluation",
-    "Decoding": "translation.translator",
+    "Decoding": "translation.decoding",
     "Evaluation": "evaluation",
     "Experiment": "experiment",
     "Generation": "generation",

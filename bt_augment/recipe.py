@@ -19,9 +19,9 @@ from bt_augment.filtering.cascade import Threshold
 from bt_augment.filtering.registry import all_scores
 from bt_augment.pairs.readers import InputSettings
 from bt_augment.settings_file import Places, assign, parse_assignments, read_settings
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.model_selection import ModelSelection
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import Decoding
 
 # Scores that the engine's log-probabilities are asked for.
 _FROM_LOGPROB = ("fidelity.question_doubt", "fidelity.logprob", "fidelity.dual_cross_entropy")

@@ -33,7 +33,7 @@ from bt_augment.recipe import (
     recipe_schema,
 )
 from bt_augment.training.settings import TrainingSettings
-from bt_augment.translation.translator import Decoding
+from bt_augment.translation.decoding import Decoding
 
 Node = Mapping[str, Any]
 

@@ -16,9 +16,10 @@ from bt_augment.augmentation.question_style import Loan, lend
 from bt_augment.pairs.answers import locate, relocate
 from bt_augment.pairs.candidates import CandidateBatch, ScoreArray
 from bt_augment.pairs.schema import NOT_LOCATED, ROUND_TRIP, batch_from_rows, made_schema, taken
+from bt_augment.translation.decoding import Decoding, Hypothesis
 from bt_augment.translation.route import Route
 from bt_augment.translation.segmentation import Layout, needs_spaces
-from bt_augment.translation.translator import Decoding, Hypothesis, Translator
+from bt_augment.translation.translator import Translator
 
 Hop = tuple[str, str]
 Backwards = Literal["questions", "all"]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bt_augment.cache import cache_folder
 from bt_augment.errors import BtAugmentError
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.devices import available_cores, int8_sums_saturate, resolve_device
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 _PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "fastchrf")
 _EXTRAS = {

@@ -25,12 +25,12 @@ from bt_augment.shards.remote.fetched_inputs import fetched_inputs
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import RunFolder
+from bt_augment.translation.decoding import check_topk
 from bt_augment.translation.devices import Device
 from bt_augment.translation.lexicon import Lexicon, languages_of
 from bt_augment.translation.model_reference import ModelReference
 from bt_augment.translation.models import ModelCatalog, ResolvedModel
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import check_topk
 
 _VERSIONED = ("bt-augment", "ctranslate2", "sentencepiece", "sentencex", "pyarrow", "fastchrf")
 _BATCH_TOKENS = "batch_tokens"

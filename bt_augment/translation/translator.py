@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
 
 from bt_augment.errors import InputError, ModelError, RecipeError, lacks_memory, memory_errors
+from bt_augment.translation.decoding import Decoding, Hypothesis, check_topk
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
     Device,
@@ -24,8 +23,6 @@ from bt_augment.translation.devices import (
 )
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.segmentation import join_parts, split_long
-from bt_augment.translation.tokenizers import target_vocabulary_size
-from bt_augment.values import check_fields
 
 if TYPE_CHECKING:
     from bt_augment.translation.models import ResolvedModel
@@ -40,71 +37,7 @@ CPU_BATCH_TOKENS = 1024
 # Two at once would share the cores, need twice the memory, and draw from each other's seed.
 _TURN = threading.Lock()
 
-# Models are trained on sentences: beyond this length they tend to loop or drop clauses, long before
-# their positions run out. A model that bears less says so itself (the bundled one: 64).
-SENTENCE_TOKENS = 128
-
-MAX_HYPOTHESES = 64  # of a beam: memory grows with it, quality does not
-
-# Of a sentence: a decoder that goes on for longer repeats itself, and no position of a usual model
-# is beyond.
-MAX_OUTPUT_TOKENS = 4_096
-
-MAX_BATCH_TOKENS = 1_000_000  # a hundred times what was quickest on a GPU
-
 SCORED_TOKENS = 256  # of a sentence; scoring has to stay within every model's positions
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How hypotheses are searched for.
-
-    Attributes:
-        beam_size: 1 is greedy search.
-        candidates: hypotheses per sentence.
-        method: ``nbest`` takes them from one beam, ``sampling`` draws each.
-        topk: sampling draws among so many tokens; 0 is all.
-        temperature: of the sampling; above 0.
-        seed: of the sampling.
-        max_output_tokens: the decoder stops there, and the row says so.
-        max_input_tokens: longer sentences are split at clause marks; None is the model's own.
-        batch_tokens: tokens of a batch, padding included; None chooses by device.
-        with_logprob: ask the engine for the mean token log-probability.
-
-    Raises:
-        RecipeError: a value is out of range.
-    """
-
-    beam_size: Annotated[int, Ge(1), Le(MAX_HYPOTHESES)] = 1
-    candidates: Annotated[int, Ge(1), Le(MAX_HYPOTHESES)] = 1
-    method: Literal["nbest", "sampling"] = "nbest"
-    topk: Annotated[int, Ge(0)] = 10
-    temperature: Annotated[float, Gt(0)] = 1.0
-    seed: Annotated[int, Ge(0)] = 0
-    max_output_tokens: Annotated[int, Ge(1), Le(MAX_OUTPUT_TOKENS)] = 256
-    max_input_tokens: Annotated[int, Ge(8)] | None = SENTENCE_TOKENS
-    batch_tokens: Annotated[int, Ge(1), Le(MAX_BATCH_TOKENS)] | None = None
-    with_logprob: bool = False
-
-    def __post_init__(self) -> None:
-        check_fields(self, RecipeError)
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A translation of one sentence.
-
-    Attributes:
-        text: the translation.
-        tokens: number of target tokens.
-        logprob: mean token log-probability in nats; NaN where it was not asked for.
-        truncated: the decoder stopped at its limit.
-    """
-
-    text: str
-    tokens: int = 0
-    logprob: float = field(default=float("nan"))
-    truncated: bool = False
 
 
 class Translator:
@@ -377,23 +310,6 @@ def load_translators(
         )
         loaded.setdefault(model.folder, translators[hop])
     return translators
-
-
-def check_topk(models: Iterable[ResolvedModel], decoding: Decoding) -> None:
-    """Refuse to sample among more tokens than a model has.
-
-    Raises:
-        RecipeError: names the model and the size of its vocabulary.
-    """
-    if decoding.method != "sampling":
-        return
-    for model in models:
-        size = target_vocabulary_size(model.folder)
-        if decoding.topk > size:
-            raise RecipeError(
-                f"translation.decoding.topk: {decoding.topk} is more than the {size} tokens of the "
-                f"vocabulary of model {model.name!r}; draw among fewer, or 0 for all"
-            )
 
 
 def _refuse_text(given: Sequence[str], name: str) -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bt_augment.augmentation.back_translation import BackTranslator
 from bt_augment.pairs.schema import batch_from_rows, native_schema
+from bt_augment.translation.decoding import Decoding, Hypothesis
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import Decoding, Hypothesis
 
 TAGS = st.sampled_from(["en", "pt", "de", "ar", "hi", "ja", "th", "ru", "zh-Hant", "sw"])
 # Any Unicode that UTF-8 can hold, and texts that are mostly of what separates.

@@ -8,9 +8,10 @@ import pytest
 
 from bt_augment.augmentation.back_translation import BackTranslator
 from bt_augment.pairs.schema import batch_from_rows, native_schema
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 PASSAGE = "The tower was built in 1887.\n\n  It is 300 metres high, and Maria Alves designed it. "
 PAIRS = [

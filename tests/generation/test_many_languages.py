@@ -17,8 +17,8 @@ from bt_augment.pairs.readers import InputSettings
 from bt_augment.recipe import load_recipe
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.verification import verify
+from bt_augment.translation.decoding import Hypothesis
 from bt_augment.translation.route import Route
-from bt_augment.translation.translator import Hypothesis
 
 TAGS = list(dict.fromkeys(normalize_tag(code) for code in FLORES_CODES))
 ROUTES = [f"{tag}:en" if tag != "en" else "en:pt" for tag in TAGS]

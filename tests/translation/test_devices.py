@@ -7,6 +7,7 @@ import pytest
 
 from bt_augment.errors import ModelError
 from bt_augment.translation import devices
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.devices import (
     gpu_batch_tokens,
     gpu_indices,
@@ -14,7 +15,7 @@ from bt_augment.translation.devices import (
     resolve_device,
 )
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator
+from bt_augment.translation.translator import Translator
 
 
 @pytest.fixture

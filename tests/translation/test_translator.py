@@ -9,10 +9,11 @@ import pytest
 import sentencepiece
 
 from bt_augment.errors import InputError, ModelError, RecipeError
+from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.int8_weights import files_for_cpu
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
-from bt_augment.translation.translator import Decoding, Translator, load_translators
+from bt_augment.translation.translator import Translator, load_translators
 
 SENTENCES = [
     "Where does the river begin?",
