@@ -23,6 +23,16 @@ from bt_augment.cli.terminal import echo, take_streams
 from bt_augment.errors import BtAugmentError, InputError
 
 USER_ERROR = 2
+# What the system refuses of the names that a user chose, and what to do.
+_REFUSED = {
+    errno.EACCES: "change its permissions, or name another",
+    errno.EPERM: "change its permissions, or name another",
+    errno.EROFS: "name another",
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some space and run the same command again",
+    errno.ELOOP: "name what its links should lead to",
+    errno.EIO: "look at the disk, and run the same command again",
+}
 _NO_ROOM = "failed to map segment"  # of a library that memory has no room for
 
 _COMMANDS = {
@@ -143,13 +153,14 @@ def run(*, hears_interrupts: bool) -> NoReturn:
     except MemoryError as error:  # the machine's or a limit's doing, whatever asked last
         _lacks_memory(error)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
         # What a command looks for first by a user's name, it finds nothing by.
-        echo(
-            f"error: {error.filename}: no file can have this name ({error.strerror}); name another",
-            err=True,
-        )
+        if error.errno == errno.ENAMETOOLONG:
+            said = f"no file can have this name ({error.strerror}); name another"
+        elif error.filename is not None and error.errno in _REFUSED:
+            said = f"the system refuses it ({error.strerror}); {_REFUSED[error.errno]}"
+        else:
+            raise
+        echo(secrets.redacted(f"error: {error.filename}: {said}"), err=True)
         sys.exit(USER_ERROR)
     except ImportError as error:
         if _NO_ROOM not in str(error):

@@ -11,7 +11,11 @@ from typing import Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
-from bt_augment.translation.model_folder import METADATA_NAME, check_folder, write_atomically
+from bt_augment.translation.model_folder import (
+    METADATA_NAME,
+    check_folder,
+    write_shared_json,
+)
 from bt_augment.translation.tokenizers import TOKENIZER_JSON, read_json
 
 QUANTIZATIONS = (
@@ -81,7 +85,7 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
                 "quantization": quantization,
                 "family": family.name,
             }
-            write_atomically(made / METADATA_NAME, metadata)
+            write_shared_json(made / METADATA_NAME, metadata)
             check_folder(made)
             made.rename(folder)
     except (ModelError, MissingDependencyError):
@@ -205,7 +209,7 @@ def _convert_transformers(
         made_config = read_json(made / "config.json")
         made_config["decoder_start_token"] = made_config["eos_token"]
         made_config["bos_token"] = made_config["bos_token"] or "<s>"
-        write_atomically(made / "config.json", made_config)
+        write_shared_json(made / "config.json", made_config)
     tokenizer_config = _tokenizer_config(checkpoint)
     return {
         "max_input_tokens": _max_input_tokens(config, family),

@@ -99,8 +99,10 @@ def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = Non
     return result
 
 
-def write_atomically(path: Path, content: dict[str, object]) -> None:
-    """Write a JSON object to ``path`` by way of a temporary file, so that it is never half there.
+def write_shared_json(path: Path, content: dict[str, object]) -> None:
+    """Write a JSON object to ``path``, of a cache that many processes may write at once.
+
+    It is never half there: each process has a temporary file of its own.
 
     Raises:
         OSError: the disk refused.
@@ -136,6 +138,6 @@ def _read_store(path: Path) -> dict[str, object]:
 
 def _write_store(path: Path, content: dict[str, object]) -> None:
     try:
-        write_atomically(path, content)
+        write_shared_json(path, content)
     except OSError:
         return  # a read-only cache only costs the time of hashing again

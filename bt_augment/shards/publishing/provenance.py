@@ -159,8 +159,11 @@ def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
     if run.get("device") == "cuda":
         words += ["--device", "cuda"]
     version = run.get("versions", {}).get("bt-augment")
-    install = f"pip install bt-augment=={version}" if version else "pip install bt-augment"
-    return [install, shlex.join(words).replace("'INPUT...'", "INPUT...")]
+    package = f"bt-augment=={version}" if version else "bt-augment"
+    return [
+        shlex.join(["pip", "install", package]),
+        shlex.join(words).replace("'INPUT...'", "INPUT..."),
+    ]
 
 
 def _public_lexicon(text: str) -> str:
