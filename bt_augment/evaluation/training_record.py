@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from bt_augment.translation.model_folder import named_path
 TRAINING_MANIFEST = "training_manifest.json"
 
 _SETTINGS = ("alpha", "augmented_share", "batch_size", "seed")
+# What two trainings may differ in and yet be of one curve over alpha.
+_NOT_SHARED = {"alpha", "seed", "base_model", "device", "report_to", "save_steps"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class TrainingRecord:
         methods: methods of the rows taken.
         languages: languages of the rows taken; None for all.
         summary: what results carry of it: base model, fingerprints of the runs, methods, rows (in
-            all and by method), pairs, steps, alpha, augmented share, batch size and seed.
+            all and by method), pairs, steps, alpha, augmented share, batch size and seed, and
+            16 hexadecimal digits of the SHA-256 of all settings but alpha, the seed, the base
+            model and where it was done.
     """
 
     folder: Path
@@ -75,6 +80,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
                 "pairs": counts["pairs"],
                 "steps": content["steps"],
                 **{name: settings[name] for name in _SETTINGS},
+                "settings_digest": _digest(settings),
             },
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -82,6 +88,11 @@ def read_training_record(model: str) -> TrainingRecord | None:
             f"{path}: cannot be read as a training manifest ({type(error).__name__}: {error}); "
             "train again, or remove it to evaluate without its word"
         ) from error
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    shared = {name: value for name, value in settings.items() if name not in _NOT_SHARED}
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:

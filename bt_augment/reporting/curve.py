@@ -87,6 +87,7 @@ def _same_data(arm: LoadedArm) -> Hashable | None:
         tuple(first["methods"]),
         first["augmented_share"],
         tuple(first["runs"]),
+        first.get("settings_digest"),
     )
 
 

@@ -13,7 +13,7 @@ from bt_augment.errors import ModelError
 from bt_augment.evaluation import Evaluation, evaluate, overlap
 from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping
-from bt_augment.evaluation.training_record import read_training_record
+from bt_augment.evaluation.training_record import _digest, read_training_record
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
@@ -92,6 +92,13 @@ def test_results_say_how_the_model_was_trained(trained, benchmark, tmp_path):
     assert (native["augmented_share"], everything["augmented_share"]) == (None, 0.5)
     assert (native["seed"], native["steps"], native["batch_size"]) == (3, 2, 8)
     assert native["base_model"] == "static:bundled"
+    assert native["settings_digest"] != everything["settings_digest"]
+
+
+def test_alpha_the_seed_and_the_machine_leave_the_digest_of_the_settings_alone():
+    once = {"alpha": 1.0, "seed": 3, "device": "cpu", "batch_size": 8, "languages": None}
+    same = {**once, "alpha": 0.0, "seed": 4, "device": "cuda"}
+    assert _digest(once) == _digest(same) != _digest({**once, "languages": ["en"]})
 
 
 def test_a_run_that_changed_or_is_gone_is_not_taken_for_checked(trained, benchmark, tmp_path):

@@ -93,6 +93,7 @@ def test_arms_that_differ_in_alpha_alone_are_one_curve(arm):
         *(arm(f"n{a}", alpha=a, methods=["native"], augmented_share=None) for a in (1.0, 0.0, 0.5)),
         *(arm(f"b{a}", alpha=a) for a in (0.0, 1.0)),
         arm("other data", alpha=0.2, runs=["0" * 64]),
+        arm("longer", alpha=0.3, settings_digest="of other settings"),
         arm("not ours", trained=False),
     ]
     curves = series_of(load_arms(arms, METRIC), ALPHA)
