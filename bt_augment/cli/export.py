@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options
+from bt_augment.cli.common import common_options, names
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 from bt_augment.cli.terminal import echo, print_json
 
@@ -62,7 +62,7 @@ def command(
         out,
         form,
         negatives=negatives,
-        methods=[m.strip() for m in methods.split(",")] if methods else METHODS,
+        methods=METHODS if methods is None else names(methods) or (),
         seed=seed,
         overwrite=overwrite,
     )

@@ -103,7 +103,7 @@ def _print(told: dict[str, Any]) -> None:
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for text in given:
         name, equals, license_id = text.rpartition("=")
         if not equals or not name:
@@ -111,7 +111,11 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
                 f"{text!r}: write INPUT=ID, such as squad.json=cc-by-sa-4.0",
                 param_hint="--source-license",
             )
-        pairs[name] = license_id
+        if pairs.setdefault(name, license_id) != license_id:
+            raise click.BadParameter(
+                f"two licences are given for {name}: {pairs[name]} and {license_id}; keep one",
+                param_hint="--source-license",
+            )
     return pairs
 
 

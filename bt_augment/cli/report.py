@@ -59,7 +59,12 @@ def command(
     from bt_augment.reporting import write_report
 
     written = write_report(
-        [_at_hand(source) for source in sources], out, examples=examples, metric=metric, seed=seed
+        [_at_hand(source) for source in sources],
+        out,
+        examples=examples,
+        metric=metric,
+        seed=seed,
+        named=next(filter(is_url, sources), None),
     )
     if as_json:
         print_json({**asdict(written), "out": str(out)})

@@ -20,6 +20,7 @@ from bt_augment.reporting.heat_map import (
 from bt_augment.reporting.results_files import read_checked
 from bt_augment.reporting.style import save, styled
 from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.outputs import refuse_in_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figur
     """Draw the figures that the results of arms allow, as SVG and PDF.
 
     - ``heat-map-ARM``: the measure by language of query and of candidates, per arm;
-    - ``heat-map-ARM-gain``: what each arm gains over the first, by the same;
+    - ``gain-ARM``: what each arm gains over the first, by the same;
     - ``alpha``: the measure in each setting over alpha, for arms trained on the same data;
     - ``data-size``: the measure over the number of training rows, for arms called ``NAME@...``.
 
@@ -54,9 +55,11 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figur
     Raises:
         InputError: results that cannot be read, or that are not of one benchmark.
         MissingDependencyError: matplotlib is not installed.
+        RunFolderError: ``folder`` lies in a run folder.
         StorageError: the disk refused.
     """
     folder = Path(folder)
+    refuse_in_run(folder, "--figures")
     for path in (path for arm in arms for path in arm.results):
         read_checked(path)  # training and matrix are taken from it as they are
     loaded = load_arms(arms, metric)
@@ -93,7 +96,7 @@ def _heat_maps(arms: Sequence[LoadedArm], metric: str) -> Iterator[tuple[str, Fi
         yield f"heat-map-{name}", draw_scores(scores, arm.name, metric, limits)
         if arm is not base:
             gains = pair_gains(base, arm, scores)
-            yield f"heat-map-{name}-gain", draw_gains(gains, f"{arm.name} over {base.name}", metric)
+            yield f"gain-{name}", draw_gains(gains, f"{arm.name} over {base.name}", metric)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,13 +45,21 @@ class PairScores:
 
 def pair_scores(arm: LoadedArm, metric: str) -> PairScores | None:
     """Return an arm's scores, as the mean over its runs; None where pairs were not measured."""
-    matrices = [content.get("matrix", {}).get(metric) for content in arm.contents]
+    return mean_scores([content.get("matrix", {}).get(metric) or {} for content in arm.contents])
+
+
+def mean_scores(matrices: Sequence[Mapping[str, Mapping[str, float]]]) -> PairScores | None:
+    """Return the mean of runs; NaN where a run lacks the pair, None where one has no pairs.
+
+    Args:
+        matrices: of each run, language of queries → language of candidates → score.
+    """
     if not all(matrices):
         return None
     queries = tuple(matrices[0])
     candidates = tuple(dict.fromkeys(tag for row in matrices[0].values() for tag in row))
     values = np.array(
-        [[[m[q].get(c, np.nan) for c in candidates] for q in queries] for m in matrices],
+        [[[m.get(q, {}).get(c, np.nan) for c in candidates] for q in queries] for m in matrices],
         dtype=np.float64,
     )
     return PairScores(queries, candidates, values.mean(axis=0))
@@ -143,7 +151,7 @@ def _write_values(axes: Axes, scores: PairScores, form: str, image: object) -> N
             axes.text(
                 column,
                 row,
-                _short(form.format(value)),
+                short(form.format(value)),
                 ha="center",
                 va="center",
                 fontsize=7.0,
@@ -152,7 +160,7 @@ def _write_values(axes: Axes, scores: PairScores, form: str, image: object) -> N
             )
 
 
-def _short(number: str) -> str:
+def short(number: str) -> str:
     """Return ``-0.123`` as ``−.123``, and what was rounded to zero without a sign."""
     shown = number if float(number) else number.lstrip("+-")
     return re.sub(r"^([+-]?)0\.", r"\1.", shown).replace("-", "−")

@@ -140,7 +140,9 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Return a number as an axis has it: ``0.85``, ``1,200``, ``12k``."""
+    """Return a number as an axis has it: ``0.85``, ``1,200``, ``12k``, ``12M``."""
+    if abs(value) >= 10_000_000:
+        return f"{value / 1_000_000:,.4g}M"
     if abs(value) >= 10_000:
         return f"{value / 1000:,.4g}k"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

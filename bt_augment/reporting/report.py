@@ -21,6 +21,7 @@ def write_report(
     examples: int = EXAMPLES,
     metric: str = "RR@20",
     seed: int = 0,
+    named: str | None = None,
 ) -> Written:
     """Write one HTML file that opens offline.
 
@@ -30,6 +31,7 @@ def write_report(
         examples: pairs of a run to show at most.
         metric: the measure that arms are compared by.
         seed: of the draw of pairs, and of resampling.
+        named: what the page calls a run, where its folder is a copy of it; its URL.
 
     Raises:
         BtAugmentError: what is named is neither, is damaged, or cannot be written.
@@ -46,7 +48,7 @@ def write_report(
             "the other"
         )
     if folders:
-        return write_run_report(Path(folders[0]), out, count=examples, seed=seed)
+        return write_run_report(Path(folders[0]), out, count=examples, seed=seed, named=named)
     arms = [Arm.parse(str(source)) for source in sources]
     for path in (path for arm in arms for path in arm.results):
         if not path.is_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bt_augment._version import __version__
@@ -19,6 +19,7 @@ from bt_augment.reporting.run_scan import ACCEPTED, Scan, scan
 from bt_augment.reporting.score_cards import cards
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
 from bt_augment.shards.outputs import check_file_out
+from bt_augment.shards.provenance import filter_models, sources
 from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import REJECTED
 
@@ -29,7 +30,9 @@ _SIDES = {"low": "below the floor", "high": "above the ceiling", "null": "could 
 _POINTS = 120  # of the throughput charts: units of longer runs are put together
 
 
-def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: int = 0) -> Written:
+def write_run_report(
+    folder: Path, out: Path, *, count: int = EXAMPLES, seed: int = 0, named: str | None = None
+) -> Written:
     """Write the report of a finished run; the same run and options give the same bytes.
 
     Args:
@@ -37,6 +40,7 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
         out: the HTML file; one that is there is replaced.
         count: pairs to show at most.
         seed: of their draw.
+        named: what the page calls the run, where ``folder`` is a copy of it; its URL.
 
     Raises:
         RunFolderError: the folder is no finished run, or damaged.
@@ -54,12 +58,12 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
     shown = cards(found, thresholds, declared, manifest.totals.reasons)
     chosen = choose(found.strata, count, seed)
     pairs = examples(folder, manifest, found, chosen)
-    data = {**shown[1], "command": f"bt-augment filter {shlex.quote(str(folder))}"}
+    data = {**shown[1], "command": f"bt-augment filter {shlex.quote(named or str(folder))}"}
     size = write_page(
         out,
         "run.html.j2",
         {
-            "title": f"Run {folder.resolve().name}",
+            "title": f"Run {PurePosixPath(named).name if named else folder.resolve().name}",
             "version": __version__,
             "totals": manifest.totals,
             "ingested": manifest.ingested,
@@ -75,7 +79,8 @@ def write_run_report(folder: Path, out: Path, *, count: int = EXAMPLES, seed: in
             "units": len(manifest.units),
             "examples": pairs,
             "example_reasons": sorted({r for p in pairs for r in p.content["reject_reasons"]}),
-            "inputs": [Path(s["path"]).name for s in run.get("inputs", [])],
+            "sources": sources(run),
+            "filter_models": list(filter_models(run)),
             "models": run.get("models", {}),
             "versions": run.get("versions", {}),
             "scan": found,

@@ -9,6 +9,7 @@ from typing import Any
 from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.manifest import Totals
 from bt_augment.shards.markdown import span
+from bt_augment.shards.provenance import filter_models, sources
 from bt_augment.shards.run_folder import CARD, read_run
 
 
@@ -42,8 +43,10 @@ def _lines(run: Mapping[str, Any], totals: Totals) -> Iterator[str]:
     for reason, rows in totals.reasons.items():
         yield f"| `{reason}` | {rows:,} |"
     yield "\n## Sources and models\n"
-    for source in run.get("inputs", []):
-        yield f"- input {span(Path(source['path']).name)}"
+    for source in sources(run):
+        yield f"- {'input' if source.is_input else 'lexicon'} {span(source.name)}"
     for hop, model in run.get("models", {}).items():
         yield f"- {hop}: {span(model['name'])}, fingerprint `{model['fingerprint']}`"
+    for asked in filter_models(run):
+        yield f"- {asked.score}: {span(asked.name)}, {asked.kind} `{asked.version}`"
     yield "\nThe licence of the input also holds for what is made from it.\n"

@@ -76,9 +76,10 @@ class _Recipe(_Part):
 
 
 class _Source(_Part):
-    """A file, with its ``sha256``, or a data set of the Hub."""
+    """A file, with its ``sha256`` and the ``folder`` named, or a data set of the Hub."""
 
     path: Annotated[str, AfterValidator(_with_name)]
+    folder: str | None = None
     sha256: str = ""
     config: str | None = None
     split: str | None = None
@@ -91,6 +92,14 @@ class _Model(_Part):
     fingerprint: str
 
 
+class _FilterModel(_Part):
+    """A local file or folder, with its ``fingerprint``, or a model of the Hub."""
+
+    name: str
+    fingerprint: str = ""
+    revision: str | None = None
+
+
 class _Run(_Part):
     """The whole file; sections with a default are absent in runs of earlier versions."""
 
@@ -99,6 +108,7 @@ class _Run(_Part):
     batch_tokens: Annotated[int, Ge(1)] | None = None
     inputs: list[_Source] = []
     models: dict[str, _Model] = {}
+    filter_models: dict[str, _FilterModel] = {}
     switches: dict[str, list[str]] = {}
     versions: dict[str, str] = {}
 

@@ -51,7 +51,7 @@ class Lexicon:
                 line is no pair of words.
             LanguageError: a tag is not BCP-47.
         """
-        languages, path = _split(text)
+        languages, path = named_lexicon(text)
         try:
             if not waits_for_nobody(path):
                 raise LexiconError(f"{path}: cannot be read as a lexicon (it is no regular file)")
@@ -81,10 +81,16 @@ def languages_of(text: str) -> tuple[str, str]:
         LexiconError: the name does not say them.
         LanguageError: a tag is not BCP-47.
     """
-    return _split(text)[0]
+    return named_lexicon(text)[0]
 
 
-def _split(text: str) -> tuple[tuple[str, str], Path]:
+def named_lexicon(text: str) -> tuple[tuple[str, str], Path]:
+    """Return the languages and the path of a lexicon as the user names it; reads nothing.
+
+    Raises:
+        LexiconError: the name does not say which languages.
+        LanguageError: a tag is not BCP-47.
+    """
     named, equals, rest = text.partition("=")
     if equals and ":" in named:
         source, _, target = named.partition(":")

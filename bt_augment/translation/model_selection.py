@@ -36,15 +36,13 @@ class ModelSelection:
         defaults: list[str] = []
         overrides: dict[tuple[str, str], str] = {}
         for text in texts:
-            match = _OVERRIDE.fullmatch(text.strip())
-            if match is None:
-                defaults.append(text.strip())
-                continue
-            hop = (normalize_tag(match[1]), normalize_tag(match[2]))
-            if overrides.setdefault(hop, match[3]) != match[3]:
+            hop, name = split_override(text)
+            if hop is None:
+                defaults.append(name)
+            elif overrides.setdefault(hop, name) != name:
                 raise ModelError(
                     f"two models are named for the hop {hop[0]}:{hop[1]}: {overrides[hop]} and "
-                    f"{match[3]}; keep one"
+                    f"{name}; keep one"
                 )
         if len(set(defaults)) > 1:
             raise ModelError(
@@ -62,3 +60,15 @@ class ModelSelection:
             if (s, t) == wanted:
                 return name
         return self.default
+
+
+def split_override(text: str) -> tuple[tuple[str, str] | None, str]:
+    """Return the hop, or None for all, and the name of a model as a user names it.
+
+    Raises:
+        LanguageError: a tag of the hop is not BCP-47.
+    """
+    match = _OVERRIDE.fullmatch(text.strip())
+    if match is None:
+        return None, text.strip()
+    return (normalize_tag(match[1]), normalize_tag(match[2])), match[3]

@@ -85,7 +85,7 @@ def test_numbers_in_a_heat_map_can_be_read(arm):
      ("0.05", ".05"), ("-10.5", "−10.5")],
 )  # fmt: skip
 def test_numbers_are_short(number, shown):
-    assert heat_map._short(number) == shown
+    assert heat_map.short(number) == shown
 
 
 def test_arms_that_differ_in_alpha_alone_are_one_curve(arm):
@@ -151,7 +151,7 @@ def test_files_are_whole_and_the_same_each_time(arm, tmp_path):
     assert first.left_out == ()
     assert [path.name for path in first.files] == [
         f"{name}.{form}"
-        for name in ("heat-map-native-0", "heat-map-native-1", "heat-map-native-1-gain", "alpha",
+        for name in ("heat-map-native-0", "heat-map-native-1", "gain-native-1", "alpha",
                      "data-size")
         for form in ("svg", "pdf")
     ]  # fmt: skip

@@ -22,9 +22,10 @@ def fingerprint(
 ) -> list[dict[str, Any]]:
     """Return ``path``, ``bytes`` and ``sha256`` of each file of the inputs, in order.
 
-    A folder counts as its files by name, and those of ``qrels`` or of its splits; what else is
-    beneath it may be the run's own output. A hub data set gives ``path``, ``config``, ``split``
-    and ``revision``: the commit that the hub has for it now, where the hub can be reached.
+    A folder, which each of them names as ``folder``, counts as its files by name, and those of
+    ``qrels`` or of its splits; what else is beneath it may be the run's own output. A hub data
+    set gives ``path``, ``config``, ``split`` and ``revision``: the commit that the hub has for
+    it now, where the hub can be reached.
 
     Args:
         inputs: files, folders or hub names.
@@ -43,7 +44,9 @@ def fingerprint(
         if copy is None and on_hub(source, settings):
             prints.append(_hub_fingerprint(source, settings))
         elif path.is_dir():
-            prints.extend(_file_fingerprint(file) for file in _files_of(path))
+            prints.extend(
+                {**_file_fingerprint(file), "folder": str(path)} for file in _files_of(path)
+            )
         else:
             prints.append({**_file_fingerprint(path), "path": source if copy else str(path)})
     return prints

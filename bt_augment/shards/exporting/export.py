@@ -127,7 +127,9 @@ def _negatives(exporter: Exporter, asked: int | None) -> int:
 
 def _methods(asked: Collection[str]) -> frozenset[str]:
     methods = frozenset(asked)
-    if unknown := next((m for m in methods if m not in METHODS), None):
+    if not methods:
+        raise ExportError("methods names nothing to write; leave it out for all")
+    for unknown in sorted(methods - set(METHODS)):
         raise ExportError(
             f"method {unknown!r} is unknown{did_you_mean(unknown, METHODS)}; "
             f"choose from {', '.join(METHODS)}"

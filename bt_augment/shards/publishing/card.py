@@ -12,18 +12,19 @@ from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.browsing import Example
 from bt_augment.shards.manifest import Manifest
 from bt_augment.shards.markdown import code, fenced, inline, shortened
-from bt_augment.shards.publishing.files import DataFiles
-from bt_augment.shards.publishing.metadata import DEFAULT, Config, config_name, front_matter
-from bt_augment.shards.publishing.provenance import (
+from bt_augment.shards.provenance import (
     RECIPE,
     Model,
     Source,
     commands,
+    filter_models,
     routes,
 )
+from bt_augment.shards.publishing.files import DataFiles
+from bt_augment.shards.publishing.metadata import DEFAULT, Config, config_name, front_matter
 from bt_augment.shards.store import REJECTED
 
-_LISTED = 20  # sources written out; a saved data set may be thousands of files
+_LISTED = 20  # sources written out; a run may be of thousands of files
 _COLUMNS = "docs/row.md of bt-augment"
 
 
@@ -159,17 +160,25 @@ class Card:
             yield f"| {code(route)} | {accepted:,} | {rejected:,} | {share} |"
 
     def _models(self) -> Iterator[str]:
+        yield from self._translation_models()
+        if asked := list(filter_models(self.run)):
+            yield "\nModels that scores ask:\n\n| score | model | revision or fingerprint |"
+            yield "|---|---|---|"
+            for model in asked:
+                shown = _hub_link(model.name) if model.on_hub else code(model.name)
+                yield f"| {code(model.score)} | {shown} | {code(model.version)} |"
+
+    def _translation_models(self) -> Iterator[str]:
         if not self.models:
             yield "No translation model was used."
             return
         yield "| hop | model | revision | fingerprint of the weights | licence |"
         yield "|---|---|---|---|---|"
         for model in self.models:
-            page = quote(model.name.partition("@")[0])
-            link = f"[{inline(model.name)}](https://huggingface.co/{page})"
+            shown = _hub_link(model.name) if model.on_hub else code(model.name)
             own = "see its card" if model.on_hub else "not known to bt-augment"
             yield (
-                f"| {code(model.hop)} | {link if model.on_hub else code(model.name)} "
+                f"| {code(model.hop)} | {shown} "
                 f"| {code(model.revision)} | {code(model.fingerprint)} "
                 f"| {code(model.license) if model.license else own} |"
             )
@@ -243,6 +252,10 @@ class Card:
             "recipe, sources, models and versions give the same bytes, with any number of workers "
             f"and any number of interruptions. The columns are explained in {_COLUMNS}."
         )
+
+
+def _hub_link(name: str) -> str:
+    return f"[{inline(name)}](https://huggingface.co/{quote(name.partition('@')[0])})"
 
 
 def _shown(example: Example) -> Iterator[str]:

@@ -20,7 +20,6 @@ from bt_augment.recipe import load_recipe
 from bt_augment.shards.markdown import code, fenced, inline, one_line
 from bt_augment.shards.publishing.contents import Terms, write_contents
 from bt_augment.shards.publishing.metadata import size_category
-from bt_augment.shards.publishing.provenance import public_name, sources
 from bt_augment.shards.run_folder import read_run
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -97,6 +96,20 @@ def test_its_body_has_the_counts_of_the_run(contents, finished):
     for model in run["models"].values():
         assert model["fingerprint"] in body
     assert "| `fidelity.chrf` | 35 | 97 | reject |" in body
+
+
+def test_models_that_scores_ask_are_on_it(finished, tmp_path):
+    asked = {
+        "retrieval.rank": {"name": "intfloat/e5-small", "revision": "c" * 40},
+        "fidelity.comet": {"name": "/home/me/comet", "fingerprint": "1" * 16},
+    }
+    run = changed(finished, tmp_path / "run", lambda about: about.update(filter_models=asked))
+    (tmp_path / "out").mkdir()
+    write_contents(run, Terms("me/qa"), tmp_path / "out")
+    _, body = card_of(tmp_path / "out")
+    link = "[intfloat/e5-small](https://huggingface.co/intfloat/e5-small)"
+    assert f"| `retrieval.rank` | {link} | `{'c' * 40}` |" in body
+    assert f"| `fidelity.comet` | `comet` | `{'1' * 16}` |" in body
 
 
 def test_nothing_in_the_data_breaks_it(hostile_run, tmp_path):
@@ -176,27 +189,6 @@ def test_a_local_models_folder_in_the_rows_is_warned_of(finished, tmp_path, capl
     assert "/home/me" not in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_inputs_of_one_name_are_told_apart_by_their_folder():
-    inputs = [
-        {"path": "/home/me/a/train.json", "bytes": 1, "sha256": "0" * 64},
-        {"path": "b/train.json", "bytes": 1, "sha256": "1" * 64},
-        {"path": "/home/me/dev.json", "bytes": 1, "sha256": "2" * 64},
-        {"path": "squad", "config": None, "split": "train", "revision": "f" * 40},
-    ]
-    found = sources({"inputs": inputs}, {"dev.json": "mit"})
-    assert [s.name for s in found] == ["a/train.json", "b/train.json", "dev.json", "squad"]
-    assert [s.license for s in found] == [None, None, "mit", None]
-    assert found[3].version == f"train {'f' * 40}"
-
-
-def test_folders_of_one_name_are_told_apart_by_those_above_them():
-    paths = ["/home/me/a/x/qa.json", "/home/me/b/x/qa.json", "c/y/qa.json", "x/qa.json"]
-    inputs = [{"path": path, "sha256": str(n) * 64} for n, path in enumerate(paths)]
-    found = sources({"inputs": inputs}, {"a/x/qa.json": "mit"})
-    assert [s.name for s in found] == ["a/x/qa.json", "b/x/qa.json", "y/qa.json", "x/qa.json"]
-    assert [s.license for s in found] == ["mit", None, None, None]
-
-
 def test_a_licence_for_two_sources_of_one_name_is_refused(hostile_run, tmp_path):
     def rename(about):
         about["inputs"][0]["path"] = f"/home/me/{name}"
@@ -205,22 +197,6 @@ def test_a_licence_for_two_sources_of_one_name_is_refused(hostile_run, tmp_path)
     run = changed(hostile_run, tmp_path / "run", rename)
     with pytest.raises(PublishError, match="2 different sources of this run have that name"):
         write_contents(run, Terms("me/qa", source_licenses={name: "mit"}), tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("bundled:mini", "bundled:mini"),
-        ("Helsinki-NLP/opus-mt-en-de", "Helsinki-NLP/opus-mt-en-de"),
-        ("/home/me/secret/opus", "opus"),
-        ("~/models/opus", "opus"),
-        ("../models/opus", "opus"),
-        ("a/b/opus", "opus"),
-        ("C:\\models\\opus", "opus"),
-    ],
-)
-def test_of_a_local_model_only_the_last_part_of_its_name_is_shown(name, shown):
-    assert public_name(name) == shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,254 @@
+"""Where a run came from, as far as others may know it: no folder of the machine it was made on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+from bt_augment.translation.lexicon import named_lexicon
+from bt_augment.translation.model_selection import split_override
+
+RECIPE = "recipe.yaml"
+
+_NAMED_INPUTS = 5  # more are not written out in the command
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BUNDLED = "bundled:"
+_BUNDLED_LICENSE = "mpl-2.0"  # bt_augment/translation/bundled/LICENSE
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a run, or a lexicon that its words were switched by.
+
+    Attributes:
+        name: of a hub data set, or the last part of a path, with as many folders before it as
+            tell it apart.
+        version: what pins it: SHA-256 of a file, or of the list of a folder's files, or config,
+            split and commit.
+        revision: the commit of a hub data set; else None.
+        license: its licence as the publisher names it, or None.
+        is_input: whether it is an input; else a lexicon.
+    """
+
+    name: str
+    version: str
+    revision: str | None = None
+    license: str | None = None
+    is_input: bool = True
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model of one hop.
+
+    Attributes:
+        hop: such as ``en:pt``.
+        name: as on the Hub, or the last part of a local path.
+        revision: commit or fingerprint of what was converted.
+        fingerprint: SHA-256 over the converted weights, shortened.
+        on_hub: whether ``name`` is a model of the Hub.
+        license: where this package knows it.
+        local_name: the name with its folders, where ``name`` leaves them out; rows hold it.
+    """
+
+    hop: str
+    name: str
+    revision: str
+    fingerprint: str
+    on_hub: bool
+    license: str | None
+    local_name: str | None = None
+
+
+@dataclass(frozen=True)
+class FilterModel:
+    """The model that a score asks.
+
+    Attributes:
+        score: such as ``fidelity.embedding_cosine``.
+        name: as on the Hub, or the last part of a local path.
+        version: the commit on the Hub, or the fingerprint of the local file or folder.
+        on_hub: whether ``name`` is a model of the Hub.
+    """
+
+    score: str
+    name: str
+    version: str
+    on_hub: bool
+
+    @property
+    def kind(self) -> str:
+        """Return what ``version`` is."""
+        return "revision" if self.on_hub else "fingerprint"
+
+    @property
+    def pinned(self) -> str:
+        """Return the name as a recipe names it, with the commit where there is one."""
+        return f"{self.name}@{self.version}" if self.on_hub else self.name
+
+
+def sources(run: Mapping[str, Any], licenses: Mapping[str, str] | None = None) -> list[Source]:
+    """Return the inputs of a run in order, then its lexicons.
+
+    A folder that was named as an input is one source, whatever files are in it.
+
+    Args:
+        run: ``run.json``.
+        licenses: name of a source → its licence.
+    """
+    licenses = licenses or {}
+    inputs: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in run.get("inputs", []):
+        inputs.setdefault(entry.get("folder") or entry["path"], []).append(entry)
+    names = _names([path for path, entries in inputs.items() if "sha256" in entries[0]])
+    found = []
+    for path, entries in inputs.items():
+        name = names.get(path, path)
+        version, revision = _version(path, entries)
+        found.append(Source(name, version, revision, licenses.get(name)))
+    labels = dict.fromkeys(label for used in run.get("switches", {}).values() for label in used)
+    for label in labels:
+        name, _, digest = label.rpartition("@")
+        found.append(Source(name, f"sha256 {digest}…", license=licenses.get(name), is_input=False))
+    return found
+
+
+def _version(path: str, entries: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+    """Return what pins an input, and the commit where it is a data set of the Hub."""
+    first = entries[0]
+    if "sha256" not in first:
+        pins = (first.get("config"), first.get("split"), first.get("revision"))
+        return " ".join(pin for pin in pins if pin), first.get("revision")
+    if "folder" not in first:
+        return f"sha256 {first['sha256']}", None
+    listed = "".join(f"{e['sha256']}  {e['path'].removeprefix(f'{path}/')}\n" for e in entries)
+    digest = hashlib.sha256(listed.encode()).hexdigest()
+    return f"{len(entries)} files, sha256 of what sha256sum prints of them {digest}", None
+
+
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """Return of each path its last parts, as few as no other one ends in."""
+    parts = {path: PurePath(path).relative_to(PurePath(path).anchor).parts for path in paths}
+    tails = {path: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for path, p in parts.items()}
+    shared = Counter(tail for found in tails.values() for tail in found)
+    return {
+        path: next((tail for tail in found if shared[tail] == 1), found[-1] if found else path)
+        for path, found in tails.items()
+    }
+
+
+def routes(run: Mapping[str, Any]) -> list[str]:
+    """Return all that rows were made along: routes, then kinds of code-switching."""
+    return [*run["recipe"]["routes"], *run.get("switches", {})]
+
+
+def models(run: Mapping[str, Any]) -> Iterator[Model]:
+    """Yield the model of each hop."""
+    for hop, model in run.get("models", {}).items():
+        name, revision = model["name"], model["revision"]
+        on_hub = bool(_COMMIT.fullmatch(revision))
+        bundled = name.startswith(_BUNDLED)
+        shown = name if on_hub or bundled else _last_part(name)
+        yield Model(
+            hop=hop,
+            name=shown,
+            revision=revision,
+            fingerprint=model["fingerprint"],
+            on_hub=on_hub,
+            license=_BUNDLED_LICENSE if bundled else None,
+            local_name=name if shown != name else None,
+        )
+
+
+def filter_models(run: Mapping[str, Any]) -> Iterator[FilterModel]:
+    """Yield the models that the scores of a run ask."""
+    for score, model in run.get("filter_models", {}).items():
+        name, revision = model["name"], model.get("revision")
+        if revision:
+            yield FilterModel(score, name, revision, on_hub=True)
+        else:
+            yield FilterModel(score, _last_part(name), model["fingerprint"], on_hub=False)
+
+
+def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a run, without the folders in which what it names lay.
+
+    Models that its scores ask stand in it with their commits.
+    """
+    recipe: dict[str, Any] = dict(run["recipe"])
+    translation = dict(recipe["translation"])
+    local = {model.local_name for model in models(run) if model.local_name}
+    named = [split_override(text) for text in translation.get("models", [])]
+    translation["models"] = [
+        f"{':'.join(hop)}={shown}" if hop else shown
+        for hop, name in named
+        for shown in [_last_part(name) if name in local else _public(name)]
+    ]
+    if "code_switch" in recipe:
+        lexicons = [_public_lexicon(text) for text in recipe["code_switch"].get("lexicons", [])]
+        recipe["code_switch"] = {**recipe["code_switch"], "lexicons": lexicons}
+    asked = {model.score: model.pinned for model in filter_models(run)}
+    return {
+        **recipe,
+        "translation": translation,
+        "filters": {
+            family: {
+                score: _public_setting(setting, asked.get(f"{family}.{score}"))
+                for score, setting in scores.items()
+            }
+            for family, scores in recipe["filters"].items()
+        },
+        "decontaminate": {n: _last_part(folder) for n, folder in recipe["decontaminate"].items()},
+    }
+
+
+def recipe_yaml(run: Mapping[str, Any]) -> str:
+    """Return the recipe as ``--recipe`` takes it."""
+    return yaml.safe_dump(public_recipe(run), sort_keys=False, allow_unicode=True, width=100)
+
+
+def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
+    """Return the shell lines that make the run again from its sources and ``recipe.yaml``."""
+    names = [source.name for source in found if source.is_input]
+    given = names if 0 < len(names) <= _NAMED_INPUTS else ["INPUT..."]
+    words = ["bt-augment", "generate", *given, "--recipe", RECIPE, "--out", "run"]
+    pinned = {source.revision for source in found if source.revision}
+    if len(pinned) == 1 and not run["recipe"].get("input", {}).get("revision"):
+        words += ["--set", f"input.revision={pinned.pop()}"]
+    if run.get("device") == "cuda":
+        words += ["--device", "cuda"]
+    version = run.get("versions", {}).get("bt-augment")
+    package = f"bt-augment=={version}" if version else "bt-augment"
+    return [
+        shlex.join(["pip", "install", package]),
+        shlex.join(words).replace("'INPUT...'", "INPUT..."),
+    ]
+
+
+def _public_lexicon(text: str) -> str:
+    languages, path = named_lexicon(text)
+    return f"{':'.join(languages)}={path.name}" if text != str(path) else path.name
+
+
+def _public_setting(setting: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
+    if not isinstance(name := setting.get("model"), str):
+        return dict(setting)
+    return {**setting, "model": asked or _public(name)}
+
+
+def _public(name: str) -> str:
+    """Return the name of a model that was never looked up, of a local folder only its last part."""
+    local = name.startswith(("/", "~", ".")) or name.count("/") > 1 or "\\" in name
+    return _last_part(name) if local or Path(name).exists() else name
+
+
+def _last_part(path: str) -> str:
+    return PurePath(path.replace("\\", "/")).name
