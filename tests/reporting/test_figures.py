@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from bt_augment.errors import InputError, MissingDependencyError
+from bt_augment.errors import InputError, MissingDependencyError, RunFolderError
 from bt_augment.evaluation.arms import load_arms
 from bt_augment.reporting import figures as module
 from bt_augment.reporting import heat_map, style, write_figures
@@ -173,6 +174,28 @@ def test_any_name_of_an_arm_is_safe(arm, tmp_path, name):
         if path.suffix == ".svg":
             tags = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
             assert "script" not in tags
+
+
+def test_an_arm_called_as_anothers_gains_overwrites_nothing(arm, tmp_path):
+    written = write_figures([arm("base"), arm("x"), arm("x-gain")], METRIC, tmp_path / "figures")
+    assert len(set(written.files)) == len(written.files) == 10
+
+
+def test_a_run_that_lacks_a_language_leaves_its_pairs_empty(arm):
+    both = arm("both", seeds=2)
+    content = json.loads(both.results[1].read_bytes())
+    del content["matrix"][METRIC]["pt"], content["matrix"][METRIC]["en"]["pt"]
+    both.results[1].write_text(json.dumps(content))
+    shown = pair_scores(load_arms([both], METRIC)[0], METRIC)
+    assert shown.queries == shown.candidates == ("en", "pt")
+    assert np.isfinite(shown.values).tolist() == [[True, False], [False, False]]
+
+
+def test_figures_do_not_go_into_a_run(arm, finished, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    with pytest.raises(RunFolderError, match="choose another --figures"):
+        write_figures([arm("a"), arm("b")], METRIC, run / "train")
+    assert not list(run.rglob("*.svg"))
 
 
 def test_names_that_differ_in_signs_alone_get_files_of_their_own():

@@ -265,6 +265,15 @@ def test_what_cannot_be_exported_is_one_clear_error(finished, tmp_path, argument
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("methods", "code"), [("native,", 0), (",", 2), ("native, rund_trip", 2)])
+def test_the_command_takes_methods_as_train_does(finished, tmp_path, command, methods, code):
+    out = tmp_path / "out"
+    done = command("export", finished, "--format", "squad", "--out", out, "--methods", methods)
+    assert done.code == code, done.err
+    if code == 0:
+        assert json.loads((out / "export.json").read_text())["methods"] == ["native"]
+
+
 def test_the_command_prints_the_counts(finished, tmp_path, command):
     out = tmp_path / "out"
     done = command("export", finished, "--format", "squad", "--out", out, "--json")

@@ -152,6 +152,10 @@ def test_a_token_in_the_environment_goes_before_a_login(server, outside, finishe
         ([REPO, "--revision", "a" * 40], "no name of a branch"),
         ([REPO, "--license", "CC BY"], "identifier"),
         ([REPO, "--source-license", "mit"], "INPUT=ID"),
+        (
+            [REPO, "--source-license", "qa.json=mit", "--source-license", "qa.json=cc0-1.0"],
+            "two licences are given for qa.json: mit and cc0-1.0",
+        ),
     ],
 )
 def test_what_was_mistyped_is_named(outside, finished, command, tmp_path, arguments, said):

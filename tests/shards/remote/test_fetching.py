@@ -131,3 +131,13 @@ def test_commands_that_write_here_only_say_so(command, tmp_path):
     secret = command("verify", "s3://key:geheim@bucket/run")
     assert secret.code == 2
     assert "geheim" not in secret.err + secret.out
+
+
+def test_a_report_calls_a_run_by_its_url(bucket, there, tmp_path, command):
+    page = tmp_path / "page.html"
+    done = command("report", URL, "--out", page, "--quiet")
+    assert done.code == 0, done.err
+    text = page.read_text(encoding="utf-8")
+    assert "<title>Run calm</title>" in text
+    assert f"bt-augment filter {URL}" in text
+    assert "/runs/bucket-" not in text
