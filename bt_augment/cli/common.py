@@ -21,7 +21,7 @@ _LINE_SECONDS = 10.0  # between two plain progress lines
 def common_options(function: F) -> F:
     """Add ``-v``, ``-q`` and ``--json``."""
     function = click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object for machines."
+        "--json", "as_json", is_flag=True, help="Print JSON for machines."
     )(function)
     function = click.option(
         "-q", "--quiet", is_flag=True, help="No progress, and only errors.", callback=_quiet

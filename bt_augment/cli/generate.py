@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     metavar="NAME|SRC:TGT=NAME",
     help="Translation model, for all hops or one. Default: bundled:mini. Repeatable.",
 )
-@click.option("--candidates", type=click.IntRange(min=1), help="Candidates per pair and route.")
+@click.option("--candidates", type=click.IntRange(1, 64), help="Candidates per pair and route.")
 @click.option(
     "--recipe",
     "recipe_file",
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 )
 @set_option
 @click.option("--limit", type=click.IntRange(min=1), help="Read so many pairs at most.")
-@click.option("--unit-rows", type=click.IntRange(min=1), help="Pairs per unit and shard.")
+@click.option("--unit-rows", type=click.IntRange(1, 100_000), help="Pairs per unit and shard.")
 @click.option(
     "--workers",
     type=click.IntRange(1, MAX_WORKERS),

@@ -16,7 +16,7 @@ from bt_augment.errors import RunFolderError
 @click.argument("run", type=FolderOrUrl(), metavar="DIR|URL")
 @common_options
 def command(run: Path | str, quiet: bool, as_json: bool) -> None:
-    """Check that run DIR is whole: every file as it was written, every count adding up."""
+    """Check that run DIR is whole: shards, run.json and quarantine as written, counts adding up."""
     from bt_augment.shards.verification import verify
 
     result = verify(at_hand(run, anew=True))

@@ -61,7 +61,7 @@ def load_experiment(path: Path | str, assignments: Sequence[str] = ()) -> Experi
         elif key.partition(".")[0] == "profiles":
             raise RecipeError(
                 f"--set {key}: choose a profile with --set profile=NAME, and change what it says "
-                "by the key itself, such as --set training.epochs=1; assignments come last"
+                "by the key itself, such as --set training.steps=100; assignments come last"
             )
     content, where = _profiled(content, where)
     for key, value in given:

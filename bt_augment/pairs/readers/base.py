@@ -59,7 +59,7 @@ class InputSettings:
         split: split of a BEIR folder, a saved data set or a hub data set.
         config: configuration of a hub data set.
         revision: revision of a hub data set.
-        limit: number of records after which reading stops.
+        limit: number of pairs after which reading stops.
     """
 
     format: str = "auto"
