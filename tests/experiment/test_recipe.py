@@ -106,8 +106,10 @@ def test_what_is_wrong_is_named(recipe, sections, place, said):
 
 def test_a_profile_is_not_changed_by_an_assignment(recipe):
     path = recipe(profile="small", profiles={"small": {"training": {"steps": 2}}})
-    with pytest.raises(RecipeError, match=r"--set profiles\.small\.training\.steps: choose a pro"):
+    with pytest.raises(RecipeError, match=r"--set profiles\.small\.training\.steps: choose a") as e:
         load_experiment(path, ["profiles.small.training.steps=3"])
+    advised = str(e.value).rpartition("--set ")[2].partition(";")[0]
+    assert load_experiment(path, [advised]).bases[0].training.steps == 100
 
 
 def test_the_line_is_that_of_the_profile_which_said_it(recipe):
