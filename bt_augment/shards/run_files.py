@@ -7,13 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.manifest import RUN
+from bt_augment.shards.manifest import RUN, SHARD, WORK
 from bt_augment.shards.store import SPLITS
 
-WORK = ".work"  # what a run needs only until it is finished
-
 _SPLIT = rf"({'|'.join(SPLITS)})/"
-_SHARD = re.compile(rf"{_SPLIT}data-\d{{5,}}-of-\d{{5,}}\.arrow")
+_SHARD = re.compile(SHARD)
 # Beside shards and their index: what was being written, and what maps of ``datasets`` keep there.
 _BESIDE = re.compile(
     rf"{_SPLIT}(state\.json|dataset_info\.json|\.[^/]+\.tmp|cache-[^/]+\.arrow|tmp[^/]+)"
