@@ -31,7 +31,10 @@ REJECTED = "rejected"
 SPLITS = (TRAIN, REJECTED)
 DICT = "dataset_dict.json"
 # What makes shards a saved ``DatasetDict``, in the order of writing.
-INDEX = (*(f"{split}/{name}" for split in SPLITS for name in ("dataset_info.json", "state.json")), DICT)
+INDEX = (
+    *(f"{split}/{name}" for split in SPLITS for name in ("dataset_info.json", "state.json")),
+    DICT,
+)
 _NO_MEMORY = "Cannot allocate memory"
 
 
