@@ -1,11 +1,15 @@
 """A finished run on an S3 server is read from the cache, and what is damaged there is named."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards.remote import fetched_run as module
 from bt_augment.shards.remote.fetched_inputs import fetched_inputs
 from bt_augment.shards.remote.fetched_run import fetched_anew, fetched_run
+from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.verification import sound_shards, verify
 
 URL = "s3://bucket/runs/calm"
@@ -164,6 +168,28 @@ def test_no_object_leads_out_of_the_folder(bucket, there, tmp_path):
         names = {p.name for p in tmp_path.rglob("*.arrow")}
         assert "escaped.arrow" not in names
         assert not (folder / "train" / "sub").exists()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (lambda path: OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (lambda path: PermissionError(errno.EACCES, "denied", path), "change its permissions"),
+        (lambda path: FileNotFoundError(errno.ENOENT, "none", path), "has disappeared"),
+    ],
+)
+def test_what_the_disk_refuses_is_not_laid_to_the_store(bucket, there, tmp_path, refusal, told):
+    store = ObjectStore(URL)
+
+    def refuse(name, path):
+        Path(path).write_bytes(b"half")
+        raise refusal(path)
+
+    store._files.get_file = refuse
+    target = tmp_path / "run.json"
+    with pytest.raises(StorageError, match=f"^{target}: .*{told}"):
+        store.download("run.json", target)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unfinished_run_is_not_read(bucket, there, tmp_path):
