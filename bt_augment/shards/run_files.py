@@ -42,14 +42,19 @@ def check_overwrite(out: Path | str, names: Collection[str], *, readable: bool) 
     Raises:
         RunFolderError: files of others lie where shards do, or the run is another program's.
     """
-    strange = [name for name in names if name.startswith(SPLITS) and not is_of_split(name)]
+    strange = [name for name in names if _top(name) in SPLITS and not is_of_split(name)]
     if strange:
         raise RunFolderError(
             f"{out}: holds files that are not of a run ({', '.join(strange[:3])}), so --overwrite "
             "removes nothing; move them, or choose another --out"
         )
-    if not readable and not any(_SHARD.fullmatch(n) or n.startswith(WORK) for n in names):
+    if not readable and not any(_SHARD.fullmatch(n) or _top(n) == WORK for n in names):
         raise RunFolderError(
             f"{out}: its {RUN} is not that of a run of bt-augment, so --overwrite removes nothing; "
             "remove it yourself, or choose another --out"
         )
+
+
+def _top(name: str) -> str:
+    """Return the first part of a path within a run."""
+    return name.partition("/")[0]
