@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,13 @@ def _local(
     return where
 
 
-def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool = False) -> Path:
+def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, checked: bool = True) -> Path:
     """Return the folder of a run; one on an object store is brought to the cache.
 
     Args:
         run: from :class:`FolderOrUrl`.
         splits: the shards that are needed; None is all.
-        anew: fetch all that is there, unchecked.
+        checked: of one on an object store, read and check the shards that are in the cache.
     """
     if isinstance(run, Path):
         return run
@@ -93,4 +94,21 @@ def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, anew: bool 
     from bt_augment.shards.remote.fetched_run import fetched_run
     from bt_augment.shards.store import SPLITS
 
-    return fetched_run(run, cache_folder(os.environ), splits=splits or SPLITS, anew=anew)
+    return fetched_run(run, cache_folder(os.environ), splits=splits or SPLITS, checked=checked)
+
+
+@contextmanager
+def at_hand_anew(run: Path | str) -> Iterator[Path]:
+    """Have the folder of a run meanwhile; of one on an object store all that is there, unchecked.
+
+    Args:
+        run: from :class:`FolderOrUrl`.
+    """
+    if isinstance(run, Path):
+        yield run
+        return
+    from bt_augment.cache import cache_folder
+    from bt_augment.shards.remote.fetched_run import fetched_anew
+
+    with fetched_anew(run, cache_folder(os.environ)) as folder:
+        yield folder

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bt_augment.cli.common import common_options
-from bt_augment.cli.places import FolderOrUrl, at_hand
+from bt_augment.cli.places import FolderOrUrl, at_hand_anew
 from bt_augment.cli.terminal import echo, print_json
 from bt_augment.errors import RunFolderError
 
@@ -19,7 +19,8 @@ def command(run: Path | str, quiet: bool, as_json: bool) -> None:
     """Check that run DIR is whole: shards, run.json and quarantine as written, counts adding up."""
     from bt_augment.shards.verification import verify
 
-    result = verify(at_hand(run, anew=True))
+    with at_hand_anew(run) as folder:
+        result = verify(folder)
     if as_json:
         print_json(
             {

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bt_augment.errors import RouteError, did_you_mean
+from bt_augment.languages import normalize_tag
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.manifest import UnitEntry, read_manifest
 from bt_augment.shards.run_folder import read_run
@@ -107,13 +108,18 @@ def _route_of(folder: Path, text: str) -> str:
     if text in known:
         return text
     # A text is switched into several languages at once: en:en+pt+de.
-    route = text if "+" in text else str(Route.parse(text))
+    route = _normal_switch(text) if "+" in text else str(Route.parse(text))
     if route not in known:
         raise RouteError(
             f"{folder}: has no route {route}{did_you_mean(route, known)}; its routes are "
             f"{', '.join(known)}"
         )
     return route
+
+
+def _normal_switch(text: str) -> str:
+    parts = (part.split("+") for part in text.split(":"))
+    return ":".join("+".join(map(normalize_tag, tags)) for tags in parts)
 
 
 def _texts(example: Example) -> Iterator[str]:

@@ -18,7 +18,9 @@ from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
 RUN = "run.json"
-SCORED = ".work/scored"  # units that jobs of one part made, not yet judged
+WORK = ".work"  # what a run needs only until it is finished
+SCORED = f"{WORK}/scored"  # units that jobs of one part made, not yet judged
+SHARD = r"(train|rejected)/data-\d{5,}-of-\d{5,}\.arrow"  # the path of a shard in the run folder
 
 _FORMAT = 1
 _VERDICTS = frozenset({"accepted", "rejected"})
@@ -59,7 +61,7 @@ class ShardEntry(_Entry):
     """One Arrow file: its path in the run folder, rows, size in bytes and SHA-256."""
 
     # Nothing else is ever read by way of a manifest: no path leads out of the folder.
-    path: str = Field(pattern=r"^(train|rejected)/data-\d{5,}-of-\d{5,}\.arrow$")
+    path: str = Field(pattern=f"^{SHARD}$")
     rows: Count
     bytes: Count
     sha256: str

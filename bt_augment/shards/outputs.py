@@ -9,10 +9,11 @@ from pathlib import Path
 from bt_augment.errors import InputError, RunFolderError, StorageError
 from bt_augment.names import refuse_impossible
 from bt_augment.shards.atomic import storage_errors
-from bt_augment.shards.manifest import MANIFEST, RUN
+from bt_augment.shards.manifest import MANIFEST, RUN, WORK
 from bt_augment.shards.remote.urls import place
+from bt_augment.shards.store import DICT
 
-_BESIDE_RUN = (MANIFEST, "dataset_dict.json", ".work")
+_BESIDE_RUN = (MANIFEST, DICT, WORK)
 
 
 def check_file_out(path: Path, example: str) -> None:

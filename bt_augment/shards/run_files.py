@@ -7,13 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.manifest import RUN
+from bt_augment.shards.manifest import RUN, SHARD, WORK
 from bt_augment.shards.store import SPLITS
 
-WORK = ".work"  # what a run needs only until it is finished
-
 _SPLIT = rf"({'|'.join(SPLITS)})/"
-_SHARD = re.compile(rf"{_SPLIT}data-\d{{5,}}-of-\d{{5,}}\.arrow")
+_SHARD = re.compile(SHARD)
 # Beside shards and their index: what was being written, and what maps of ``datasets`` keep there.
 _BESIDE = re.compile(
     rf"{_SPLIT}(state\.json|dataset_info\.json|\.[^/]+\.tmp|cache-[^/]+\.arrow|tmp[^/]+)"
@@ -44,14 +42,19 @@ def check_overwrite(out: Path | str, names: Collection[str], *, readable: bool) 
     Raises:
         RunFolderError: files of others lie where shards do, or the run is another program's.
     """
-    strange = [name for name in names if name.startswith(SPLITS) and not is_of_split(name)]
+    strange = [name for name in names if _top(name) in SPLITS and not is_of_split(name)]
     if strange:
         raise RunFolderError(
             f"{out}: holds files that are not of a run ({', '.join(strange[:3])}), so --overwrite "
             "removes nothing; move them, or choose another --out"
         )
-    if not readable and not any(_SHARD.fullmatch(n) or n.startswith(WORK) for n in names):
+    if not readable and not any(_SHARD.fullmatch(n) or _top(n) == WORK for n in names):
         raise RunFolderError(
             f"{out}: its {RUN} is not that of a run of bt-augment, so --overwrite removes nothing; "
             "remove it yourself, or choose another --out"
         )
+
+
+def _top(name: str) -> str:
+    """Return the first part of a path within a run."""
+    return name.partition("/")[0]

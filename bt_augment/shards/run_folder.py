@@ -15,10 +15,10 @@ from bt_augment.shards.atomic import sha256_of, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.journal import Journal
 from bt_augment.shards.links import own_file, refuse_links
-from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry, no_run, write_json
+from bt_augment.shards.manifest import MANIFEST, RUN, WORK, UnitEntry, no_run, write_json
 from bt_augment.shards.run_fields import check_fields
-from bt_augment.shards.run_files import WORK, check_overwrite, names_of_splits
-from bt_augment.shards.store import SPLITS, file_problem
+from bt_augment.shards.run_files import check_overwrite, names_of_splits
+from bt_augment.shards.store import DICT, SPLITS, file_problem
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ CARD = "README.md"
 _DISCARDED = ".discarded"
 # In the order of removal: a folder half cleared must neither open nor look finished, and stays
 # known as a run to the end.
-_OWN = (MANIFEST, "dataset_dict.json", _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
+_OWN = (MANIFEST, DICT, _DISCARDED, *SPLITS, QUARANTINE, CARD, RUN)
 _BEFORE_RUN = frozenset({LOCK, WORK, temporary_name(Path(RUN)).name})
 
 

@@ -29,6 +29,12 @@ from bt_augment.shards.row_check import row_problem
 TRAIN = "train"
 REJECTED = "rejected"
 SPLITS = (TRAIN, REJECTED)
+DICT = "dataset_dict.json"
+# What makes shards a saved ``DatasetDict``, in the order of writing.
+INDEX = (
+    *(f"{split}/{name}" for split in SPLITS for name in ("dataset_info.json", "state.json")),
+    DICT,
+)
 _NO_MEMORY = "Cannot allocate memory"
 
 
@@ -162,7 +168,7 @@ def index_files(
             "_output_all_columns": False,
             "_split": split,
         }
-    files["dataset_dict.json"] = {"splits": list(shards)}
+    files[DICT] = {"splits": list(shards)}
     return files
 
 

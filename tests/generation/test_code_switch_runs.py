@@ -9,6 +9,7 @@ from bt_augment.errors import InputError, LexiconError
 from bt_augment.generation import Generation, generate, refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.recipe import load_recipe
+from bt_augment.shards.browsing import browse
 from bt_augment.shards.verification import verify
 from bt_augment.training.aligned_rows import read_rows
 
@@ -63,6 +64,12 @@ def test_rows_are_ordered_by_source_and_kind(run, split_rows):
         assert row["passage"] != natives[row["source_id"]]["passage"]
         assert row["group_id"] == natives[row["source_id"]]["group_id"]
         assert all(label.startswith("en-") for label in row["models"])
+
+
+@pytest.mark.parametrize("spelling", ["en:en+pt", "EN: En + POR"])
+def test_its_rows_are_looked_at_in_any_spelling_of_the_tags(run, spelling):
+    (example,) = browse(run, 1, route=spelling)
+    assert example.row["route"] == ["en", "en+pt"]
 
 
 def test_a_run_is_judged_anew_to_the_same_rows(run, tmp_path, arrow_bytes):

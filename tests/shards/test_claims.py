@@ -27,6 +27,15 @@ def test_what_cannot_be_held_is_named_with_what_to_do(tmp_path, put):
         pass
 
 
+def test_a_link_in_place_of_a_lock_costs_the_file_it_leads_to_nothing(tmp_path):
+    """Of ``filelock`` before 3.20.1 the file is emptied: our floor is there for this."""
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / ".lock").symlink_to("precious")
+    with pytest.raises(StorageError), claimed(tmp_path, RunFolderError("busy")):
+        pass
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
 @pytest.mark.parametrize(
     "put",
     [

@@ -7,6 +7,7 @@ import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards import run_folder
+from bt_augment.shards.run_files import check_overwrite
 from bt_augment.shards.run_folder import RunFolder
 
 IDENTITY = {
@@ -42,6 +43,13 @@ def test_a_folder_of_something_else_is_refused_and_not_touched(tmp_path, name, o
         begin(tmp_path / "out", overwrite=overwrite)
     assert path.read_text() == "mine"
     assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_a_name_that_merely_begins_as_a_runs_folders_do_is_another(tmp_path):
+    """On an object store all that lies there is looked at."""
+    check_overwrite("s3://bucket/run", ["training.log", "rejected.txt"], readable=True)
+    with pytest.raises(RunFolderError, match="not that of a run"):
+        check_overwrite("s3://bucket/run", [".workflow.yml"], readable=False)
 
 
 def test_overwrite_removes_the_run_and_nothing_else(tmp_path):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import filelock
-
 from bt_augment.errors import InputError
-from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.claims import claimed
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name, is_url, place
 
@@ -42,9 +41,10 @@ def _fetched(url: str, cache: Path) -> Path:
     if version is None:
         raise InputError(f"{url}: there is no such file; a folder is not taken, name the files")
     path = cache / "inputs" / cache_name(url, version) / name
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{path.parent}.lock"):
+    if path.is_file():
+        return path
+    busy = InputError(f"{url}: another process fetches it")
+    with claimed(path.parent, busy, patience=math.inf):
         if not path.is_file() and not store.download(name, path):
             raise InputError(f"{url}: was deleted just now")
     return path

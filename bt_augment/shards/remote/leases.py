@@ -12,7 +12,6 @@ import logging
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +22,7 @@ from bt_augment.shards.remote.object_store import ObjectStore
 logger = logging.getLogger(__name__)
 
 LEASE = ".lock"
+_PROBE = f"{LEASE}-probe"  # one name: what a killed process left, the next one removes
 LEASE_SECONDS = 180.0  # unrenewed for so long, it is abandoned
 _RENEW_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0  # after a takeover, for another one at the same moment to be seen
@@ -72,19 +72,16 @@ class Lease:
             StorageError: the store refused.
         """
         self._holder = holder
+        keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
         try:
             self._acquire()
-        except StorageError:
-            self._release()  # it may have been made before the store refused
-            raise
-        keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
-        keeper.start()
-        try:
+            keeper.start()
             yield
         finally:
             self._stop.set()
-            keeper.join()
-            self._release()
+            if keeper.is_alive():
+                keeper.join()
+            self._release()  # it may have been made before the store refused, or Ctrl-C came
 
     def check(self) -> None:
         """Return if the place is still held; called before what others must not see from two.
@@ -158,13 +155,15 @@ class Lease:
 
     def _age(self) -> float:
         """Return the seconds since the lease was renewed, by the store's clock."""
-        probe = f"{LEASE}-{uuid.uuid4().hex}"
-        self._store.write(probe, b"")
+        self._store.write(_PROBE, b"")
         try:
-            now, then = self._store.modified(probe), self._store.modified(LEASE)
+            now, then = self._store.modified(_PROBE), self._store.modified(LEASE)
         finally:
-            self._store.remove([probe])
-        return (now - then).total_seconds() if now and then else self._seconds
+            self._store.remove([_PROBE])
+        if then is None:
+            return self._seconds
+        # Where another process that asks just now has removed the probe, it is for it to take over.
+        return (now - then).total_seconds() if now else 0.0
 
     @property
     def _url(self) -> str:

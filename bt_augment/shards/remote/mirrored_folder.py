@@ -20,22 +20,19 @@ from bt_augment.errors import InputError, RunFolderError
 from bt_augment.shards.atomic import sha256_of, storage_errors, write_atomically
 from bt_augment.shards.claims import LOCK
 from bt_augment.shards.journal import Journal, entry_line, parse_line
-from bt_augment.shards.manifest import MANIFEST, RUN, UnitEntry
+from bt_augment.shards.manifest import MANIFEST, RUN, WORK, UnitEntry
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.remote.urls import cache_name, place
 from bt_augment.shards.run_files import check_overwrite, is_of_split
 from bt_augment.shards.run_folder import CARD, QUARANTINE, RunFolder, parse_run
-from bt_augment.shards.store import SPLITS
+from bt_augment.shards.store import DICT, INDEX, SPLITS
 
 logger = logging.getLogger(__name__)
 
-_ENTRIES = ".work"
-_ENTRY = re.compile(rf"{re.escape(_ENTRIES)}/unit-(\d{{5,}})\.json")
-_INDEX = (*(f"{split}/{name}" for split in SPLITS for name in ("dataset_info.json", "state.json")),)
-_DICT = "dataset_dict.json"
+_ENTRY = re.compile(rf"{re.escape(WORK)}/unit-(\d{{5,}})\.json")
 # In the order of sending: a reader finds a manifest only where all else is.
-_BOOKS = (QUARANTINE, *_INDEX, _DICT, CARD, MANIFEST)
+_BOOKS = (QUARANTINE, *INDEX, CARD, MANIFEST)
 _FILES = frozenset({*_BOOKS, RUN})
 
 
@@ -247,7 +244,7 @@ class MirroredFolder(RunFolder):
 
     def discard_work(self) -> None:
         """Remove the entries of the units from the store, and the folder of the cache."""
-        self._store.remove(name for name in self._store.sizes(_ENTRIES) if _ENTRY.fullmatch(name))
+        self._store.remove(name for name in self._store.sizes(WORK) if _ENTRY.fullmatch(name))
         self._empty()
 
     def _send(self, entry: UnitEntry) -> None:
@@ -272,7 +269,7 @@ class MirroredFolder(RunFolder):
 
     def _entries(self) -> list[UnitEntry]:
         """Return the units on the store, up to the first that is missing or cannot be read."""
-        names = sorted(n for n in self._store.sizes(_ENTRIES) if _ENTRY.fullmatch(n))
+        names = sorted(n for n in self._store.sizes(WORK) if _ENTRY.fullmatch(n))
         units: list[UnitEntry] = []
         run = self.run_sha256()
         for name, data in self._store.read_many(names).items():
@@ -312,7 +309,7 @@ class MirroredFolder(RunFolder):
         own = [name for name in names if _is_own(name)]
         # Half cleared it must neither open, nor look finished, nor have an entry whose shards are
         # gone; and it stays known as a run to the end.
-        first = [name for name in (MANIFEST, _DICT) if name in names]
+        first = [name for name in (MANIFEST, DICT) if name in names]
         entries = [name for name in own if _ENTRY.fullmatch(name)]
         rest = [name for name in own if name not in {*first, *entries, RUN}]
         for part in (*([name] for name in first), entries, rest, [RUN]):
@@ -351,7 +348,7 @@ class MirroredFolder(RunFolder):
 
 
 def _entry_name(unit: int) -> str:
-    return f"{_ENTRIES}/unit-{unit:05d}.json"
+    return f"{WORK}/unit-{unit:05d}.json"
 
 
 def _is_own(name: str) -> bool:

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bt_augment.errors import MissingDependencyError
+from bt_augment.errors import MissingDependencyError, StorageError
 from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
 from bt_augment.shards.remote.refusals import (
     exists_already,
     explained,
     not_implemented,
+    of_disk,
     transient,
 )
 
@@ -124,8 +125,19 @@ class ObjectStore:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.unlink(missing_ok=True)  # a link by that name is not followed
+
+        def get() -> None:
+            try:
+                self._files.get_file(self._path(name), str(temporary))
+            except OSError as error:
+                if of_disk(error, temporary):
+                    with storage_errors(path):
+                        temporary.unlink(missing_ok=True)
+                        raise
+                raise
+
         try:
-            self._patiently(name, lambda: self._files.get_file(self._path(name), str(temporary)))
+            self._patiently(name, get)
         except FileNotFoundError:
             temporary.unlink(missing_ok=True)
             return False
@@ -215,7 +227,7 @@ class ObjectStore:
         while True:
             try:
                 return action()
-            except FileNotFoundError:
+            except (FileNotFoundError, StorageError):  # the latter of the disk, told already
                 raise
             except Exception as error:
                 if attempt == len(_WAITS) or not transient(error):

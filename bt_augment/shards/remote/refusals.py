@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from bt_augment.errors import StorageError
 
@@ -20,6 +21,8 @@ _TRANSIENT_ERRNOS = frozenset(
         errno.ETIMEDOUT,
     }
 )
+# Of the disk alone: no store's client raises these.
+_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # The clients' own types, by name: their modules are not always installed, and move.
 _TRANSIENT_NAMES = frozenset(
     {"HTTPClientError", "ClientConnectionError", "ClientPayloadError", "TransportError"}
@@ -61,6 +64,16 @@ def transient(error: BaseException) -> bool:
         return True
     status = _status(error)
     return status is not None and (status == _TOO_MANY or status >= _SERVER)
+
+
+def of_disk(error: OSError, path: Path) -> bool:
+    """Return whether the disk refused, not the store, while an object was written to a file.
+
+    Args:
+        error: of the store's client.
+        path: of the file.
+    """
+    return error.errno in _DISK_ERRNOS or error.filename == str(path)
 
 
 def exists_already(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from bt_augment.errors import InputError, did_you_mean
 
@@ -67,7 +67,14 @@ def cache_name(url: str, version: str = "") -> str:
 
 
 def _local(text: str) -> Path:
-    parts = urlsplit(text)
-    if parts.netloc not in ("", "localhost"):
+    host, slash, path = text.partition("://")[2].partition("/")
+    if set(text) & {"?", "#"}:
+        raise InputError(
+            f"{text}: has a ? or #, which end the path of a URL; write %3F or %23 for one in a "
+            "name, or give the path without file://"
+        )
+    if host not in ("", "localhost"):
         raise InputError(f"{text}: names a file of another machine; write file:///PATH")
-    return Path(unquote(parts.path))
+    if not slash:
+        raise InputError(f"{text}: names no file; write file:///PATH")
+    return Path(unquote(f"/{path}"))

@@ -1,10 +1,15 @@
 """A finished run on an S3 server is read from the cache, and what is damaged there is named."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards.remote import fetched_run as module
-from bt_augment.shards.remote.fetched_run import fetched_run
+from bt_augment.shards.remote.fetched_inputs import fetched_inputs
+from bt_augment.shards.remote.fetched_run import fetched_anew, fetched_run
+from bt_augment.shards.remote.object_store import ObjectStore
 from bt_augment.shards.verification import sound_shards, verify
 
 URL = "s3://bucket/runs/calm"
@@ -99,21 +104,92 @@ def test_a_shard_fetched_by_a_killed_process_is_not_taken_unchecked(
         fetched_run(URL, tmp_path)
 
 
-def test_what_is_verified_is_no_copy_that_others_read(bucket, there, tmp_path):
+@pytest.fixture
+def unreadable(bucket, tmp_path, make_run, write_rows, english):
+    """Put a run with a quarantined record on the server; return the local one."""
+    make_run(tmp_path / "run", write_rows([english[0], "{broken"]))
+    bucket.put(tmp_path / "run", URL)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", ["quarantine.jsonl", "train/state.json"])
+def test_what_was_damaged_on_the_store_is_sound_here_once_it_is_restored(
+    bucket, unreadable, tmp_path, name
+):
+    sound = (unreadable / name).read_bytes()
+    bucket.files.pipe_file(f"{URL}/{name}", sound.replace(b"e", b"E"))
+    assert verify(fetched_run(URL, tmp_path)).problems
+    bucket.files.pipe_file(f"{URL}/{name}", sound)
+    assert not verify(fetched_run(URL, tmp_path)).problems
+
+
+def test_a_shard_that_was_changed_in_the_cache_is_fetched_again(bucket, there, tmp_path):
+    shard = fetched_run(URL, tmp_path) / "train" / "data-00001-of-00004.arrow"
+    sound = shard.read_bytes()
+    shard.write_bytes(bytes([*sound[:-1], sound[-1] ^ 1]))
+    fetched_run(URL, tmp_path, checked=False)
+    assert shard.read_bytes() != sound
+    fetched_run(URL, tmp_path)
+    assert shard.read_bytes() == sound
+
+
+def test_where_nothing_is_to_be_fetched_no_lock_is_needed(bucket, there, tmp_path):
+    """In a cache that may only be read none can be taken."""
+    source = "s3://bucket/pairs.jsonl"
+    bucket.files.pipe_file(source, b"{}")
+    run, copy = fetched_run(URL, tmp_path), fetched_inputs([source], tmp_path)[source]
+    for folder in (run, copy.parent):
+        (folder / ".lock").unlink()
+        (folder / ".lock").mkdir()
+    assert fetched_run(URL, tmp_path) == run
+    assert fetched_inputs([source], tmp_path)[source] == copy
+    next(run.rglob("*.arrow")).unlink()
+    copy.unlink()
+    with pytest.raises(StorageError, match=r"\.lock: is a folder"):
+        fetched_run(URL, tmp_path)
+    with pytest.raises(StorageError, match=r"\.lock: is a folder"):
+        fetched_inputs([source], tmp_path)
+
+
+def test_what_is_verified_is_a_copy_of_its_own_and_goes_afterwards(bucket, there, tmp_path):
     read = fetched_run(URL, tmp_path)
-    shards = sorted(read.rglob("*.arrow"))
-    assert not verify(fetched_run(URL, tmp_path, anew=True)).problems
-    assert sorted(read.rglob("*.arrow")) == shards
-    assert fetched_run(URL, tmp_path, anew=True) != read
+    before = sorted(tmp_path.rglob("*"))
+    with fetched_anew(URL, tmp_path) as one, fetched_anew(URL, tmp_path) as other:
+        assert len({read, one, other}) == 3
+        assert not verify(one).problems
+        assert not verify(other).problems
+    assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "verified"]
 
 
 def test_no_object_leads_out_of_the_folder(bucket, there, tmp_path):
     bucket.files.pipe_file(f"{URL}/train/../../../escaped.arrow", b"x")
     bucket.files.pipe_file(f"{URL}/train/sub/data-00000-of-00001.arrow", b"x")
-    folder = fetched_run(URL, tmp_path / "cache", anew=True)
-    names = {p.name for p in tmp_path.rglob("*.arrow")}
-    assert "escaped.arrow" not in names
-    assert not (folder / "train" / "sub").exists()
+    with fetched_anew(URL, tmp_path / "cache") as folder:
+        names = {p.name for p in tmp_path.rglob("*.arrow")}
+        assert "escaped.arrow" not in names
+        assert not (folder / "train" / "sub").exists()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (lambda path: OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (lambda path: PermissionError(errno.EACCES, "denied", path), "change its permissions"),
+        (lambda path: FileNotFoundError(errno.ENOENT, "none", path), "has disappeared"),
+    ],
+)
+def test_what_the_disk_refuses_is_not_laid_to_the_store(bucket, there, tmp_path, refusal, told):
+    store = ObjectStore(URL)
+
+    def refuse(name, path):
+        Path(path).write_bytes(b"half")
+        raise refusal(path)
+
+    store._files.get_file = refuse
+    target = tmp_path / "run.json"
+    with pytest.raises(StorageError, match=f"^{target}: .*{told}"):
+        store.download("run.json", target)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unfinished_run_is_not_read(bucket, there, tmp_path):

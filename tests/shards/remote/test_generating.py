@@ -188,7 +188,9 @@ def test_what_is_there_is_refused_or_replaced_as_in_a_folder(bucket, repeated, m
     with pytest.raises(RunFolderError, match=r"recipe\.output\.unit_rows was 8, is 16"):
         make_run(URL, source, "output.unit_rows=16", routes=ROUTES)
     assert_same(bucket.objects(URL), calm)
+    bucket.files.pipe_file(f"{URL}/training.log", b"mine")
     make_run(URL, source, "output.unit_rows=16", routes=ROUTES, overwrite=True)
+    assert bucket.objects(URL)["training.log"] == b"mine"
     shards = [name for name in bucket.objects(URL) if name.startswith("train/data-")]
     assert shards == ["train/data-00000-of-00002.arrow", "train/data-00001-of-00002.arrow"]
 

@@ -29,6 +29,45 @@ def test_while_one_holds_it_another_is_told_where_and_how_to_go_on(store, bucket
         assert bucket.objects(URL)
 
 
+def test_ctrl_c_while_one_is_taken_over_leaves_nothing(store, bucket):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    bucket.files.pipe_file(f"{URL}/{LEASE}", b'{"holder": "dead"}')
+    with pytest.raises(KeyboardInterrupt), Lease(store, seconds=0, sleep=interrupt).held("one"):
+        pass
+    assert not bucket.objects(URL)
+
+
+def test_a_probe_that_a_killed_process_left_is_removed_by_the_next(store, bucket):
+    def killed(name):
+        raise SystemExit
+
+    with Lease(store).held("one"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "remove", killed)
+            patch.setattr(store, "modified", killed)
+            with pytest.raises(SystemExit), Lease(store).held("two"):
+                pass
+        assert len(bucket.objects(URL)) == 2
+        with pytest.raises(RunFolderError), Lease(store).held("three"):
+            pass
+        assert list(bucket.objects(URL)) == [LEASE]
+
+
+def test_a_probe_that_another_process_removes_is_no_sign_that_the_lock_is_abandoned(
+    store, bucket, monkeypatch
+):
+    modified = store.modified
+    monkeypatch.setattr(store, "modified", lambda name: modified(name) if name == LEASE else None)
+    with (
+        Lease(store).held("one"),
+        pytest.raises(RunFolderError, match="another process is writing"),
+        Lease(store).held("two"),
+    ):
+        pass
+
+
 def test_of_many_at_once_one_gets_it(store):
     gate, won, lost, done = threading.Barrier(6), [], [], threading.Event()
 
