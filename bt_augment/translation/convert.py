@@ -24,7 +24,7 @@ QUANTIZATIONS = (
 )  # fmt: skip
 
 _MARIAN_DECODER = "decoder.yml"
-_MARIAN_FILES = 3  # weights, and a vocabulary for each language
+_MARIAN_FILES = {"models": 1, "vocabs": 2}  # weights, and a vocabulary for each language
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -123,7 +123,7 @@ def _convert_marian(
 
 
 def _check_marian_names(checkpoint: Path) -> None:
-    """Refuse a ``decoder.yml`` that names files outside its folder.
+    """Refuse a ``decoder.yml`` that names files outside its folder, or what is no file.
 
     Raises:
         ModelError: it does, or names none.
@@ -132,13 +132,15 @@ def _check_marian_names(checkpoint: Path) -> None:
 
     path = checkpoint / _MARIAN_DECODER
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    listed = [config.get(key) for key in ("models", "vocabs")] if isinstance(config, dict) else []
-    names = [name for part in listed if isinstance(part, list) for name in part]
-    if len(names) < _MARIAN_FILES:
-        raise ModelError(f"{path}: does not list the files of a model (models, vocabs)")
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name:
-            raise ModelError(f"{path}: {name!r} is not the name of a file beside it")
+    for key, least in _MARIAN_FILES.items():
+        names = config.get(key) if isinstance(config, dict) else None
+        if not isinstance(names, list) or len(names) < least:  # a mapping is read by its keys
+            raise ModelError(f"{path}: {key}: is no list of {least} or more names of files")
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name:
+                raise ModelError(f"{path}: {name!r} is not the name of a file beside it")
+            if not (checkpoint / name).is_file():  # a pipe would be waited for
+                raise ModelError(f"{path}: names {name}, which is no file beside it")
 
 
 def _convert_transformers(
