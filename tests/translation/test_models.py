@@ -355,6 +355,25 @@ def test_selection_of_models() -> None:
     assert exact.for_hop("en", "pt-BR") == "org/br"
 
 
+@pytest.mark.parametrize(
+    ("named", "hop", "is_taken"),
+    [
+        (["en:pt-BR"], ("en", "pt"), True),
+        (["en-US:pt-BR"], ("en", "pt"), True),
+        (["en:nb"], ("en", "no"), True),
+        (["en:pt-BR"], ("en", "pt-PT"), False),
+        (["en:zh-Hans"], ("en", "zh-Hant"), False),
+        (["en:pt-BR"], ("pt", "en"), False),
+        (["en:pt-PT", "en:pt-BR"], ("en", "pt"), False),
+    ],
+)
+def test_a_model_named_with_a_region_is_for_the_hop_without(
+    named: list[str], hop: tuple[str, str], is_taken: bool
+) -> None:
+    selection = ModelSelection.parse([f"{name}=org/x" for name in named])
+    assert selection.for_hop(*hop) == ("org/x" if is_taken else "bundled:mini")
+
+
 @pytest.mark.parametrize("texts", [["org/a", "org/b"], ["en:pt=org/a", "EN:por=org/b"]])
 def test_a_selection_that_contradicts_itself_is_refused(texts: list[str]) -> None:
     with pytest.raises(ModelError, match="keep one"):
