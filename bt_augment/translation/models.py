@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from bt_augment.translation.model_folder import (
     check_folder,
     fingerprint,
     named_path,
+    write_shared_json,
 )
 from bt_augment.translation.tokenizers import (
     TOKENIZER_JSON,
@@ -47,6 +49,7 @@ _NOT_CONVERTED = {
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
+_PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,40}")  # shorter ones may be names of branches
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
 
@@ -166,8 +169,8 @@ class ModelCatalog:
     def convert(self, name: str, *, quantization: str | None = None, device: str = "cpu") -> Path:
         """Return the CTranslate2 folder of a name, converting it into the cache the first time.
 
-        A hub model that was converted before is used as it is, without asking the hub; write
-        ``NAME@REVISION`` to get another revision.
+        A hub model that was converted before is used as it is, at the commit that was fetched
+        first, without asking the hub; write ``NAME@REVISION`` to get another revision.
 
         Raises: as :meth:`resolve`; also where a quantization is given for a folder that is
             converted already.
@@ -200,13 +203,25 @@ class ModelCatalog:
                 f"{BUNDLED_MINI}, {OPUS_MT}, a name on the Hugging Face hub such as "
                 "Helsinki-NLP/opus-mt-en-de, or an existing folder"
             )
-        for folder, metadata in self._of_hub():
-            if (metadata["name"], metadata.get("quantization")) == (hub_name, quantization) and (
-                str(metadata["revision"]).startswith(wanted)
-            ):
-                return folder
-        revision = hub.pin_revision(hub_name, wanted or None)
-        return self._convert_once(hub_name, revision, quantization, None)
+        converted = {
+            (str(metadata["revision"]), metadata.get("quantization")): folder
+            for folder, metadata in self._of_hub()
+            if metadata["name"] == hub_name
+        }
+        commits = sorted({commit for commit, _ in converted})
+        first = self._pinned(hub_name, commits)
+        if not wanted:
+            commit = first
+        elif _PART_OF_COMMIT.fullmatch(wanted):
+            commit = next((c for c in commits if c.startswith(wanted)), None)
+        else:
+            commit = None  # a tag or a branch: the hub knows what it stands for today
+        if (commit, quantization) in converted:
+            return converted[str(commit), quantization]
+        commit = commit or hub.pin_revision(hub_name, wanted or None)
+        folder = self._convert_once(hub_name, commit, quantization, None)
+        self._pin(hub_name, first or commit)
+        return folder
 
     def list_models(self) -> list[ModelInfo]:
         """Return the bundled models and those converted into the cache, sorted by name.
@@ -274,16 +289,29 @@ class ModelCatalog:
                 logger.warning("a model in the cache is left out: %s", error)
         return found
 
+    def _pinned(self, name: str, commits: Sequence[str]) -> str | None:
+        """Return the commit, of those in the cache, that a name without one stands for."""
+        path = self._pin_file(name)
+        pinned = read_json(path).get("commit") if path.is_file() else None
+        return str(pinned) if pinned in commits else next(iter(commits), None)
+
+    def _pin(self, name: str, commit: str) -> None:
+        with self._writable():
+            write_shared_json(self._pin_file(name), {"name": name, "commit": commit})
+
+    def _pin_file(self, name: str) -> Path:
+        return self._models_dir / ".pins" / f"{_slug(name)}.json"
+
     def _convert_once(
         self, name: str, revision: str, quantization: str, checkpoint: Path | None
     ) -> Path:
         """Convert under a lock, so that of two processes one works and the other waits."""
         import filelock
 
-        slug = re.sub(r"[^\w.-]+", "--", checkpoint.name if checkpoint else name)
+        slug = _slug(checkpoint.name if checkpoint else name)
         folder = self._models_dir / f"{slug}--{revision[:16]}--{quantization}"
         lock = self._models_dir / ".locks" / f"{folder.name}.lock"
-        try:
+        with self._writable():
             lock.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(lock):
                 if folder.is_dir() and not _is_whole(folder):
@@ -296,19 +324,38 @@ class ModelCatalog:
                         revision=revision,
                         quantization=quantization,
                     )
+        return folder
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StorageError(
                 f"{self._models_dir}: cannot be written ({error}); "
                 f"set {CACHE_VARIABLE} to a folder that can"
             ) from error
-        return folder
 
     def _pick_opus_mt(self, source_tag: str, target_tag: str) -> str:
+        """Return the model of a pair; the cache decides only where it cannot decide otherwise.
+
+        A model of a group that lies there for other pairs is not the best of this one.
+        """
         converted = {metadata["name"] for _, metadata in self._of_hub()}
-        for name in hub.opus_mt_names(source_tag, target_tag):
+        for name in hub.opus_mt_names_of_pair(source_tag, target_tag):
             if name in converted:
                 return name
-        return hub.find_opus_mt(source_tag, target_tag)
+        try:
+            return hub.find_opus_mt(source_tag, target_tag)
+        except ModelError:
+            for name in hub.opus_mt_names(source_tag, target_tag):
+                if name in converted:
+                    return name
+            raise
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "--", name)
 
 
 def _bundled(name: str, source_tag: str, target_tag: str) -> Path:

@@ -161,11 +161,13 @@ def test_a_damaged_conversion_in_the_cache_is_made_again(
     assert (folder / "model.bin").read_bytes() == whole
 
 
-def from_hub(catalog: ModelCatalog, name: str, metadata: str | None = None) -> Path:
+def from_hub(
+    catalog: ModelCatalog, name: str, metadata: str | None = None, commit: str = "a" * 40
+) -> Path:
     """Put into the cache what a conversion of a model of the hub leaves there."""
-    folder = catalog.cache_dir / "models" / name.replace("/", "--")
+    folder = catalog.cache_dir / "models" / f"{name.replace('/', '--')}--{commit[:16]}--int8"
     shutil.copytree(BUNDLED / "mini-en-pt", folder)
-    told = {"name": name, "revision": "a" * 40, "quantization": "int8", "family": "marian"}
+    told = {"name": name, "revision": commit, "quantization": "int8", "family": "marian"}
     (folder / "bt_augment.json").write_text(metadata or json.dumps(told))
     return folder
 
@@ -180,7 +182,7 @@ def test_a_damaged_model_in_the_cache_hides_no_other(
     assert [info.name for info in catalog.list_models()][2:] == ["sound/model"]
     assert f"a model in the cache is left out: {broken}" in caplog.text
     assert len(catalog.info("bundled:mini")) == 2
-    assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaa") == sound
+    assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaaaaa") == sound
     with pytest.raises(ModelError, match=str(broken)):
         catalog.info(str(broken))
 
@@ -214,6 +216,53 @@ def test_a_local_checkpoint_is_not_taken_for_the_model_of_the_hub(
 
 def _asked(name: str, *_: object) -> str:
     raise ModelError(f"asked the hub for {name}")
+
+
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pin_revision", "find_opus_mt"):
+        monkeypatch.setattr(models.hub, name, _asked)
+
+
+def test_a_model_of_a_group_does_not_stand_for_the_best_one_of_a_pair(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    from_hub(catalog, "Helsinki-NLP/opus-mt-en-mul")
+    monkeypatch.setattr(models.hub, "find_opus_mt", lambda *_: "Helsinki-NLP/opus-mt-en-de")
+    with pytest.raises(ModelError, match="asked the hub for Helsinki-NLP/opus-mt-en-de"):
+        catalog.resolve("opus-mt", "en", "de")
+    offline(monkeypatch)
+    assert catalog.resolve("opus-mt", "en", "de").name == "Helsinki-NLP/opus-mt-en-mul"
+    from_hub(catalog, "Helsinki-NLP/opus-mt-en-de")
+    assert catalog.resolve("opus-mt", "en", "de").name == "Helsinki-NLP/opus-mt-en-de"
+
+
+def test_a_name_stays_at_the_commit_that_was_fetched_first(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, **_: str) -> None:
+        from_hub(catalog, name, commit=revision)
+
+    monkeypatch.setattr(models.hub, "pin_revision", lambda _, wanted: {None: "b"}[wanted] * 40)
+    monkeypatch.setattr(models.hub, "download", lambda *_: catalog.cache_dir)
+    monkeypatch.setattr(models.conversion, "convert", convert)
+    first = catalog.convert("some/model")
+    monkeypatch.setattr(models.hub, "pin_revision", lambda _, wanted: {"v2": "a"}[wanted] * 40)
+    second = catalog.convert("some/model@v2")
+    assert catalog.convert("some/model") == first != second
+    assert catalog.convert("some/model@bbbbbbb") == first
+    shutil.rmtree(first)
+    assert catalog.convert("some/model") == second
+
+
+@pytest.mark.parametrize("tag", ["b", "main", "v1.0", "bbb"])
+def test_a_tag_is_not_taken_for_the_beginning_of_a_commit(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    from_hub(catalog, "some/model", commit="b" * 40)
+    offline(monkeypatch)
+    with pytest.raises(ModelError, match="asked the hub for some/model"):
+        catalog.convert(f"some/model@{tag}")
 
 
 def test_a_conversion_whose_metadata_are_damaged_is_made_again(
