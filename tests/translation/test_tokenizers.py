@@ -43,6 +43,17 @@ def test_a_piece_outside_the_vocabulary_becomes_unknown_and_is_shown() -> None:
     assert tokenizer.decode([["▁the", "<unk>"]])[0].split() == ["the", "⁇"]
 
 
+@pytest.mark.parametrize(
+    ("typeset", "plain"), [("the author’s “book”", 'the author\'s "book"'), ("a — b", "a - b")]
+)
+def test_texts_to_be_scored_are_written_with_what_the_model_can_write(
+    typeset: str, plain: str
+) -> None:
+    tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
+    assert tokenizer.encode_target([typeset]) == tokenizer.encode_target([plain])
+    assert tokenizer.encode_target(["a 北"]) == [["▁a", "▁", "北"]]  # another script stays
+
+
 @given(st.text(max_size=60))
 def test_whatever_the_text_the_tokens_are_known_and_end_once(text: str) -> None:
     tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
