@@ -73,13 +73,16 @@ _OLD_CODES = {"fil": "tl", "he": "iw", "id": "in", "jv": "jw", "nso": "ns", "sr"
 # RFC 5646, section 4.4.1: no tag without private parts needs more than 35 characters. A text put
 # in the wrong column would else take seconds to be told from a tag.
 _LONGEST_TAG = 100
+_LONGEST_NAME = 30  # characters of what may be the name of a language, slips included
+
+_REMEMBERED = 10_000  # tags; bounded, as rows may name any number of private ones
 
 # Tags of "undetermined", "multiple", "no linguistic content" and "uncoded"; langcodes reads und as
 # None.
 _NO_ONE_LANGUAGE = (None, "mul", "zxx", "mis")
 
 
-@lru_cache(maxsize=10_000)  # bounded: rows may name any number of private tags
+@lru_cache(maxsize=_REMEMBERED)
 def normalize_tag(text: str) -> str:
     """Return ``text`` as a standard BCP-47 tag: ``PT_br`` → ``pt-BR``, ``por_Latn`` → ``pt``.
 
@@ -117,7 +120,7 @@ def language_name(tag: str) -> str:
     return language.display_name() if _has_names() else language.to_tag()
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def script_of(tag: str) -> str:
     """Return the ISO 15924 code of the script a language is most likely written in."""
     return langcodes.get(normalize_tag(tag)).maximize().script or "Zyyy"
@@ -129,7 +132,7 @@ def same_language(one: str, other: str) -> bool:
     return first in _relatives(second) or second in _relatives(first)
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def without_region(tag: str) -> str:
     """Return the tag of a language in a script: ``pt`` of ``pt-BR``, ``zh-Hant`` of ``zh-TW``.
 
@@ -139,7 +142,7 @@ def without_region(tag: str) -> str:
     return name if script == script_of(name) else f"{name}-{script}"
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def flores_code(tag: str) -> str:
     """Return the FLORES-200 code that NLLB uses: ``pt`` → ``por_Latn``, ``zh`` → ``zho_Hans``.
 
@@ -285,6 +288,8 @@ def _has_names() -> bool:
 def _hint(text: str) -> str:
     if not _has_names() or not text.isprintable():  # half a surrogate pair breaks the lookup
         return ""
+    if len(text) > _LONGEST_NAME or any(c.isdigit() for c in text):  # an id, a text: no language
+        return ""
     try:
         return f" (did you mean {langcodes.find(text).to_tag()!r}?)"
     except LookupError:
@@ -298,8 +303,13 @@ def _unknown(text: str) -> LanguageError:
     )
 
 
+@cache
+def _tags_by_name() -> dict[str, str]:
+    return {language_name(c).lower(): normalize_tag(c) for c in FLORES_CODES}
+
+
 def _nearest_by_name(text: str) -> str:
-    by_name = {language_name(c).lower(): normalize_tag(c) for c in FLORES_CODES}
+    by_name = _tags_by_name()
     near = difflib.get_close_matches(text.strip().lower(), by_name, n=1, cutoff=0.7)
     if near:
         return f" (did you mean {by_name[near[0]]!r}, {near[0].title()}?)"

@@ -89,6 +89,16 @@ def test_the_tables_are_those_of_transformers() -> None:
     assert list(languages.MBART50_CODES) == mbart.FAIRSEQ_LANGUAGE_CODES
 
 
+@pytest.mark.parametrize("text", ["a4f3-99c2", "portuguese2", "word " * 8])
+def test_what_cannot_be_the_name_of_a_language_is_not_looked_for_among_them(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(languages, "_nearest_by_name", lambda _: " (did you mean it?)")
+    with pytest.raises(LanguageError) as refused:
+        languages.normalize_tag(text)
+    assert "did you mean" not in str(refused.value)
+
+
 def test_m2m100_and_mbart_codes() -> None:
     for code in languages.M2M100_CODES:
         tag = "nso" if code == "ns" else code  # "ns" is no tag; M2M-100 means Northern Sotho
