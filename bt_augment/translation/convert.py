@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
@@ -18,10 +18,11 @@ from bt_augment.translation.model_folder import (
 )
 from bt_augment.translation.tokenizers import TOKENIZER_JSON, read_json
 
-QUANTIZATIONS = (
+Quantization = Literal[
     "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16",
     "float32",
-)  # fmt: skip
+]  # fmt: skip
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 
 _MARIAN_DECODER = "decoder.yml"
 _MARIAN_FILES = {"models": 1, "vocabs": 2}  # weights, and a vocabulary for each language
@@ -48,6 +49,21 @@ def checkpoint_family(folder: Path) -> Family:
     )
 
 
+def unfinished(folder: Path) -> str:
+    """Return how the names begin of what a conversion into ``folder`` works in, beside it."""
+    return f".converting-{folder.name}-"
+
+
+def check_quantization(quantization: str) -> None:
+    """Refuse what is no type of stored weights.
+
+    Raises:
+        ModelError: it is not one of :data:`QUANTIZATIONS`.
+    """
+    if quantization not in QUANTIZATIONS:
+        raise ModelError(f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
+
+
 def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantization: str) -> None:
     """Convert a checkpoint into a CTranslate2 folder with its tokenizer and metadata.
 
@@ -67,15 +83,14 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
         MissingDependencyError: torch or transformers is not installed.
         StorageError: the disk refused.
     """
-    if quantization not in QUANTIZATIONS:
-        raise ModelError(f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
+    check_quantization(quantization)
     family = checkpoint_family(checkpoint)
     is_marian = (checkpoint / _MARIAN_DECODER).is_file()
     if not is_marian:
         _require_conversion_packages(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=unfinished(folder)) as temporary:
             made = Path(temporary) / "model"
             run = _convert_marian if is_marian else _convert_transformers
             metadata = run(checkpoint, made, family, quantization)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import langcodes
 
@@ -32,6 +33,7 @@ from bt_augment.translation.tokenizers import (
     load_tokenizer,
     read_json,
 )
+from bt_augment.values import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ _NOT_CONVERTED = {
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
+_LEAST_INPUT_TOKENS = 8  # marks of languages and of the end included
 _PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,40}")  # shorter ones may be names of branches
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
@@ -153,17 +156,15 @@ class ModelCatalog:
         family, metadata = _describe(folder)
         _check_pair(name, metadata, source_tag, target_tag)
         digest = fingerprint(folder, self.cache_dir)
-        limit = metadata.get("max_input_tokens")
-        usual = metadata.get("usual_logprob")
         return ResolvedModel(
             name=name,
             folder=folder,
             fingerprint=digest,
             family=family.name,
             tokenizer=load_tokenizer(folder, family, source_tag, target_tag),
-            max_input_tokens=limit if isinstance(limit, int) else family.max_input_tokens,
+            max_input_tokens=metadata.get("max_input_tokens") or family.max_input_tokens,
             revision=str(metadata.get("revision") or digest),
-            usual_logprob=usual if isinstance(usual, int | float) and usual < 0 else None,
+            usual_logprob=metadata.get("usual_logprob"),
         )
 
     def convert(self, name: str, *, quantization: str | None = None, device: str = "cpu") -> Path:
@@ -186,6 +187,7 @@ class ModelCatalog:
 
     def _folder_of(self, name: str, quantization: str | None, device: str) -> Path:
         quantization = quantization or ("float16" if device == "cuda" else "int8")
+        conversion.check_quantization(quantization)
         local = named_path(name)
         if local.is_dir():
             if not conversion.is_checkpoint(local):
@@ -267,7 +269,7 @@ class ModelCatalog:
         found = self._readable(lambda folder: _inform(folder, None, self.cache_dir))
         return sorted(found, key=lambda info: (info.name, info.quantization))
 
-    def _of_hub(self) -> list[tuple[Path, Mapping[str, object]]]:
+    def _of_hub(self) -> list[tuple[Path, Mapping[str, Any]]]:
         """Return the folders in the cache that were converted from the hub, and their metadata."""
         return [
             (folder, metadata)
@@ -316,6 +318,8 @@ class ModelCatalog:
             with filelock.FileLock(lock):
                 if folder.is_dir() and not _is_whole(folder):
                     shutil.rmtree(folder)  # damaged in the cache: convert again
+                for left in folder.parent.glob(f"{conversion.unfinished(folder)}*"):
+                    shutil.rmtree(left)  # of a process that was killed: the lock is ours
                 if not folder.is_dir():
                     conversion.convert(
                         checkpoint or hub.download(name, revision),
@@ -372,10 +376,11 @@ def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
     return _BUNDLED_FOLDER / folder
 
 
-def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
+def _describe(folder: Path) -> tuple[Family, dict[str, Any]]:
     """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
     path = folder / METADATA_NAME
     metadata = read_json(path) if path.is_file() else {}
+    _check_numbers(path, metadata)
     named = metadata.get("family")
     if isinstance(named, str) and named in FAMILIES:
         return FAMILIES[named], metadata
@@ -394,6 +399,15 @@ def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
     )
 
 
+def _check_numbers(path: Path, metadata: Mapping[str, Any]) -> None:
+    limit, usual = (metadata.get(key) for key in ("max_input_tokens", "usual_logprob"))
+    if limit is not None:
+        whole_number(f"{path}: max_input_tokens", limit, ModelError, least=_LEAST_INPUT_TOKENS)
+    is_number = isinstance(usual, int | float) and math.isfinite(usual) and usual < 0
+    if usual is not None and not is_number:
+        raise ModelError(f"{path}: usual_logprob is {usual!r}; it must be a number below 0")
+
+
 _TOKENIZER_CLASSES = {
     "Marian": "marian",
     "Nllb": "nllb",
@@ -403,9 +417,7 @@ _TOKENIZER_CLASSES = {
 }
 
 
-def _check_pair(
-    name: str, metadata: Mapping[str, object], source_tag: str, target_tag: str
-) -> None:
+def _check_pair(name: str, metadata: Mapping[str, Any], source_tag: str, target_tag: str) -> None:
     """Refuse a Marian model of another pair; names of groups (roa, mul) say too little."""
     for side, tag in (("source_lang", source_tag), ("target_lang", target_tag)):
         declared = metadata.get(side)

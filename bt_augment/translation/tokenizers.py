@@ -166,6 +166,8 @@ class JsonTokenizer(TranslationTokenizer):
     ) -> None:
         super().__init__(template, vocabulary, target_vocabulary, config)
         self._backend = _load_json(path)
+        if self._backend.decoder is None:
+            raise ModelError(f"{path}: has no decoder, so that no text can be made of its tokens")
         # A "</s>" or "pt_XX" written in a text is text. A language mark of ours must stay a mark.
         self._backend.encode_special_tokens = True
         mark = template.instruction.strip()

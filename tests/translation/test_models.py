@@ -15,6 +15,7 @@ import tiny_checkpoints as tiny
 from bt_augment.cache import cache_folder
 from bt_augment.errors import LanguageError, MissingDependencyError, ModelError, StorageError
 from bt_augment.translation import models
+from bt_augment.translation.content import content_of
 from bt_augment.translation.hub import opus_mt_names
 from bt_augment.translation.model_folder import check_folder, fingerprint
 from bt_augment.translation.model_selection import ModelSelection
@@ -49,7 +50,7 @@ def test_the_bundled_model_knows_english_and_brazilian_portuguese(
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [(-0.2, -0.2), (0.2, None), (-1, -1.0), (0, None), ("no", None), (None, None)],
+    [(-0.2, -0.2), (-1, -1.0), (None, None)],
 )
 def test_a_folder_may_say_how_sure_its_model_usually_is(
     catalog: ModelCatalog, model_copy: Path, written: object, read: float | None
@@ -57,6 +58,30 @@ def test_a_folder_may_say_how_sure_its_model_usually_is(
     metadata = model_copy / "bt_augment.json"
     metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"usual_logprob": written}))
     assert catalog.resolve(str(model_copy), "en", "pt").usual_logprob == read
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("max_input_tokens", value) for value in (0, True, -3, 7, 64.5, "64")),
+        *(("usual_logprob", value) for value in (0.2, 0, "no", True, float("-inf"))),
+    ],
+)
+def test_a_number_in_a_folder_that_cannot_be_is_named(
+    catalog: ModelCatalog, model_copy: Path, key: str, value: object
+) -> None:
+    metadata = model_copy / "bt_augment.json"
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {key: value}))
+    with pytest.raises(ModelError, match=rf"bt_augment\.json: {key} is "):
+        catalog.resolve(str(model_copy), "en", "pt")
+
+
+def test_a_quantization_that_is_none_is_refused_before_the_hub_is_asked(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    with pytest.raises(ModelError, match="quantization 'int4' is not one of int8, "):
+        catalog.resolve("some/model", "en", "pt", quantization="int4")
 
 
 @pytest.mark.parametrize(("source", "target"), [("en", "de"), ("en", "pt-PT"), ("pt", "es")])
@@ -126,6 +151,20 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path, model_copy: Path) -
     assert fingerprint(model_copy, cache) != first
 
 
+def test_names_that_are_not_utf8_have_a_fingerprint_and_hidden_ones_no_part_in_it(
+    tmp_path: Path,
+) -> None:
+    folder, cache = tmp_path / "encoder", tmp_path / "cache"
+    (folder / os.fsdecode(b"\xfe")).mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff.txt")).write_text("x")
+    first = content_of(folder, cache)
+    (folder / ".cache" / "huggingface").mkdir(parents=True)
+    (folder / ".cache" / "huggingface" / "x.metadata").write_text("fetched today")
+    assert content_of(folder, cache) == first
+    (folder / "1_Pooling").mkdir()
+    assert content_of(folder, cache) != first
+
+
 def test_a_checkpoint_is_converted_once_per_quantization(
     catalog: ModelCatalog, tmp_path: Path
 ) -> None:
@@ -157,8 +196,13 @@ def test_a_damaged_conversion_in_the_cache_is_made_again(
     folder = catalog.convert(str(checkpoint))
     whole = (folder / "model.bin").read_bytes()
     (folder / "model.bin").write_bytes(whole[:1000])
+    (folder.parent / f".converting-{folder.name}-x1y2").mkdir()  # of one that was killed
+    (folder.parent / f".converting-{folder.name[:-1]}-x1y2").mkdir()  # another may be at work
     assert catalog.convert(str(checkpoint)) == folder
     assert (folder / "model.bin").read_bytes() == whole
+    assert [p.name for p in folder.parent.glob(".converting-*")] == [
+        f".converting-{folder.name[:-1]}-x1y2"
+    ]
 
 
 def from_hub(

@@ -107,6 +107,15 @@ def test_madlad_spells_unknown_characters_in_bytes(tmp_path: Path) -> None:
     assert model.tokenizer.decode([["▁a", "<0xE5>", "<0x8C>", "<0x97>"]]) == ["a北"]
 
 
+def test_a_tokenizer_that_makes_no_text_is_refused(tmp_path: Path) -> None:
+    model = {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": model}))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "shared_vocabulary.json").write_text(json.dumps(["<unk>", "<2pt>"]))
+    with pytest.raises(ModelError, match=r"tokenizer\.json: has no decoder"):
+        load_tokenizer(tmp_path, FAMILIES["t5"], "en", "pt")
+
+
 def test_a_folder_without_its_tokenizer_names_the_file(tmp_path: Path) -> None:
     for path in BUNDLED.iterdir():
         if path.name != "target.spm":
