@@ -73,13 +73,16 @@ _OLD_CODES = {"fil": "tl", "he": "iw", "id": "in", "jv": "jw", "nso": "ns", "sr"
 # RFC 5646, section 4.4.1: no tag without private parts needs more than 35 characters. A text put
 # in the wrong column would else take seconds to be told from a tag.
 _LONGEST_TAG = 100
+_LONGEST_NAME = 30  # characters of what may be the name of a language, slips included
+
+_REMEMBERED = 10_000  # tags; bounded, as rows may name any number of private ones
 
 # Tags of "undetermined", "multiple", "no linguistic content" and "uncoded"; langcodes reads und as
 # None.
 _NO_ONE_LANGUAGE = (None, "mul", "zxx", "mis")
 
 
-@lru_cache(maxsize=10_000)  # bounded: rows may name any number of private tags
+@lru_cache(maxsize=_REMEMBERED)
 def normalize_tag(text: str) -> str:
     """Return ``text`` as a standard BCP-47 tag: ``PT_br`` → ``pt-BR``, ``por_Latn`` → ``pt``.
 
@@ -117,7 +120,7 @@ def language_name(tag: str) -> str:
     return language.display_name() if _has_names() else language.to_tag()
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def script_of(tag: str) -> str:
     """Return the ISO 15924 code of the script a language is most likely written in."""
     return langcodes.get(normalize_tag(tag)).maximize().script or "Zyyy"
@@ -129,7 +132,7 @@ def same_language(one: str, other: str) -> bool:
     return first in _relatives(second) or second in _relatives(first)
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def without_region(tag: str) -> str:
     """Return the tag of a language in a script: ``pt`` of ``pt-BR``, ``zh-Hant`` of ``zh-TW``.
 
@@ -139,7 +142,7 @@ def without_region(tag: str) -> str:
     return name if script == script_of(name) else f"{name}-{script}"
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def flores_code(tag: str) -> str:
     """Return the FLORES-200 code that NLLB uses: ``pt`` → ``por_Latn``, ``zh`` → ``zho_Hans``.
 
@@ -154,7 +157,7 @@ def flores_code(tag: str) -> str:
     script = script_of(tag)
     if script in codes:
         return codes[script]
-    if codes and (not language.script or f"{name}-{script}" == "sat-Olck"):
+    if codes and (script == script_of(name) or f"{name}-{script}" == "sat-Olck"):
         # Likely scripts are a guess for rare languages, and NLLB calls Ol Chiki sat_Beng.
         return next(iter(codes.values()))
     raise _not_in_family(tag, "NLLB (FLORES-200)", FLORES_CODES)
@@ -164,8 +167,10 @@ def m2m100_code(tag: str) -> str:
     """Return M2M-100's code: ``pt-BR`` → ``pt``, ``nso`` → ``ns``, ``fil`` → ``tl``.
 
     Raises:
-        LanguageError: the language is not one of M2M-100's hundred.
+        LanguageError: the language is not one of M2M-100's hundred, or is to be in another script
+            (``zh-Hant``) than the one that its code stands for.
     """
+    _refuse_other_script(tag, "M2M-100")
     for name in _relatives(language_of(tag)):
         for code in (name, _OLD_CODES.get(name)):
             if code in M2M100_CODES and code is not None:
@@ -177,8 +182,10 @@ def mbart_code(tag: str) -> str:
     """Return mBART-50's code: ``pt`` → ``pt_XX``, ``ar`` → ``ar_AR``.
 
     Raises:
-        LanguageError: the language is not one of mBART-50's.
+        LanguageError: the language is not one of mBART-50's, or is to be in another script
+            (``sr-Latn``) than the one that its code stands for.
     """
+    _refuse_other_script(tag, "mBART-50")
     by_language = {code.split("_")[0]: code for code in MBART50_CODES}
     for name in _relatives(language_of(tag)):
         for code in (name, _OLD_CODES.get(name, "")):
@@ -208,7 +215,7 @@ def marian_target_token(tag: str, available: Collection[str]) -> str:
 
     Returns:
         The most specific of ``>>pt_br<<``, ``>>por_Latn<<``, ``>>por<<``, ``>>pt<<`` … in
-        ``available``; a token of some other region where the tag names none.
+        ``available``; a token of some region where the tag names none.
 
     Raises:
         LanguageError: no token in ``available`` names the language.
@@ -218,13 +225,17 @@ def marian_target_token(tag: str, available: Collection[str]) -> str:
         if (token := f">>{name}<<") in available:
             return token
     targets = sorted(t for t in available if t.startswith(">>") and t.endswith("<<"))
-    language = langcodes.get(normalize_tag(tag))
-    if language.script is None:
+    if langcodes.get(normalize_tag(tag)).territory is None:
         for name in spellings:
             for token in targets:  # only pt_br is there and plain pt is asked for
-                if token.startswith(f">>{name}_"):
+                if token.startswith(f">>{name}_") and _is_in_script_of(tag, token[2:-2]):
                     return token
     raise _not_in_family(tag, "this Marian model", targets)
+
+
+def _is_in_script_of(tag: str, code: str) -> bool:
+    other = code.replace("_", "-")
+    return is_tag(other) and script_of(other) == script_of(tag)
 
 
 def _spellings(tag: str) -> Iterator[str]:
@@ -238,7 +249,7 @@ def _spellings(tag: str) -> Iterator[str]:
     for qualifier in (language.territory, script_of(tag)):
         if qualifier:
             yield from (f"{n}_{q}" for n in names for q in (qualifier, qualifier.lower()))
-    if language.script is None:  # sr-Latn must not fall back to Cyrillic Serbian
+    if script_of(tag) == script_of(str(language.language)):  # sr-Latn is not Cyrillic Serbian
         yield from names
 
 
@@ -277,6 +288,8 @@ def _has_names() -> bool:
 def _hint(text: str) -> str:
     if not _has_names() or not text.isprintable():  # half a surrogate pair breaks the lookup
         return ""
+    if len(text) > _LONGEST_NAME or any(c.isdigit() for c in text):  # an id, a text: no language
+        return ""
     try:
         return f" (did you mean {langcodes.find(text).to_tag()!r}?)"
     except LookupError:
@@ -290,12 +303,26 @@ def _unknown(text: str) -> LanguageError:
     )
 
 
+@cache
+def _tags_by_name() -> dict[str, str]:
+    return {language_name(c).lower(): normalize_tag(c) for c in FLORES_CODES}
+
+
 def _nearest_by_name(text: str) -> str:
-    by_name = {language_name(c).lower(): normalize_tag(c) for c in FLORES_CODES}
+    by_name = _tags_by_name()
     near = difflib.get_close_matches(text.strip().lower(), by_name, n=1, cutoff=0.7)
     if near:
         return f" (did you mean {by_name[near[0]]!r}, {near[0].title()}?)"
     return did_you_mean(text, by_name.values())
+
+
+def _refuse_other_script(tag: str, family: str) -> None:
+    name, script = language_of(tag), script_of(tag)
+    if script != script_of(name):
+        raise LanguageError(
+            f"{family} has {name!r} in the script {script_of(name)} only, and {tag!r} is in "
+            f"{script}; take a model that has it, or write {name} if the text is in the other"
+        )
 
 
 def _not_in_family(tag: str, family: str, known: Collection[str]) -> LanguageError:

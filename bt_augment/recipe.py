@@ -19,6 +19,7 @@ from bt_augment.filtering.cascade import Threshold
 from bt_augment.filtering.registry import all_scores
 from bt_augment.pairs.readers import InputSettings
 from bt_augment.settings_file import Places, assign, parse_assignments, read_settings
+from bt_augment.translation.convert import Quantization
 from bt_augment.translation.decoding import Decoding
 from bt_augment.translation.model_selection import ModelSelection
 from bt_augment.translation.route import Route
@@ -64,7 +65,7 @@ class TranslationSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: list[str] = []
-    quantization: str | None = None
+    quantization: Quantization | None = None
     decoding: DecodingSection = Field(default_factory=DecodingSection)
 
 

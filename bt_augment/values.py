@@ -29,12 +29,12 @@ def whole_number(
         BtAugmentError: of the type ``kind``: it is no whole number, or out of range.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise kind(f"{name} is {value!r}; it must be a whole number")
+        raise kind(f"{name} is {_shown(value)}; it must be a whole number")
     number = int(value)
     if least is not None and number < least:
-        raise kind(f"{name} is {number}; it must be {least} or more")
+        raise kind(f"{name} is {_shown(number)}; it must be {least} or more")
     if most is not None and number > most:
-        raise kind(f"{name} is {number}; it must be {most:,} or less")
+        raise kind(f"{name} is {_shown(number)}; it must be {most:,} or less")
     return number
 
 
@@ -77,15 +77,29 @@ def _checked(name: str, value: Any, hint: Any, kind: type[BtAugmentError]) -> An
         value = _number(name, value, kind)
     for bound in bounds:
         if isinstance(bound, Ge) and value < bound.ge:
-            raise kind(f"{name} is {value}; it must be {bound.ge} or more")
+            raise kind(f"{name} is {_shown(value)}; it must be {bound.ge} or more")
         if isinstance(bound, Gt) and value <= bound.gt:
-            raise kind(f"{name} is {value}; it must be above {bound.gt}")
+            raise kind(f"{name} is {_shown(value)}; it must be above {bound.gt}")
         if isinstance(bound, Le) and value > bound.le:
-            raise kind(f"{name} is {value}; it must be {bound.le} or less")
+            raise kind(f"{name} is {_shown(value)}; it must be {bound.le} or less")
     return value
 
 
 def _number(name: str, value: Any, kind: type[BtAugmentError]) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise kind(f"{name} is {value!r}; it must be a number")
+    if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
+        raise kind(f"{name} is {_shown(value)}; it must be a number")
     return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"

@@ -74,7 +74,7 @@ def test_the_same_language_by_another_tag() -> None:
     assert not languages.same_language("nb", "nn")
 
 
-@pytest.mark.parametrize("tag", ["sr-Latn", "la"])
+@pytest.mark.parametrize("tag", ["sr-Latn", "sr-ME", "uz-AF", "la"])
 def test_a_language_or_script_that_flores_lacks_is_refused(tag: str) -> None:
     with pytest.raises(LanguageError, match="FLORES-200"):
         languages.flores_code(tag)
@@ -89,6 +89,16 @@ def test_the_tables_are_those_of_transformers() -> None:
     assert list(languages.MBART50_CODES) == mbart.FAIRSEQ_LANGUAGE_CODES
 
 
+@pytest.mark.parametrize("text", ["a4f3-99c2", "portuguese2", "word " * 8])
+def test_what_cannot_be_the_name_of_a_language_is_not_looked_for_among_them(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(languages, "_nearest_by_name", lambda _: " (did you mean it?)")
+    with pytest.raises(LanguageError) as refused:
+        languages.normalize_tag(text)
+    assert "did you mean" not in str(refused.value)
+
+
 def test_m2m100_and_mbart_codes() -> None:
     for code in languages.M2M100_CODES:
         tag = "nso" if code == "ns" else code  # "ns" is no tag; M2M-100 means Northern Sotho
@@ -98,6 +108,14 @@ def test_m2m100_and_mbart_codes() -> None:
     assert languages.mbart_code("pt-BR") == "pt_XX"
     with pytest.raises(LanguageError, match="mBART-50"):
         languages.mbart_code("el")
+
+
+@pytest.mark.parametrize("tag", ["zh-Hant", "zh-TW", "sr-Latn", "sr-ME", "kk-CN"])
+def test_m2m100_and_mbart_refuse_a_script_that_their_code_does_not_stand_for(tag: str) -> None:
+    for code in (languages.m2m100_code, languages.mbart_code):
+        with pytest.raises(LanguageError, match=f"'{tag}' is in "):
+            code(tag)
+    assert languages.m2m100_code("zh-Hans-CN") == "zh"
 
 
 @pytest.mark.parametrize(
@@ -121,9 +139,22 @@ def test_marian_names_what_it_has_when_the_language_is_missing() -> None:
         languages.marian_target_token("de", {">>por<<", "▁de"})
 
 
-def test_marian_never_swaps_the_script_that_was_asked_for() -> None:
-    with pytest.raises(LanguageError):
-        languages.marian_target_token("sr-Latn", {">>srp_Cyrl<<"})
+@pytest.mark.parametrize(
+    ("tag", "has"),
+    [
+        ("sr-Latn", ">>srp_Cyrl<<"), ("sr-ME", ">>srp_Cyrl<<"), ("sr", ">>srp_Latn<<"),
+        ("zh-TW", ">>zho_Hans<<"), ("zh-TW", ">>zho<<"), ("zh", ">>zh_tw<<"), ("zh", ">>zh_x<<"),
+        ("pt-PT", ">>pt_br<<"),
+    ],
+)  # fmt: skip
+def test_marian_never_swaps_the_script_or_region_that_was_asked_for(tag: str, has: str) -> None:
+    with pytest.raises(LanguageError, match=f"'{tag}'"):
+        languages.marian_target_token(tag, {has})
+
+
+def test_marian_takes_a_region_where_none_was_asked_for() -> None:
+    assert languages.marian_target_token("pt", {">>pt_br<<"}) == ">>pt_br<<"
+    assert languages.marian_target_token("zh", {">>zh_tw<<", ">>zh_cn<<"}) == ">>zh_cn<<"
 
 
 def test_madlad_tokens() -> None:

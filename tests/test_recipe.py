@@ -296,6 +296,7 @@ def test_routes_are_kept_once_in_their_order():
         ({"routes": ["en:klingonese"]}, LanguageError, "klingonese"),
         ({"translation.models": ["a/b", "c/d"]}, ModelError, "keep one"),
         ({"translation.models": ["en:xyzzyq=a/b"]}, LanguageError, "xyzzyq"),
+        ({"translation.quantization": "int4"}, RecipeError, "'int8', 'int8_float32'"),
     ],
 )
 def test_routes_and_models_are_checked_when_the_recipe_is_read(overrides, error, said):

@@ -21,7 +21,7 @@ from bt_augment.errors import LexiconError
 from bt_augment.languages import same_language
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import CODE_SWITCH, NOT_LOCATED, batch_from_rows, made_schema, taken
-from bt_augment.translation.lexicon import WORD, Lexicon
+from bt_augment.translation.lexicon import WORD, Lexicon, key_of
 
 NativeRow = dict[str, Any]
 
@@ -135,7 +135,7 @@ def switch_words(
     end = 0
     eligible = 0
     for match in WORD.finditer(text):
-        key = match.group().casefold()
+        key = key_of(match.group())
         found = [lexicon.entries[key] for lexicon in lexicons if key in lexicon.entries]
         if not found:
             continue

@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bt_augment.translation.remembering import remembered
-from bt_augment.translation.segmentation import SENTENCE_OPENERS
+from bt_augment.translation.segmentation import SENTENCE_OPENERS, UNMARKED
 
 _FINAL = ".!?…。！？؟;।:"
 _MARKS = ("?", "？", "؟", ";")
 _MARK_OF = {"ar": "؟", "fa": "؟", "ur": "؟", "zh": "？", "ja": "？", "el": ";"}
-_NO_MARK = frozenset({"th", "lo", "km", "my", "bo"})  # written without one
 # What an English question begins with, and what it asks with anywhere. "The gene is called" asks
 # nothing, and with a question mark it would come back as "Is the gene called".
 _FIRST = frozenset(
@@ -76,7 +75,7 @@ def lend(question: str, tag: str, passage: str = "") -> Loan:
     names = named != question
     language = tag.split("-")[0]
     body = named.rstrip()
-    if not body or body[-1] in _FINAL or "\n" in body or language in _NO_MARK:
+    if not body or body[-1] in _FINAL or "\n" in body or language in UNMARKED:
         return Loan(named, mark=False, capital=False, names=names)
     upper = body[0].upper()
     # Not to iPhone, nor where lower case would not give the letter back (ı, ſ, ß).

@@ -9,6 +9,7 @@ import click
 
 from bt_augment.cli.common import common_options
 from bt_augment.cli.terminal import echo, print_json
+from bt_augment.translation.convert import QUANTIZATIONS
 
 if TYPE_CHECKING:
     from bt_augment.translation.models import ModelCatalog
@@ -52,6 +53,7 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--quantization",
+    type=click.Choice(QUANTIZATIONS),
     metavar="TYPE",
     help="int8 (default), int8_float32, int8_float16, int8_bfloat16, int16, float16, bfloat16 or "
     "float32.",

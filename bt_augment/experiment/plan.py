@@ -39,6 +39,7 @@ from bt_augment.training.static_encoder import PREFIX, is_static
 from bt_augment.translation.content import content_of, digest
 from bt_augment.translation.devices import resolve_device
 from bt_augment.translation.lexicon import Lexicon
+from bt_augment.translation.model_folder import named_path
 from bt_augment.translation.models import ModelCatalog
 
 UNTRAINED = "untrained"
@@ -160,8 +161,8 @@ class _Planner:
             name = recipe.models.for_hop(*hop)
             if name.startswith("bundled:"):
                 found[":".join(hop)] = catalog.resolve(name, *hop).fingerprint
-            elif Path(name).is_dir():
-                found[":".join(hop)] = content_of(Path(name), self._cache)
+            elif named_path(name).is_dir():
+                found[":".join(hop)] = content_of(named_path(name), self._cache)
         with suppress(ModelError):  # no hub and no copy: the generation will say so
             for score, model in filter_models(recipe, self._cache).items():
                 found[score] = model.get("fingerprint") or model["revision"]

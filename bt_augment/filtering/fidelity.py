@@ -17,14 +17,12 @@ from bt_augment.filtering.sentence_alignment import (
     unmatched_sentences,
 )
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
-from bt_augment.translation.segmentation import split_sentences
+from bt_augment.translation.segmentation import UNMARKED, split_sentences
 
 _ROUND_TRIP_ONLY = frozenset({ROUND_TRIP})
 _TRANSLATED = frozenset({ROUND_TRIP, TRANSLATION, PIVOT})
 _TEXTS = ("question", "passage")
 
-# Written without marks at the end of a sentence: sentences cannot be counted.
-_NO_SENTENCE_MARKS = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 _QUOTES = re.compile("[\"“”„«»‘’'`「」『』]")
 # Of an encyclopedia: .:212–219, [citation needed]
 _FOOTNOTE = re.compile(r"(?<=\S):\d+(?:[-–:]\d+)*|\[[^\[\]]{1,20}\]")
@@ -201,7 +199,10 @@ def unmatched_in(source: str, source_lang: str, made: str, made_lang: str) -> fl
     NaN where sentences are not marked and the usual length of the language is not known.
     """
     measured = is_measured(source_lang) and is_measured(made_lang)
-    if {source_lang.split("-")[0], made_lang.split("-")[0]} & _NO_SENTENCE_MARKS:
+    if {
+        source_lang.split("-")[0],
+        made_lang.split("-")[0],
+    } & UNMARKED:  # sentences cannot be counted
         if not measured:
             return float("nan")
         whole = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from bt_augment.translation.segmentation import UNMARKED
+
 _MARKS = re.compile(r"[?？؟՞፧⁇\u037e]")
 _GREEK_MARKS = re.compile(r"[?;\u037e]")
 
 # Questions of these languages often go without a mark.
-_MARK_OPTIONAL = frozenset({"th", "lo", "km", "my", "ja", "bo", "dz"})
+_MARK_OPTIONAL = UNMARKED | {"ja"}
 
 _THING = "thing"  # "what" and "which" may ask for anything: "what year", "which person"
 

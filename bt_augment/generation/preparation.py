@@ -16,7 +16,7 @@ from bt_augment.generation.engines.base import Engine
 from bt_augment.generation.filter_models import filter_models, with_pinned
 from bt_augment.generation.request import Generation
 from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
-from bt_augment.languages import normalize_tag, same_language
+from bt_augment.languages import normalize_tag
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
@@ -162,8 +162,9 @@ def _resolve_models(
 ) -> dict[Hop, ResolvedModel]:
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = needed_hops(request.recipe)
+    taken = {request.recipe.models.override_for(*hop) for hop in hops}
     for source, target in request.recipe.models.overrides:
-        if not any(same_language(source, s) and same_language(target, t) for s, t in hops):
+        if (source, target) not in taken:
             raise ModelError(
                 f"a model is named for the hop {source}:{target}, which is not needed; the hops "
                 f"are {', '.join(f'{s}:{t}' for s, t in hops)}"

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
@@ -18,13 +18,14 @@ from bt_augment.translation.model_folder import (
 )
 from bt_augment.translation.tokenizers import TOKENIZER_JSON, read_json
 
-QUANTIZATIONS = (
+Quantization = Literal[
     "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16",
     "float32",
-)  # fmt: skip
+]  # fmt: skip
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 
 _MARIAN_DECODER = "decoder.yml"
-_MARIAN_FILES = 3  # weights, and a vocabulary for each language
+_MARIAN_FILES = {"models": 1, "vocabs": 2}  # weights, and a vocabulary for each language
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -48,6 +49,21 @@ def checkpoint_family(folder: Path) -> Family:
     )
 
 
+def unfinished(folder: Path) -> str:
+    """Return how the names begin of what a conversion into ``folder`` works in, beside it."""
+    return f".converting-{folder.name}-"
+
+
+def check_quantization(quantization: str) -> None:
+    """Refuse what is no type of stored weights.
+
+    Raises:
+        ModelError: it is not one of :data:`QUANTIZATIONS`.
+    """
+    if quantization not in QUANTIZATIONS:
+        raise ModelError(f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
+
+
 def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantization: str) -> None:
     """Convert a checkpoint into a CTranslate2 folder with its tokenizer and metadata.
 
@@ -67,15 +83,14 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
         MissingDependencyError: torch or transformers is not installed.
         StorageError: the disk refused.
     """
-    if quantization not in QUANTIZATIONS:
-        raise ModelError(f"quantization {quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
+    check_quantization(quantization)
     family = checkpoint_family(checkpoint)
     is_marian = (checkpoint / _MARIAN_DECODER).is_file()
     if not is_marian:
         _require_conversion_packages(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=unfinished(folder)) as temporary:
             made = Path(temporary) / "model"
             run = _convert_marian if is_marian else _convert_transformers
             metadata = run(checkpoint, made, family, quantization)
@@ -123,7 +138,7 @@ def _convert_marian(
 
 
 def _check_marian_names(checkpoint: Path) -> None:
-    """Refuse a ``decoder.yml`` that names files outside its folder.
+    """Refuse a ``decoder.yml`` that names files outside its folder, or what is no file.
 
     Raises:
         ModelError: it does, or names none.
@@ -132,13 +147,15 @@ def _check_marian_names(checkpoint: Path) -> None:
 
     path = checkpoint / _MARIAN_DECODER
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    listed = [config.get(key) for key in ("models", "vocabs")] if isinstance(config, dict) else []
-    names = [name for part in listed if isinstance(part, list) for name in part]
-    if len(names) < _MARIAN_FILES:
-        raise ModelError(f"{path}: does not list the files of a model (models, vocabs)")
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name:
-            raise ModelError(f"{path}: {name!r} is not the name of a file beside it")
+    for key, least in _MARIAN_FILES.items():
+        names = config.get(key) if isinstance(config, dict) else None
+        if not isinstance(names, list) or len(names) < least:  # a mapping is read by its keys
+            raise ModelError(f"{path}: {key}: is no list of {least} or more names of files")
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name:
+                raise ModelError(f"{path}: {name!r} is not the name of a file beside it")
+            if not (checkpoint / name).is_file():  # a pipe would be waited for
+                raise ModelError(f"{path}: names {name}, which is no file beside it")
 
 
 def _convert_transformers(

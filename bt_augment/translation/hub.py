@@ -41,8 +41,7 @@ def opus_mt_names(source: str, target: str) -> Iterator[str]:
     the pair before one of a group (``en-ROMANCE``), and that before one of all (``en-mul``).
     """
     s, t = (str(langcodes.get(tag).language) for tag in (source, target))
-    for kind in ("tc-big-", ""):
-        yield f"{_OPUS_MT}{kind}{s}-{t}"
+    yield from opus_mt_names_of_pair(source, target)
     sources, targets = ([g for g, members in _GROUPS.items() if x in members] for x in (s, t))
     for kind in ("tc-big-", ""):
         for group in targets:
@@ -51,6 +50,12 @@ def opus_mt_names(source: str, target: str) -> Iterator[str]:
             yield f"{_OPUS_MT}{kind}{group}-{t}"
     yield f"{_OPUS_MT}{s}-mul"
     yield f"{_OPUS_MT}mul-{t}"
+
+
+def opus_mt_names_of_pair(source: str, target: str) -> tuple[str, ...]:
+    """Return the names of :func:`opus_mt_names` that are of the pair alone."""
+    s, t = (str(langcodes.get(tag).language) for tag in (source, target))
+    return tuple(f"{_OPUS_MT}{kind}{s}-{t}" for kind in ("tc-big-", ""))
 
 
 def find_opus_mt(source: str, target: str) -> str:

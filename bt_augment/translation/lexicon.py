@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import regex
 
 from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag
+from bt_augment.names import refuse_impossible
 from bt_augment.settings_file import waits_for_nobody
 
 WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’\-][\p{L}\p{M}]+)*")
@@ -29,7 +31,7 @@ class Lexicon:
     Attributes:
         source: BCP-47 tag of the words.
         target: BCP-47 tag of the translations.
-        entries: casefolded word → its different translations, in the order of the file.
+        entries: :func:`key_of` a word → its different translations, in the order of the file.
         label: ``name@fingerprint``, as rows name it.
     """
 
@@ -52,6 +54,7 @@ class Lexicon:
             LanguageError: a tag is not BCP-47.
         """
         languages, path = named_lexicon(text)
+        refuse_impossible(path, LexiconError)
         try:
             if not waits_for_nobody(path):
                 raise LexiconError(f"{path}: cannot be read as a lexicon (it is no regular file)")
@@ -62,7 +65,7 @@ class Lexicon:
         for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
             if line.strip():
                 word, translation = _pair(line, path, number)
-                entries.setdefault(word.casefold(), {})[translation] = None
+                entries.setdefault(key_of(word), {})[translation] = None
         if not entries:
             raise LexiconError(f"{path}: holds no words; a lexicon has a pair of words per line")
         digest = hashlib.sha256(data).hexdigest()[:_FINGERPRINT_DIGITS]
@@ -72,6 +75,11 @@ class Lexicon:
             entries={word: tuple(found) for word, found in entries.items()},
             label=f"{path.name}@{digest}",
         )
+
+
+def key_of(word: str) -> str:
+    """Return what a word is looked up by, whatever its case and however its marks are encoded."""
+    return unicodedata.normalize("NFC", word).casefold()
 
 
 def languages_of(text: str) -> tuple[str, str]:
@@ -93,6 +101,8 @@ def named_lexicon(text: str) -> tuple[tuple[str, str], Path]:
     """
     named, equals, rest = text.partition("=")
     if equals and ":" in named:
+        if not rest:
+            raise LexiconError(f"{text}: names no file; write {named}=PATH")
         source, _, target = named.partition(":")
         return _different(normalize_tag(source), normalize_tag(target), text), Path(rest)
     path = Path(text)

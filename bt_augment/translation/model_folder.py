@@ -89,7 +89,7 @@ def fingerprint(folder: Path, cache_dir: Path, names: Iterable[str] | None = Non
             return str(known["fingerprint"])
         digest = hashlib.sha256()
         for path in files:
-            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            digest.update(os.fsencode(path.name) + f"\0{path.stat().st_size}\0".encode())
             with path.open("rb") as file:
                 hashlib.file_digest(file, lambda: digest)  # goes on with the digest
     except OSError as error:

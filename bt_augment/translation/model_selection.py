@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bt_augment.errors import ModelError
-from bt_augment.languages import language_of, normalize_tag
+from bt_augment.languages import language_of, normalize_tag, same_language
 from bt_augment.translation.models import BUNDLED_MINI
 
 _OVERRIDE = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)=(.+)", re.DOTALL)
@@ -52,14 +52,21 @@ class ModelSelection:
         return cls(defaults[0] if defaults else BUNDLED_MINI, overrides)
 
     def for_hop(self, source: str, target: str) -> str:
-        """Return the name for a hop: its exact tags first, then its languages, then the default."""
-        if name := self.overrides.get((source, target)):
-            return name
-        wanted = (language_of(source), language_of(target))
-        for (s, t), name in self.overrides.items():
-            if (s, t) == wanted:
-                return name
-        return self.default
+        """Return the name for a hop: that of its override, or the default."""
+        override = self.override_for(source, target)
+        return self.default if override is None else self.overrides[override]
+
+    def override_for(self, source: str, target: str) -> tuple[str, str] | None:
+        """Return the tags of the override that a hop takes, None where it takes the default.
+
+        That of its exact tags, else that of its languages without region and script, else the
+        only one whose tags fit: ``en:pt-BR`` fits the hop ``en:pt``, but not ``en:pt-PT``.
+        """
+        for wanted in ((source, target), (language_of(source), language_of(target))):
+            if wanted in self.overrides:
+                return wanted
+        fitting = [(s, t) for s, t in self.overrides if _fits(s, source) and _fits(t, target)]
+        return fitting[0] if len(fitting) == 1 else None
 
 
 def split_override(text: str) -> tuple[tuple[str, str] | None, str]:
@@ -72,3 +79,8 @@ def split_override(text: str) -> tuple[tuple[str, str] | None, str]:
     if match is None:
         return None, text.strip()
     return (normalize_tag(match[1]), normalize_tag(match[2])), match[3]
+
+
+def _fits(named: str, needed: str) -> bool:
+    is_plain = any(tag == language_of(tag) for tag in (named, needed))
+    return named == needed or (is_plain and same_language(named, needed))

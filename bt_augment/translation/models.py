@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import langcodes
 
@@ -23,6 +25,7 @@ from bt_augment.translation.model_folder import (
     check_folder,
     fingerprint,
     named_path,
+    write_shared_json,
 )
 from bt_augment.translation.tokenizers import (
     TOKENIZER_JSON,
@@ -30,6 +33,7 @@ from bt_augment.translation.tokenizers import (
     load_tokenizer,
     read_json,
 )
+from bt_augment.values import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +51,8 @@ _NOT_CONVERTED = {
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
+_LEAST_INPUT_TOKENS = 8  # marks of languages and of the end included
+_PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,40}")  # shorter ones may be names of branches
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
 
@@ -150,24 +156,22 @@ class ModelCatalog:
         family, metadata = _describe(folder)
         _check_pair(name, metadata, source_tag, target_tag)
         digest = fingerprint(folder, self.cache_dir)
-        limit = metadata.get("max_input_tokens")
-        usual = metadata.get("usual_logprob")
         return ResolvedModel(
             name=name,
             folder=folder,
             fingerprint=digest,
             family=family.name,
             tokenizer=load_tokenizer(folder, family, source_tag, target_tag),
-            max_input_tokens=limit if isinstance(limit, int) else family.max_input_tokens,
+            max_input_tokens=metadata.get("max_input_tokens") or family.max_input_tokens,
             revision=str(metadata.get("revision") or digest),
-            usual_logprob=usual if isinstance(usual, int | float) and usual < 0 else None,
+            usual_logprob=metadata.get("usual_logprob"),
         )
 
     def convert(self, name: str, *, quantization: str | None = None, device: str = "cpu") -> Path:
         """Return the CTranslate2 folder of a name, converting it into the cache the first time.
 
-        A hub model that was converted before is used as it is, without asking the hub; write
-        ``NAME@REVISION`` to get another revision.
+        A hub model that was converted before is used as it is, at the commit that was fetched
+        first, without asking the hub; write ``NAME@REVISION`` to get another revision.
 
         Raises: as :meth:`resolve`; also where a quantization is given for a folder that is
             converted already.
@@ -183,6 +187,7 @@ class ModelCatalog:
 
     def _folder_of(self, name: str, quantization: str | None, device: str) -> Path:
         quantization = quantization or ("float16" if device == "cuda" else "int8")
+        conversion.check_quantization(quantization)
         local = named_path(name)
         if local.is_dir():
             if not conversion.is_checkpoint(local):
@@ -200,13 +205,25 @@ class ModelCatalog:
                 f"{BUNDLED_MINI}, {OPUS_MT}, a name on the Hugging Face hub such as "
                 "Helsinki-NLP/opus-mt-en-de, or an existing folder"
             )
-        for folder, metadata in self._of_hub():
-            if (metadata["name"], metadata.get("quantization")) == (hub_name, quantization) and (
-                str(metadata["revision"]).startswith(wanted)
-            ):
-                return folder
-        revision = hub.pin_revision(hub_name, wanted or None)
-        return self._convert_once(hub_name, revision, quantization, None)
+        converted = {
+            (str(metadata["revision"]), metadata.get("quantization")): folder
+            for folder, metadata in self._of_hub()
+            if metadata["name"] == hub_name
+        }
+        commits = sorted({commit for commit, _ in converted})
+        first = self._pinned(hub_name, commits)
+        if not wanted:
+            commit = first
+        elif _PART_OF_COMMIT.fullmatch(wanted):
+            commit = next((c for c in commits if c.startswith(wanted)), None)
+        else:
+            commit = None  # a tag or a branch: the hub knows what it stands for today
+        if (commit, quantization) in converted:
+            return converted[str(commit), quantization]
+        commit = commit or hub.pin_revision(hub_name, wanted or None)
+        folder = self._convert_once(hub_name, commit, quantization, None)
+        self._pin(hub_name, first or commit)
+        return folder
 
     def list_models(self) -> list[ModelInfo]:
         """Return the bundled models and those converted into the cache, sorted by name.
@@ -252,7 +269,7 @@ class ModelCatalog:
         found = self._readable(lambda folder: _inform(folder, None, self.cache_dir))
         return sorted(found, key=lambda info: (info.name, info.quantization))
 
-    def _of_hub(self) -> list[tuple[Path, Mapping[str, object]]]:
+    def _of_hub(self) -> list[tuple[Path, Mapping[str, Any]]]:
         """Return the folders in the cache that were converted from the hub, and their metadata."""
         return [
             (folder, metadata)
@@ -274,20 +291,35 @@ class ModelCatalog:
                 logger.warning("a model in the cache is left out: %s", error)
         return found
 
+    def _pinned(self, name: str, commits: Sequence[str]) -> str | None:
+        """Return the commit, of those in the cache, that a name without one stands for."""
+        path = self._pin_file(name)
+        pinned = read_json(path).get("commit") if path.is_file() else None
+        return str(pinned) if pinned in commits else next(iter(commits), None)
+
+    def _pin(self, name: str, commit: str) -> None:
+        with self._writable():
+            write_shared_json(self._pin_file(name), {"name": name, "commit": commit})
+
+    def _pin_file(self, name: str) -> Path:
+        return self._models_dir / ".pins" / f"{_slug(name)}.json"
+
     def _convert_once(
         self, name: str, revision: str, quantization: str, checkpoint: Path | None
     ) -> Path:
         """Convert under a lock, so that of two processes one works and the other waits."""
         import filelock
 
-        slug = re.sub(r"[^\w.-]+", "--", checkpoint.name if checkpoint else name)
+        slug = _slug(checkpoint.name if checkpoint else name)
         folder = self._models_dir / f"{slug}--{revision[:16]}--{quantization}"
         lock = self._models_dir / ".locks" / f"{folder.name}.lock"
-        try:
+        with self._writable():
             lock.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(lock):
                 if folder.is_dir() and not _is_whole(folder):
                     shutil.rmtree(folder)  # damaged in the cache: convert again
+                for left in folder.parent.glob(f"{conversion.unfinished(folder)}*"):
+                    shutil.rmtree(left)  # of a process that was killed: the lock is ours
                 if not folder.is_dir():
                     conversion.convert(
                         checkpoint or hub.download(name, revision),
@@ -296,19 +328,38 @@ class ModelCatalog:
                         revision=revision,
                         quantization=quantization,
                     )
+        return folder
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StorageError(
                 f"{self._models_dir}: cannot be written ({error}); "
                 f"set {CACHE_VARIABLE} to a folder that can"
             ) from error
-        return folder
 
     def _pick_opus_mt(self, source_tag: str, target_tag: str) -> str:
+        """Return the model of a pair; the cache decides only where it cannot decide otherwise.
+
+        A model of a group that lies there for other pairs is not the best of this one.
+        """
         converted = {metadata["name"] for _, metadata in self._of_hub()}
-        for name in hub.opus_mt_names(source_tag, target_tag):
+        for name in hub.opus_mt_names_of_pair(source_tag, target_tag):
             if name in converted:
                 return name
-        return hub.find_opus_mt(source_tag, target_tag)
+        try:
+            return hub.find_opus_mt(source_tag, target_tag)
+        except ModelError:
+            for name in hub.opus_mt_names(source_tag, target_tag):
+                if name in converted:
+                    return name
+            raise
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "--", name)
 
 
 def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
@@ -325,10 +376,11 @@ def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
     return _BUNDLED_FOLDER / folder
 
 
-def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
+def _describe(folder: Path) -> tuple[Family, dict[str, Any]]:
     """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
     path = folder / METADATA_NAME
     metadata = read_json(path) if path.is_file() else {}
+    _check_numbers(path, metadata)
     named = metadata.get("family")
     if isinstance(named, str) and named in FAMILIES:
         return FAMILIES[named], metadata
@@ -347,6 +399,15 @@ def _describe(folder: Path) -> tuple[Family, dict[str, object]]:
     )
 
 
+def _check_numbers(path: Path, metadata: Mapping[str, Any]) -> None:
+    limit, usual = (metadata.get(key) for key in ("max_input_tokens", "usual_logprob"))
+    if limit is not None:
+        whole_number(f"{path}: max_input_tokens", limit, ModelError, least=_LEAST_INPUT_TOKENS)
+    is_number = isinstance(usual, int | float) and math.isfinite(usual) and usual < 0
+    if usual is not None and not is_number:
+        raise ModelError(f"{path}: usual_logprob is {usual!r}; it must be a number below 0")
+
+
 _TOKENIZER_CLASSES = {
     "Marian": "marian",
     "Nllb": "nllb",
@@ -356,9 +417,7 @@ _TOKENIZER_CLASSES = {
 }
 
 
-def _check_pair(
-    name: str, metadata: Mapping[str, object], source_tag: str, target_tag: str
-) -> None:
+def _check_pair(name: str, metadata: Mapping[str, Any], source_tag: str, target_tag: str) -> None:
     """Refuse a Marian model of another pair; names of groups (roa, mul) say too little."""
     for side, tag in (("source_lang", source_tag), ("target_lang", target_tag)):
         declared = metadata.get(side)

@@ -40,13 +40,16 @@ _NO_BRACKET = ","
 _ONE_SENTENCE = re.compile(r"[A-Za-z0-9\u00c0-\u024f ,'’-]*[.?!]?")
 
 _WINDOW = 5_000  # characters, of which a quotation or a bracket may have half
+_LEAST_SURE = 0.05  # of a window; with less it is made wider, as many would be read for little
 _REMEMBERED = 10_000  # characters; more would keep megabytes
 
 # A capital right after these, or at the start, may be a sentence's and not a name's.
 SENTENCE_OPENERS = frozenset("\"“”„«»‘’'([{:;.!?…-–—¿¡\n")
 
+# Languages written without marks at the end of a sentence or of a question.
+UNMARKED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 # Languages written without spaces between words.
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "yue", "wuu"})
+UNSPACED = UNMARKED | {"zh", "ja", "yue", "wuu"}
 
 
 def split_sentences(text: str, tag: str) -> list[str]:
@@ -94,15 +97,19 @@ def _segmented(line: str, lang: str) -> list[str]:
     """
     found: list[str] = []
     start = 0
-    while len(line) - start > _WINDOW:
-        sentences = _sentences(line[start : start + _WINDOW], lang)
+    window = _WINDOW
+    while len(line) - start > window:
+        sentences = _sentences(line[start : start + window], lang)
         # Where those of the second half end may hang on what comes behind the window.
         ends = accumulate(map(len, sentences))
-        sure = [s for s, end in zip(sentences, ends, strict=True) if 2 * end < _WINDOW]
-        if not sure:
-            break
+        sure = [s for s, end in zip(sentences, ends, strict=True) if 2 * end < window]
+        length = sum(map(len, sure))
+        if length < _LEAST_SURE * window:
+            window *= 2
+            continue
         found += sure
-        start += sum(map(len, sure))
+        start += length
+        window = _WINDOW
     return found + _sentences(line[start:], lang)
 
 

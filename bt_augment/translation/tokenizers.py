@@ -33,20 +33,27 @@ class TranslationTokenizer(ABC):
     Args:
         template: the marks around a sentence.
         vocabulary: the model's source tokens; any other piece becomes ``<unk>``.
+        target_vocabulary: its target tokens.
         config: the ``config.json`` of the CTranslate2 folder.
     """
 
     def __init__(
-        self, template: Template, vocabulary: Collection[str], config: dict[str, Any]
+        self,
+        template: Template,
+        vocabulary: Collection[str],
+        target_vocabulary: Collection[str],
+        config: dict[str, Any],
     ) -> None:
         self._template = template
         self._vocabulary = frozenset(vocabulary)
+        self._target_vocabulary = frozenset(target_vocabulary)
         self._unknown = str(config.get("unk_token") or "<unk>")
         eos = str(config.get("eos_token") or "</s>")
         # The Marian converter has the engine append </s>, the transformers converter does not.
         # Twice makes the model repeat for ever, and so does not at all.
         self._suffix = [] if config.get("add_source_eos") else [eos]
         self._fold = Folder(self._knows)
+        self._fold_target = Folder(self._knows_target)
         self._dropped = {eos, str(config.get("bos_token") or "<s>"), "<pad>"}
 
     @property
@@ -76,8 +83,18 @@ class TranslationTokenizer(ABC):
         return all(piece in self._vocabulary and piece != self._unknown for piece in pieces)
 
     def encode_target(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the target tokens of texts that are to be scored, without the end mark."""
-        return [[*self._template.target, *pieces] for pieces in self._target_pieces(list(texts))]
+        """Return the target tokens of texts that are to be scored, without the end mark.
+
+        Characters that the model cannot write are replaced as by :meth:`encode`: a curly quote
+        would else count as an error of the text.
+        """
+        folded = [self._fold_target(text) for text in texts]
+        return [[*self._template.target, *pieces] for pieces in self._target_pieces(folded)]
+
+    def _knows_target(self, character: str) -> bool:
+        (pieces,) = self._target_pieces([character])
+        known = self._target_vocabulary
+        return all(piece in known and piece != self._unknown for piece in pieces)
 
     def decode(self, outputs: Sequence[Sequence[str]]) -> list[str]:
         """Return the text of each output; ``<unk>`` is shown as ``⁇``, marks are left out."""
@@ -109,11 +126,12 @@ class SentencePieceTokenizer(TranslationTokenizer):
         self,
         template: Template,
         vocabulary: Collection[str],
+        target_vocabulary: Collection[str],
         config: dict[str, Any],
         source_spm: Path,
         target_spm: Path,
     ) -> None:
-        super().__init__(template, vocabulary, config)
+        super().__init__(template, vocabulary, target_vocabulary, config)
         self._source = _load_sentencepiece(source_spm)
         self._target = _load_sentencepiece(target_spm)
 
@@ -142,11 +160,14 @@ class JsonTokenizer(TranslationTokenizer):
         self,
         template: Template,
         vocabulary: Collection[str],
+        target_vocabulary: Collection[str],
         config: dict[str, Any],
         path: Path,
     ) -> None:
-        super().__init__(template, vocabulary, config)
+        super().__init__(template, vocabulary, target_vocabulary, config)
         self._backend = _load_json(path)
+        if self._backend.decoder is None:
+            raise ModelError(f"{path}: has no decoder, so that no text can be made of its tokens")
         # A "</s>" or "pt_XX" written in a text is text. A language mark of ours must stay a mark.
         self._backend.encode_special_tokens = True
         mark = template.instruction.strip()
@@ -184,17 +205,17 @@ def load_tokenizer(
         LanguageError: the model does not know one of the languages.
     """
     config = read_json(folder / "config.json")
-    vocabulary = read_vocabulary(folder)
+    vocabulary, targets = read_vocabulary(folder), _tokens(folder, _TARGET_NAMES)
     template = family.template(source_tag, target_tag, vocabulary)
     json_path = folder / TOKENIZER_JSON
     if json_path.is_file() and not family.uses_sentencepiece:
-        return JsonTokenizer(template, vocabulary, config, json_path)
+        return JsonTokenizer(template, vocabulary, targets, config, json_path)
     source_spm, target_spm = (folder / name for name in family.spm_files)
     for path in (source_spm, target_spm):
         if not path.is_file():
             wanted = path.name if family.uses_sentencepiece else f"{TOKENIZER_JSON} or {path.name}"
             raise ModelError(f"{folder}: the tokenizer file {wanted} is missing; copy it there")
-    return SentencePieceTokenizer(template, vocabulary, config, source_spm, target_spm)
+    return SentencePieceTokenizer(template, vocabulary, targets, config, source_spm, target_spm)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Le
 
 from bt_augment.errors import LexiconError, MissingDependencyError
-from bt_augment.translation.lexicon import WORD
+from bt_augment.translation.lexicon import WORD, key_of
 from bt_augment.values import check_fields
 
 if TYPE_CHECKING:
@@ -70,18 +70,25 @@ def induce(sentences: Iterable[tuple[str, str]], settings: Induction) -> list[En
     ]
     pairs: Counter[tuple[str, str]] = Counter()
     spellings: dict[str, Counter[str]] = {}
+    lowered: dict[str, Counter[str]] = {}  # folding writes ss for ß and σ for ς
     for (source, target), links in zip(corpus, _links(corpus), strict=True):
         for i, j in links:
-            pairs[source[i].casefold(), target[j].casefold()] += 1
+            pairs[key_of(source[i]), key_of(target[j])] += 1
             if j:  # the first word of a sentence has a capital of its own
-                spellings.setdefault(target[j].casefold(), Counter())[target[j]] += 1
+                spellings.setdefault(key_of(target[j]), Counter())[target[j]] += 1
+            for word in (source[i], target[j]):
+                lowered.setdefault(key_of(word), Counter())[word.lower()] += 1
     of_source: Counter[str] = Counter()
     of_target: Counter[str] = Counter()
     for (word, translation), count in pairs.items():
         of_source[word] += count
         of_target[translation] += count
     entries = [
-        Entry(word, _spelling(translation, spellings), count)
+        Entry(
+            _commonest(lowered[word]),
+            _commonest(spellings.get(translation) or lowered[translation]),
+            count,
+        )
         for (word, translation), count in pairs.items()
         if count >= settings.min_count
         and count >= settings.min_share * max(of_source[word], of_target[translation])
@@ -93,14 +100,13 @@ def _words(sentence: str) -> list[str]:
     return [match.group() for match in WORD.finditer(sentence)]
 
 
-def _spelling(translation: str, spellings: dict[str, Counter[str]]) -> str:
-    seen = spellings.get(translation)
-    return min(seen, key=lambda s: (-seen[s], s)) if seen else translation
+def _commonest(seen: Counter[str]) -> str:
+    return min(seen, key=lambda s: (-seen[s], s))
 
 
 def _links(corpus: Sequence[tuple[list[str], list[str]]]) -> Iterable[list[tuple[int, int]]]:
     """Yield the (source place, target place) that both directions align, for each sentence."""
-    folded = [([w.casefold() for w in s], [w.casefold() for w in t]) for s, t in corpus]
+    folded = [([key_of(w) for w in s], [key_of(w) for w in t]) for s, t in corpus]
     direct = _trained(folded)
     inverse = _trained([(t, s) for s, t in folded])
     for source, target in folded:

@@ -180,6 +180,20 @@ def test_entries_that_come_to_the_same_are_one_step(load, content, environment, 
     assert len(list((outcome.out / "results" / "figures").glob("xquad-*"))) == 4
 
 
+def test_a_model_in_the_home_folder_is_known_by_its_content(
+    load, content, environment, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    models = {"translation": {"models": ["~/mine"]}}
+    keys = set()
+    for weights in ("first", "second"):
+        (tmp_path / "mine" / "model.bin").write_text(weights)
+        plan = make_plan(load(generation=content["generation"] | models), environment)
+        keys |= {step.key for step in plan.steps if step.kind == "generate"}
+    assert len(keys) == 2
+
+
 def test_an_encoder_in_int8_is_trained_once(load, content, encoder, environment):
     plan = make_plan(
         load(

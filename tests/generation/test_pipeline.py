@@ -311,6 +311,17 @@ def test_a_hop_without_a_model_is_refused_before_the_folder_is_made(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("hop", "said"), [("en:pt-BR", "unknown model"), ("en:pt-PT", "is not needed")]
+)
+def test_a_model_named_for_a_hop_is_used_or_refused(
+    tmp_path, english, write_rows, make_run, hop, said
+):
+    source, named = write_rows(english[:1]), f'translation.models=["{hop}=/no/such/model"]'
+    with pytest.raises(ModelError, match=said):
+        make_run(tmp_path / "run", source, named, routes=("en:pt" if "BR" in hop else "en:pt-BR",))
+
+
 def test_the_data_card_and_run_json_name_what_made_the_run(finished):
     run = json.loads((finished / "run.json").read_text())
     assert run["recipe"]["routes"] == ["en:pt:en", "en:pt"]

@@ -1,6 +1,7 @@
 """No file names another one outside its folder: links, manifests, indexes, model folders."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -140,22 +141,52 @@ def test_a_saved_data_set_cannot_name_files_outside_its_folder(tmp_path, english
             act([str(folder)], settings)
 
 
-@pytest.mark.parametrize("name", ["../model.npz", "/etc/passwd", "a/b.npz", 3])
-@pytest.mark.parametrize("key", ["models", "vocabs"])
-def test_a_marian_folder_cannot_name_files_outside_it(tmp_path, key, name):
+def refused_conversion(tmp_path, listed, with_files=("model.npz",)):
+    """Return what is said of a Marian folder with such a decoder.yml."""
     import yaml
 
     from bt_augment.translation.convert import convert
 
     folder = tmp_path / "marian"
-    folder.mkdir()
-    listed = {"models": ["model.npz"], "vocabs": ["vocab.yml", "vocab.yml"], key: [name, name]}
-    (folder / "decoder.yml").write_text(yaml.safe_dump(listed))
-    for spm in ("source.spm", "target.spm"):
-        (folder / spm).touch()
-    with pytest.raises(ModelError, match="not the name of a file beside it"):
+    folder.mkdir(exist_ok=True)
+    whole = {"models": ["model.npz"], "vocabs": ["vocab.yml", "vocab.yml"]}
+    (folder / "decoder.yml").write_text(yaml.safe_dump(whole | listed))
+    for name in ("source.spm", "target.spm", "vocab.yml", *with_files):
+        (folder / name).touch()
+    with pytest.raises(ModelError) as refused:
         convert(folder, tmp_path / "made", name="m", revision="r", quantization="int8")
     assert not (tmp_path / "made").exists()
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["../model.npz", "/etc/passwd", "a/b.npz", "..", "", 3])
+@pytest.mark.parametrize("key", ["models", "vocabs"])
+def test_a_marian_folder_cannot_name_files_outside_it(tmp_path, key, name):
+    assert "file beside it" in refused_conversion(tmp_path, {key: [name, name]})
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"vocabs": {"../secret": 0}, "models": ["model.npz"] * 3},
+        {"vocabs": ["vocab.yml"] * 3, "models": {0: "../secret"}},
+        {"vocabs": "../secret"},
+        {"models": "../secret"},
+        {"models": [], "vocabs": ["vocab.yml"] * 3},
+        {"models": ["model.npz"] * 3, "vocabs": []},
+    ],
+)
+def test_a_marian_folder_names_its_files_in_lists(tmp_path, listed):
+    (tmp_path / "secret").write_text("a token of mine : no number\n")
+    assert "is no list of" in refused_conversion(tmp_path, listed)
+
+
+def test_a_pipe_in_a_marian_folder_is_not_waited_for(tmp_path):
+    (tmp_path / "marian").mkdir()
+    os.mkfifo(tmp_path / "marian" / "model.npz")
+    assert "names model.npz, which is no file beside it" in refused_conversion(
+        tmp_path, {}, with_files=()
+    )
 
 
 @pytest.mark.parametrize("path", ["../elsewhere", "/elsewhere", "1_Dense/../../elsewhere"])

@@ -1,5 +1,8 @@
+import random
+
 import pytest
 
+from bt_augment.augmentation.code_switching import switch_words
 from bt_augment.errors import LanguageError, LexiconError
 from bt_augment.translation.lexicon import Lexicon
 
@@ -43,6 +46,25 @@ def test_a_broken_lexicon_is_one_clear_error(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LexiconError, match=message):
         Lexicon.read(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"), [("cafe\u0301", "Caf\u00e9"), ("caf\u00e9", "CAFE\u0301")]
+)
+def test_a_word_is_found_however_its_marks_are_encoded(tmp_path, word, asked):
+    (tmp_path / "en-pt.txt").write_text(f"{word} cafezinho", encoding="utf-8")
+    lexicon = Lexicon.read(str(tmp_path / "en-pt.txt"))
+    switched = switch_words(f"A {asked}!", [lexicon], 1, random.Random(0))
+    assert switched.text.lower() == "a cafezinho!"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("en-pt.\0.txt", "no file can have this name"), ("en:pt=", "write en:pt=PATH")],
+)
+def test_what_names_no_file_is_refused(text, said):
+    with pytest.raises(LexiconError, match=said):
+        Lexicon.read(text)
 
 
 def test_a_missing_lexicon_and_a_wrong_tag_are_named(tmp_path):

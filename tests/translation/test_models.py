@@ -15,6 +15,7 @@ import tiny_checkpoints as tiny
 from bt_augment.cache import cache_folder
 from bt_augment.errors import LanguageError, MissingDependencyError, ModelError, StorageError
 from bt_augment.translation import models
+from bt_augment.translation.content import content_of
 from bt_augment.translation.hub import opus_mt_names
 from bt_augment.translation.model_folder import check_folder, fingerprint
 from bt_augment.translation.model_selection import ModelSelection
@@ -49,7 +50,7 @@ def test_the_bundled_model_knows_english_and_brazilian_portuguese(
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [(-0.2, -0.2), (0.2, None), (-1, -1.0), (0, None), ("no", None), (None, None)],
+    [(-0.2, -0.2), (-1, -1.0), (None, None)],
 )
 def test_a_folder_may_say_how_sure_its_model_usually_is(
     catalog: ModelCatalog, model_copy: Path, written: object, read: float | None
@@ -57,6 +58,30 @@ def test_a_folder_may_say_how_sure_its_model_usually_is(
     metadata = model_copy / "bt_augment.json"
     metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"usual_logprob": written}))
     assert catalog.resolve(str(model_copy), "en", "pt").usual_logprob == read
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("max_input_tokens", value) for value in (0, True, -3, 7, 64.5, "64")),
+        *(("usual_logprob", value) for value in (0.2, 0, "no", True, float("-inf"))),
+    ],
+)
+def test_a_number_in_a_folder_that_cannot_be_is_named(
+    catalog: ModelCatalog, model_copy: Path, key: str, value: object
+) -> None:
+    metadata = model_copy / "bt_augment.json"
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {key: value}))
+    with pytest.raises(ModelError, match=rf"bt_augment\.json: {key} is "):
+        catalog.resolve(str(model_copy), "en", "pt")
+
+
+def test_a_quantization_that_is_none_is_refused_before_the_hub_is_asked(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    with pytest.raises(ModelError, match="quantization 'int4' is not one of int8, "):
+        catalog.resolve("some/model", "en", "pt", quantization="int4")
 
 
 @pytest.mark.parametrize(("source", "target"), [("en", "de"), ("en", "pt-PT"), ("pt", "es")])
@@ -126,6 +151,20 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path, model_copy: Path) -
     assert fingerprint(model_copy, cache) != first
 
 
+def test_names_that_are_not_utf8_have_a_fingerprint_and_hidden_ones_no_part_in_it(
+    tmp_path: Path,
+) -> None:
+    folder, cache = tmp_path / "encoder", tmp_path / "cache"
+    (folder / os.fsdecode(b"\xfe")).mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff.txt")).write_text("x")
+    first = content_of(folder, cache)
+    (folder / ".cache" / "huggingface").mkdir(parents=True)
+    (folder / ".cache" / "huggingface" / "x.metadata").write_text("fetched today")
+    assert content_of(folder, cache) == first
+    (folder / "1_Pooling").mkdir()
+    assert content_of(folder, cache) != first
+
+
 def test_a_checkpoint_is_converted_once_per_quantization(
     catalog: ModelCatalog, tmp_path: Path
 ) -> None:
@@ -157,15 +196,22 @@ def test_a_damaged_conversion_in_the_cache_is_made_again(
     folder = catalog.convert(str(checkpoint))
     whole = (folder / "model.bin").read_bytes()
     (folder / "model.bin").write_bytes(whole[:1000])
+    (folder.parent / f".converting-{folder.name}-x1y2").mkdir()  # of one that was killed
+    (folder.parent / f".converting-{folder.name[:-1]}-x1y2").mkdir()  # another may be at work
     assert catalog.convert(str(checkpoint)) == folder
     assert (folder / "model.bin").read_bytes() == whole
+    assert [p.name for p in folder.parent.glob(".converting-*")] == [
+        f".converting-{folder.name[:-1]}-x1y2"
+    ]
 
 
-def from_hub(catalog: ModelCatalog, name: str, metadata: str | None = None) -> Path:
+def from_hub(
+    catalog: ModelCatalog, name: str, metadata: str | None = None, commit: str = "a" * 40
+) -> Path:
     """Put into the cache what a conversion of a model of the hub leaves there."""
-    folder = catalog.cache_dir / "models" / name.replace("/", "--")
+    folder = catalog.cache_dir / "models" / f"{name.replace('/', '--')}--{commit[:16]}--int8"
     shutil.copytree(BUNDLED / "mini-en-pt", folder)
-    told = {"name": name, "revision": "a" * 40, "quantization": "int8", "family": "marian"}
+    told = {"name": name, "revision": commit, "quantization": "int8", "family": "marian"}
     (folder / "bt_augment.json").write_text(metadata or json.dumps(told))
     return folder
 
@@ -180,7 +226,7 @@ def test_a_damaged_model_in_the_cache_hides_no_other(
     assert [info.name for info in catalog.list_models()][2:] == ["sound/model"]
     assert f"a model in the cache is left out: {broken}" in caplog.text
     assert len(catalog.info("bundled:mini")) == 2
-    assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaa") == sound
+    assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaaaaa") == sound
     with pytest.raises(ModelError, match=str(broken)):
         catalog.info(str(broken))
 
@@ -214,6 +260,53 @@ def test_a_local_checkpoint_is_not_taken_for_the_model_of_the_hub(
 
 def _asked(name: str, *_: object) -> str:
     raise ModelError(f"asked the hub for {name}")
+
+
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pin_revision", "find_opus_mt"):
+        monkeypatch.setattr(models.hub, name, _asked)
+
+
+def test_a_model_of_a_group_does_not_stand_for_the_best_one_of_a_pair(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    from_hub(catalog, "Helsinki-NLP/opus-mt-en-mul")
+    monkeypatch.setattr(models.hub, "find_opus_mt", lambda *_: "Helsinki-NLP/opus-mt-en-de")
+    with pytest.raises(ModelError, match="asked the hub for Helsinki-NLP/opus-mt-en-de"):
+        catalog.resolve("opus-mt", "en", "de")
+    offline(monkeypatch)
+    assert catalog.resolve("opus-mt", "en", "de").name == "Helsinki-NLP/opus-mt-en-mul"
+    from_hub(catalog, "Helsinki-NLP/opus-mt-en-de")
+    assert catalog.resolve("opus-mt", "en", "de").name == "Helsinki-NLP/opus-mt-en-de"
+
+
+def test_a_name_stays_at_the_commit_that_was_fetched_first(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, **_: str) -> None:
+        from_hub(catalog, name, commit=revision)
+
+    monkeypatch.setattr(models.hub, "pin_revision", lambda _, wanted: {None: "b"}[wanted] * 40)
+    monkeypatch.setattr(models.hub, "download", lambda *_: catalog.cache_dir)
+    monkeypatch.setattr(models.conversion, "convert", convert)
+    first = catalog.convert("some/model")
+    monkeypatch.setattr(models.hub, "pin_revision", lambda _, wanted: {"v2": "a"}[wanted] * 40)
+    second = catalog.convert("some/model@v2")
+    assert catalog.convert("some/model") == first != second
+    assert catalog.convert("some/model@bbbbbbb") == first
+    shutil.rmtree(first)
+    assert catalog.convert("some/model") == second
+
+
+@pytest.mark.parametrize("tag", ["b", "main", "v1.0", "bbb"])
+def test_a_tag_is_not_taken_for_the_beginning_of_a_commit(
+    catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    from_hub(catalog, "some/model", commit="b" * 40)
+    offline(monkeypatch)
+    with pytest.raises(ModelError, match="asked the hub for some/model"):
+        catalog.convert(f"some/model@{tag}")
 
 
 def test_a_conversion_whose_metadata_are_damaged_is_made_again(
@@ -353,6 +446,25 @@ def test_selection_of_models() -> None:
     assert ModelSelection.parse([]).for_hop("en", "pt") == "bundled:mini"
     exact = ModelSelection.parse(["en:pt-BR=org/br", "en:pt=org/pt"])
     assert exact.for_hop("en", "pt-BR") == "org/br"
+
+
+@pytest.mark.parametrize(
+    ("named", "hop", "is_taken"),
+    [
+        (["en:pt-BR"], ("en", "pt"), True),
+        (["en-US:pt-BR"], ("en", "pt"), True),
+        (["en:nb"], ("en", "no"), True),
+        (["en:pt-BR"], ("en", "pt-PT"), False),
+        (["en:zh-Hans"], ("en", "zh-Hant"), False),
+        (["en:pt-BR"], ("pt", "en"), False),
+        (["en:pt-PT", "en:pt-BR"], ("en", "pt"), False),
+    ],
+)
+def test_a_model_named_with_a_region_is_for_the_hop_without(
+    named: list[str], hop: tuple[str, str], is_taken: bool
+) -> None:
+    selection = ModelSelection.parse([f"{name}=org/x" for name in named])
+    assert selection.for_hop(*hop) == ("org/x" if is_taken else "bundled:mini")
 
 
 @pytest.mark.parametrize("texts", [["org/a", "org/b"], ["en:pt=org/a", "EN:por=org/b"]])

@@ -6,6 +6,7 @@ import sentencex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bt_augment.translation import segmentation
 from bt_augment.translation.segmentation import (
     Layout,
     join_parts,
@@ -69,6 +70,19 @@ def test_a_long_line_is_split_window_by_window_as_it_would_be_as_a_whole(data):
     line = re.sub(r"[\n()\[\]\"'“”‘’]", " ", " ".join(passages))
     assert len(line) > 15_000  # more than three windows
     assert split_sentences(line, "en") == [s for s in sentencex.segment("en", line) if s]
+
+
+def test_a_line_that_hardly_advances_is_read_in_wider_windows(monkeypatch):
+    read = []
+
+    def first_word(lang, text):
+        read.append(len(text))
+        return ["A. ", text[3:]]
+
+    monkeypatch.setattr(segmentation.sentencex, "segment", first_word)
+    line = "A. " + "A" * 20_000
+    assert "".join(split_sentences(line, "pt")) == line
+    assert read == [5_000, 10_000, 20_000, 20_003]
 
 
 def test_a_line_break_ends_a_segment_and_stays():

@@ -43,6 +43,17 @@ def test_a_piece_outside_the_vocabulary_becomes_unknown_and_is_shown() -> None:
     assert tokenizer.decode([["▁the", "<unk>"]])[0].split() == ["the", "⁇"]
 
 
+@pytest.mark.parametrize(
+    ("typeset", "plain"), [("the author’s “book”", 'the author\'s "book"'), ("a — b", "a - b")]
+)
+def test_texts_to_be_scored_are_written_with_what_the_model_can_write(
+    typeset: str, plain: str
+) -> None:
+    tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
+    assert tokenizer.encode_target([typeset]) == tokenizer.encode_target([plain])
+    assert tokenizer.encode_target(["a 北"]) == [["▁a", "▁", "北"]]  # another script stays
+
+
 @given(st.text(max_size=60))
 def test_whatever_the_text_the_tokens_are_known_and_end_once(text: str) -> None:
     tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
@@ -94,6 +105,15 @@ def test_madlad_spells_unknown_characters_in_bytes(tmp_path: Path) -> None:
     [tokens] = model.tokenizer.encode(["北"])
     assert tokens == ["<2pt>", "▁", "<0xE5>", "<0x8C>", "<0x97>", "</s>"]
     assert model.tokenizer.decode([["▁a", "<0xE5>", "<0x8C>", "<0x97>"]]) == ["a北"]
+
+
+def test_a_tokenizer_that_makes_no_text_is_refused(tmp_path: Path) -> None:
+    model = {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": model}))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "shared_vocabulary.json").write_text(json.dumps(["<unk>", "<2pt>"]))
+    with pytest.raises(ModelError, match=r"tokenizer\.json: has no decoder"):
+        load_tokenizer(tmp_path, FAMILIES["t5"], "en", "pt")
 
 
 def test_a_folder_without_its_tokenizer_names_the_file(tmp_path: Path) -> None:

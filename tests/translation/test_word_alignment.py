@@ -44,6 +44,20 @@ def test_a_translation_keeps_the_spelling_it_has_within_sentences(sentences):
     assert found["sees"] == "sieht"
 
 
+def test_words_are_spelt_as_they_are_and_not_as_they_are_compared():
+    subjects = {"Straße": "Λόγος", "Gruß": "Νόμος", "Maß": "Τόπος"}
+    verbs = {"fällt": "πέφτει", "steht": "στέκει", "geht": "πάει"}
+    sentences = [
+        (f"{s} {v}.", f"{subjects[s]} {verbs[v]}.") for s, v in itertools.product(subjects, verbs)
+    ]
+    found = {e.word: e.translation for e in induce(sentences, Induction())}
+    assert {word: found.get(word) for word in ("straße", "gruß", "maß")} == {
+        "straße": "λόγος",
+        "gruß": "νόμος",
+        "maß": "τόπος",
+    }
+
+
 def test_rare_and_unsure_words_are_left_out(sentences):
     rare = [*sentences, ("Today every fox sees this dog.", "Heute jede Füchsin dieses Hund sieht.")]
     assert "fox" in {e.word for e in induce(rare, Induction(min_count=1, min_share=0))}
