@@ -15,12 +15,19 @@ import pyarrow.compute as pc
 
 from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
-from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
+from bt_augment.generation.units import (
+    REASON_COLUMN,
+    JudgedUnit,
+    judge_natives,
+    made_order,
+    split_rows,
+)
 from bt_augment.generation.writing import finish_run
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
@@ -62,7 +69,7 @@ def refilter(
 ) -> Summary:
     """Write a new run folder with the verdicts of other thresholds.
 
-    Memory holds one unit. Native rows keep their verdict.
+    Memory holds one unit. Native rows are judged anew by contamination, where the run asked for it.
 
     Args:
         source: a finished run folder; it is not changed.
@@ -273,16 +280,28 @@ def _judge(
     natives = rows.filter(is_native)
     made = rows.filter(pc.invert(is_native))
     position = {name: i for i, name in enumerate(_source_order(train, rejected))}
+    places = [position[source] for source in natives.column("source_id").to_pylist()]
+    in_order = sorted(range(len(places)), key=places.__getitem__)
+    natives = natives.take(pa.array(in_order, type=pa.int64()))
     made = made.take(pa.array(made_order(made, position, routes), type=pa.int64()))
-    struct = made.column("scores")
-    scores = {
+    thresholds = recipe.thresholds
+    return split_rows(
+        _with_reasons(natives, judge_natives(_scores(natives), natives.num_rows, thresholds)),
+        _with_reasons(made, judge(_scores(made), made.column("method").to_pylist(), thresholds)),
+    )
+
+
+def _scores(rows: pa.RecordBatch) -> dict[str, ScoreArray]:
+    struct = rows.column("scores")
+    return {
         name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
         for i, name in enumerate(score_names())
     }
-    reasons = judge(scores, made.column("method").to_pylist(), recipe.thresholds)
-    verdicts = pa.array(reasons, type=pa.list_(pa.string()))
-    index = made.schema.get_field_index(REASON_COLUMN)
-    return split_rows(natives, made.set_column(index, REASON_COLUMN, verdicts))
+
+
+def _with_reasons(rows: pa.RecordBatch, reasons: Sequence[list[str]]) -> pa.RecordBatch:
+    verdicts = pa.array(list(reasons), type=pa.list_(pa.string()))
+    return rows.set_column(rows.schema.get_field_index(REASON_COLUMN), REASON_COLUMN, verdicts)
 
 
 def _source_order(*splits: pa.RecordBatch) -> list[str]:
