@@ -17,7 +17,7 @@ from bt_augment.generation.filter_models import filter_models, with_pinned
 from bt_augment.generation.request import Generation
 from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
 from bt_augment.languages import normalize_tag, same_language
-from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.contamination import BenchmarkText, benchmark_files
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
@@ -89,6 +89,11 @@ def prepare(request: Generation) -> Prepared:
     request.engine.check_filters(recipe)
     asked = filter_models(recipe, cache)
     identity = _identity(request, settings, copies, models, kinds, device)
+    if recipe.decontaminate:
+        identity["benchmarks"] = {
+            name: fingerprint([str(file) for file in benchmark_files(name, path)])
+            for name, path in recipe.decontaminate.items()
+        }
     if asked:
         identity["filter_models"] = asked
         recipe = with_pinned(recipe, asked)

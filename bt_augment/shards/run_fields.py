@@ -100,6 +100,7 @@ class _Run(_Part):
     inputs: list[_Source] = []
     models: dict[str, _Model] = {}
     switches: dict[str, list[str]] = {}
+    benchmarks: dict[str, list[_Source]] = {}
     versions: dict[str, str] = {}
 
 

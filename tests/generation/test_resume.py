@@ -464,3 +464,18 @@ def calm_small_run(tmp_path_factory, english, make_run):
         "filters.question_answering.answer.enabled=false",
     )
     return folder / "run"
+
+
+def test_a_run_does_not_go_on_against_another_benchmark(tmp_path, english, write_rows, make_run):
+    benchmark = tmp_path / "benchmark"
+    benchmark.mkdir()
+    (benchmark / "queries.jsonl").write_text('{"text": "Who else?"}\n')
+    (benchmark / "corpus.jsonl").write_text('{"text": "Nobody but he."}\n')
+    (benchmark / "notes.txt").write_text("is not read")
+    arguments = (tmp_path / "run", write_rows(english[:2]))
+    make_run(*arguments, decontaminate={"b": str(benchmark)})
+    (benchmark / "notes.txt").write_text("is still not read")
+    make_run(*arguments, decontaminate={"b": str(benchmark)})
+    (benchmark / "queries.jsonl").write_text('{"text": "Who is it?"}\n')
+    with pytest.raises(RunFolderError, match=r"benchmarks\.b\.1\.sha256 was"):
+        make_run(*arguments, decontaminate={"b": str(benchmark)})
