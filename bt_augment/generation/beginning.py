@@ -59,6 +59,7 @@ def begin(
             progress,
             prepared.copies,
             partial(_refuse_changed, request, prepared),
+            prepared.revisions,
         )
         check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
     rejoin(folder, ingested.units, [*map(str, recipe.routes), *map(str, prepared.work.switches)])

@@ -13,12 +13,15 @@ from bt_augment.translation.hub import pin_revision
 _MODEL = "model"  # the option of a score that names one
 
 
-def filter_models(recipe: Recipe, cache: Path) -> dict[str, dict[str, str]]:
+def filter_models(
+    recipe: Recipe, cache: Path, known: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
     """Return score → ``name``, and the ``fingerprint`` of a file or folder or a hub ``revision``.
 
     Args:
         recipe: its enabled scores count.
         cache: where fingerprints are kept.
+        known: what a run that goes on began with; the hub is not asked for these again.
 
     Raises:
         ModelError: there is no such model, or it cannot be read.
@@ -30,7 +33,12 @@ def filter_models(recipe: Recipe, cache: Path) -> dict[str, dict[str, str]]:
             found[score] = {"name": name, "fingerprint": content_of(path, cache)}
         else:
             source, _, wanted = name.partition("@")
-            found[score] = {"name": source, "revision": pin_revision(source, wanted or None)}
+            begun = (known or {}).get(score, {})
+            revision = begun.get("revision") if begun.get("name") == source else None
+            found[score] = {
+                "name": source,
+                "revision": revision or pin_revision(source, wanted or None),
+            }
     return found
 
 

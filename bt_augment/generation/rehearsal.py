@@ -21,7 +21,7 @@ def rehearse(request: Generation, prepared: Prepared, progress: Progress) -> Non
     """
     tally = Tally()
     progress.start("read", prepared.settings.limit)
-    for item in read(request.inputs, prepared.settings, prepared.copies):
+    for item in read(request.inputs, prepared.settings, prepared.copies, prepared.revisions):
         tally.add(item)
         if isinstance(item, Record) and tally.records % request.recipe.output.unit_rows == 0:
             progress.advance("read", tally.records)

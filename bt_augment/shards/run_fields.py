@@ -91,6 +91,14 @@ class _Model(_Part):
     fingerprint: str
 
 
+class _FilterModel(_Part):
+    """A file or folder, with its ``fingerprint``, or a model of the Hub."""
+
+    name: str
+    fingerprint: str | None = None
+    revision: str | None = None
+
+
 class _Run(_Part):
     """The whole file; sections with a default are absent in runs of earlier versions."""
 
@@ -100,6 +108,7 @@ class _Run(_Part):
     inputs: list[_Source] = []
     models: dict[str, _Model] = {}
     switches: dict[str, list[str]] = {}
+    filter_models: dict[str, _FilterModel] = {}
     benchmarks: dict[str, list[_Source]] = {}
     versions: dict[str, str] = {}
 

@@ -69,6 +69,15 @@ def test_one_of_the_hub_is_pinned_and_loaded_by_its_revision(tmp_path, monkeypat
         assert asked == {"name": "some/encoder", "wanted": revision}
 
 
+def test_a_run_that_goes_on_does_not_ask_the_hub_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(filter_models, "pin_revision", lambda name, wanted: "later")
+    begun = {RANK: {"name": "some/encoder", "revision": "first"}}
+    found = filter_models.filter_models(recipe_of("some/encoder"), tmp_path, begun)
+    assert found == begun
+    found = filter_models.filter_models(recipe_of("other/encoder"), tmp_path, begun)
+    assert found == {RANK: {"name": "other/encoder", "revision": "later"}}
+
+
 def test_an_encoder_that_is_not_there_is_told_before_anything_is_read(tmp_path, environment):
     request = Generation(
         [str(tmp_path / "not looked at.jsonl")], tmp_path / "run",
