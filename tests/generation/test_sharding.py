@@ -375,6 +375,7 @@ def test_a_made_up_unit_with_a_right_digest_is_refused(scored, change, told):
         {"format": 2, "streams": []},
         {"format": 1, "streams": [1, 1, 1]},
         {"format": 1, "streams": [-8, 10**12, 0]},
+        {"format": 1, "unit": 0, "run": RUN, "streams": [-8, 10**12, 0]},
     ],
 )
 def test_a_made_up_header_with_a_right_digest_is_refused(header):
@@ -384,6 +385,19 @@ def test_a_made_up_header_with_a_right_digest_is_refused(header):
     body = b"BTASCORE" + len(written).to_bytes(4, "little") + written + b"\xff" * 64
     with pytest.raises(DamagedUnitError):
         decode(body + hashlib.sha256(body).digest(), 0, RUN)
+
+
+def test_want_of_memory_is_not_told_as_a_damaged_unit(tmp_path, scored, monkeypatch):
+    from bt_augment.generation import scored_units
+    from bt_augment.generation.scored_store import ScoredStore
+
+    def refuse(*_):
+        raise pa.ArrowMemoryError("malloc of size 67108864 failed")
+
+    ScoredStore(tmp_path, RUN).put(0, scored)
+    monkeypatch.setattr(scored_units, "_batches", refuse)
+    with pytest.raises(MemoryError, match="malloc"):
+        ScoredStore(tmp_path, RUN).get(0)
 
 
 def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):
