@@ -82,6 +82,11 @@ def _changed(path: Path, folder: RunFolder) -> RunFolderError:
     )
 
 
+def is_read(folder: RunFolder) -> bool:
+    """Tell whether the input is read whole."""
+    return (folder.work / _MARK).exists()
+
+
 def ingest(
     folder: RunFolder,
     inputs: Sequence[str],
@@ -112,7 +117,7 @@ def ingest(
         RunFolderError: what was read before was changed since.
         StorageError: the disk refused.
     """
-    if (folder.work / _MARK).exists():
+    if is_read(folder):
         return _Mark.read(folder).ingested
     tally = Tally()
     quarantine = folder.path / QUARANTINE

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.errors import InputError, RecipeError, RunFolderError
+from bt_augment.errors import InputError, ModelError, RecipeError, RunFolderError
 from bt_augment.generation import Generation, beginning, generate_shard
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
 from bt_augment.generation.shard_claims import Shard
+from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit
 from bt_augment.recipe import load_recipe
 
@@ -199,6 +200,44 @@ def test_a_reading_that_fails_once_keeps_the_units_of_shards(
             generate_shard(request, Shard(2, 2))
     assert sorted(stored(tmp_path / "run")) == [0]
     assert generate_shard(request, Shard(2, 2)).run_made == 2
+
+
+def test_a_shard_whose_model_cannot_be_loaded_leaves_the_folder_to_a_mended_run(
+    tmp_path, calm, environment, monkeypatch
+):
+    def request(route):
+        recipe = load_recipe(None, {"routes": [route], "output.unit_rows": 32})
+        return Generation(
+            [str(calm[0])], tmp_path / "run", recipe, device="cpu", environment=environment
+        )
+
+    def refuse(*_, **__):
+        raise ModelError("its weights are cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UnitWork, "maker", refuse)
+        with pytest.raises(ModelError, match="cut off"):
+            generate_shard(request("en:pt:en"), Shard(1, 2))
+    assert generate_shard(request("en:pt"), Shard(1, 2)).run_made == 1
+    with monkeypatch.context() as patch:  # what is made is kept
+        patch.setattr(UnitWork, "maker", refuse)
+        with pytest.raises(ModelError, match="cut off"):
+            generate_shard(request("en:pt"), Shard(2, 2))
+    assert sorted(stored(tmp_path / "run")) == [0]
+
+
+def test_only_the_first_shard_looks_at_the_index_of_duplicates(
+    tmp_path, calm, environment, monkeypatch
+):
+    looked = []
+    monkeypatch.setattr(beginning, "discard_unsound", looked.append)
+    recipe = load_recipe(None, {"routes": ["en:pt"], "output.unit_rows": 32})
+    request = Generation(
+        [str(calm[0])], tmp_path / "run", recipe, device="cpu", environment=environment
+    )
+    for k in (1, 2):
+        generate_shard(request, Shard(k, 2))
+    assert len(looked) == 1
 
 
 def test_a_damaged_unit_is_named_and_made_anew_when_it_is_deleted(
