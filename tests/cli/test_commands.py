@@ -316,6 +316,21 @@ def test_help_is_there(command, arguments, said):
             "did you mean 'squad'",
         ),
         (
+            (
+                "generate",
+                "{one}",
+                "--route",
+                "en:pt",
+                "--decontaminate",
+                "x=a",
+                "--decontaminate",
+                "x=b",
+                "--out",
+                "{new}",
+            ),
+            "--decontaminate x: stands for both a and b",
+        ),
+        (
             ("generate", "{one}", "--route", "en:pt", "--decontaminate", "x", "--out", "{new}"),
             "BENCHMARK=DIR",
         ),
@@ -391,6 +406,21 @@ def test_interrupted_before_any_work_it_says_how_to_go_on(command, one, tmp_path
     done = command(*arguments, "--overwrite", program=code)
     assert done.code == 130
     assert "run the same command again without --overwrite to go on" in done.err
+
+
+def test_interrupted_while_it_looks_at_the_input_anew_it_removes_nothing(command, one, tmp_path):
+    code = (
+        "from bt_augment.generation import rehearsal\n"
+        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
+        "rehearsal.read = interrupted\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "-q")
+    assert command(*arguments).code == 0
+    done = command(*arguments, "--overwrite", program=code)
+    assert done.code == 130
+    assert "interrupted: nothing was removed; run the same command again\n" in done.err
+    assert command("verify", tmp_path / "run").code == 0
 
 
 def test_progress_on_a_terminal_is_a_bar_with_rate(command, one, tmp_path):
