@@ -28,7 +28,7 @@ from bt_augment.generation.units import (
     made_order,
     split_rows,
 )
-from bt_augment.generation.writing import finish_run
+from bt_augment.generation.writing import finish_run, finished_summary
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
@@ -114,25 +114,17 @@ def refilter(
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
         if folder.finished:
-            totals = read_manifest(folder.path).totals
-            folder.discard_work()
-        else:
-            with storage_errors(folder.path):
-                quarantine = own_file(source, QUARANTINE)
-                if quarantine.is_file():
-                    temporary = temporary_name(folder.path / QUARANTINE)
-                    shutil.copyfile(quarantine, temporary)
-                    sync(temporary)
-                    publish(temporary, folder.path / QUARANTINE)
-            routes = [*map(str, recipe.routes), *run.get("switches", ())]
-            totals = _judge_units(source, folder, manifest, recipe, routes, told)
-    return Summary(
-        folder.out,
-        totals,
-        manifest.ingested,
-        0,
-        len(manifest.units),
-    )
+            return finished_summary(folder)
+        with storage_errors(folder.path):
+            quarantine = own_file(source, QUARANTINE)
+            if quarantine.is_file():
+                temporary = temporary_name(folder.path / QUARANTINE)
+                shutil.copyfile(quarantine, temporary)
+                sync(temporary)
+                publish(temporary, folder.path / QUARANTINE)
+        routes = [*map(str, recipe.routes), *run.get("switches", ())]
+        totals, resumed = _judge_units(source, folder, manifest, recipe, routes, told)
+    return Summary(folder.out, totals, manifest.ingested, resumed, len(manifest.units))
 
 
 def stored_recipe(
@@ -208,12 +200,14 @@ def _judge_units(
     recipe: Recipe,
     routes: Sequence[str],
     progress: Progress,
-) -> Totals:
+) -> tuple[Totals, int]:
+    """Return the totals, and how many units an earlier call had judged."""
     for _ in folder.rejoined(rows=False):
         pass  # entered, which is all that deciding needs
     journal = folder.journal()
     done = sum(unit.rows for unit in journal.units)
     damaged = [manifest.units[unit] for unit in folder.units_to_remake(journal)]
+    resumed = len(journal.units) - len(damaged)
     for unit in [*damaged, *manifest.units[len(journal.units) :]]:
         entry = _judged_unit(source, folder, unit, len(manifest.units), recipe, routes)
         if unit.unit < len(journal.units):
@@ -222,7 +216,7 @@ def _judge_units(
         journal.append(entry)
         done += unit.rows
         progress.advance("filter", done)
-    return finish_run(folder, journal, manifest.ingested)
+    return finish_run(folder, journal, manifest.ingested), resumed
 
 
 def _judged_unit(

@@ -61,6 +61,7 @@ class Summary:
         ingested: what was read, left out, mended and quarantined.
         resumed: units that an earlier call had finished.
         units: units of the run.
+        finished: whether the run was whole already.
     """
 
     out: Path | str
@@ -68,3 +69,4 @@ class Summary:
     ingested: Ingested
     resumed: int
     units: int
+    finished: bool = False

@@ -141,8 +141,11 @@ def test_interrupted_it_goes_on(finished, tmp_path, arrow_bytes, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         again(finished, tmp_path / "out", STRICT)
     assert not (tmp_path / "out" / "manifest.json").exists()
-    again(finished, tmp_path / "out", STRICT)
+    summary = again(finished, tmp_path / "out", STRICT)
     assert len(made) == 6 + 2 * 6  # two of eight units were kept
+    assert (summary.resumed, summary.finished) == (2, False)
+    summary = again(finished, tmp_path / "out", STRICT)
+    assert (summary.resumed, summary.finished) == (8, True)
     again(finished, tmp_path / "calm", STRICT)
     assert arrow_bytes(tmp_path / "out") == arrow_bytes(tmp_path / "calm")
 
