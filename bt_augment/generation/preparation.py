@@ -109,7 +109,7 @@ def prepare(request: Generation) -> Prepared:
         BenchmarkText.from_folders(dict(recipe.decontaminate)) if recipe.decontaminate else None
     )
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
-    work = UnitWork(recipe, references, kinds, benchmark, device)
+    work = UnitWork(recipe, references, kinds, benchmark, device, asked)
     return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity)
 
 

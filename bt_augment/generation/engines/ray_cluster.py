@@ -13,7 +13,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge
 
 from bt_augment.errors import EngineError, MissingDependencyError, ModelError
 from bt_augment.generation.engines.base import UNITS_AHEAD, Engine, ReadUnit, ScoredUnits
@@ -27,6 +29,7 @@ from bt_augment.translation.devices import (
     device_kind,
 )
 from bt_augment.translation.models import ResolvedModel
+from bt_augment.values import check_fields
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +53,19 @@ class RayCluster:
         address: of the cluster's head, as ``10.0.0.1:6379``; ``auto`` is the one this machine
             belongs to; None starts one on this machine, and ends it.
         actors: processes that make units; None is as many as the cluster has room for.
-        actor_gpus: GPUs of each; below 1 they share one. None is 1 where models run on a GPU.
+        actor_gpus: GPUs of each, finite; below 1 they share one. None is 1 where models run on a
+            GPU.
+
+    Raises:
+        EngineError: there are fewer actors than one, or GPUs than none.
     """
 
     address: str | None = None
-    actors: int | None = None
-    actor_gpus: float | None = None
+    actors: Annotated[int, Ge(1)] | None = None
+    actor_gpus: Annotated[float, Ge(0)] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, EngineError)
 
     def resolve_device(self, device: Device) -> Literal["cpu", "cuda"]:
         """Return where models run; ``auto`` is the GPU where actors are given any.
