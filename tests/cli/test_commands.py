@@ -226,6 +226,8 @@ def test_inspect_selects_rejected_rows_by_reason_and_route(command, finished):
     assert [example["row"]["id"] for example in by_reason] == expected
     by_route = command("inspect", finished, "--route", "en:pt", "--json").json
     assert {tuple(example["row"]["route"]) for example in by_route} == {("en", "pt")}
+    slip = command("inspect", finished, "--reason", "fidelty")
+    assert "no such pair in this run (did you mean 'fidelity'?)" in slip.out
     nothing = command("inspect", finished, "--reason", "no.such")
     assert nothing.code == 0
     assert "no such pair" in nothing.out
@@ -276,6 +278,7 @@ def test_doctor_tries_each_part(new_command):
     extras = {check.removeprefix("extra ") for check in found if check.startswith("extra ")}
     declared = metadata("bt-augment").get_all("Provides-Extra")
     assert extras == {*declared} - {"all", "docs", "test"}
+    assert found["extra convert"]["detail"].count("protobuf") == 1
 
 
 @pytest.mark.parametrize(

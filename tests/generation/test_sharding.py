@@ -240,6 +240,11 @@ def test_only_the_first_shard_looks_at_the_index_of_duplicates(
     assert len(looked) == 1
 
 
+def test_one_input_may_be_a_string(tmp_path):
+    recipe = load_recipe(None, {"routes": ["en:pt"]})
+    assert Generation("squad.json", tmp_path, recipe).inputs == ("squad.json",)
+
+
 def test_a_damaged_unit_is_named_and_made_anew_when_it_is_deleted(
     tmp_path, calm, command, arrow_bytes
 ):

@@ -53,11 +53,10 @@ class RayCluster:
         address: of the cluster's head, as ``10.0.0.1:6379``; ``auto`` is the one this machine
             belongs to; None starts one on this machine, and ends it.
         actors: processes that make units; None is as many as the cluster has room for.
-        actor_gpus: GPUs of each, finite; below 1 they share one. None is 1 where models run on a
-            GPU.
+        actor_gpus: GPUs of each; below 1 they share one. None is 1 where models run on a GPU.
 
     Raises:
-        EngineError: there are fewer actors than one, or GPUs than none.
+        EngineError: a number is of another kind, or out of range.
     """
 
     address: str | None = None

@@ -43,21 +43,6 @@ def test_the_batch_is_the_same_on_all_gpus():
     assert RayCluster().gpu_batch_tokens("cuda") == GPU_BATCH_TOKENS
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"actors": 0}, "actors is 0; it must be 1 or more"),
-        ({"actors": 2.5}, "actors is 2.5; it must be a whole number"),
-        ({"actor_gpus": float("inf")}, "actor_gpus is inf; it must be a number"),
-        ({"actor_gpus": float("nan")}, "actor_gpus is nan; it must be a number"),
-        ({"actor_gpus": -1}, "actor_gpus is -1; it must be 0 or more"),
-    ],
-)
-def test_what_is_no_number_of_actors_or_gpus_is_refused(wrong, said):
-    with pytest.raises(EngineError, match=said):
-        RayCluster(**wrong)
-
-
 def opened(settings):
     return settings.open(None, {}, workers=None, device="cpu")
 
@@ -73,6 +58,21 @@ def test_settings_that_cannot_be_used_are_refused_at_once(settings, said, monkey
     monkeypatch.setattr(ray_cluster, "find_spec", lambda name: object())
     with pytest.raises(EngineError, match=said):
         opened(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"actors": 0}, "actors is 0; it must be 1 or more"),
+        ({"actors": 2.5}, "actors is 2.5; it must be a whole number"),
+        ({"actor_gpus": -1}, "actor_gpus is -1; it must be 0 or more"),
+        ({"actor_gpus": float("inf")}, "actor_gpus is inf; it must be a number"),
+        ({"actor_gpus": float("nan")}, "actor_gpus is nan; it must be a number"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(settings, said):
+    with pytest.raises(EngineError, match=said):
+        RayCluster(**settings)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
