@@ -20,9 +20,9 @@ _LINE_SECONDS = 10.0  # between two plain progress lines
 
 def common_options(function: F) -> F:
     """Add ``-v``, ``-q`` and ``--json``."""
-    function = click.option(
-        "--json", "as_json", is_flag=True, help="Print JSON for machines."
-    )(function)
+    function = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(
+        function
+    )
     function = click.option(
         "-q", "--quiet", is_flag=True, help="No progress, and only errors.", callback=_quiet
     )(function)
@@ -159,6 +159,7 @@ class Lines(Reporter):
     def start(self, stage: str, total: int | None) -> None:
         """Note the stage's size."""
         self._total[stage] = total
+        self._started.pop(stage, None)  # of an earlier stage by this name
         self._last = time.monotonic()
 
     def advance(self, stage: str, done: int) -> None:

@@ -215,10 +215,15 @@ def _engine(
 
 
 def _folders(texts: tuple[str, ...]) -> dict[str, str]:
-    folders = {}
+    folders: dict[str, str] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
         if not (name and equals and folder):
             raise RecipeError(f"--decontaminate {text!r}: write BENCHMARK=DIR")
+        if name in folders:
+            raise RecipeError(
+                f"--decontaminate {name}: stands for both {folders[name]} and {folder}; give each "
+                "folder a name of its own"
+            )
         folders[name] = folder
     return folders

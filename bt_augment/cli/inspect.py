@@ -13,6 +13,7 @@ from bt_augment.cli.common import common_options
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_totals
 from bt_augment.cli.terminal import echo, print_json, reader_gone
+from bt_augment.errors import did_you_mean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,7 +117,8 @@ def command(
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
     if not examples:
-        echo("no such pair in this run" if page == 1 else f"no page {page}: there are fewer")
+        none = f"no such pair in this run{_nearest(folder, reason)}"
+        echo(none if page == 1 else f"no page {page}: there are fewer")
     else:
         from bt_augment.cli.pair_view import PairView
 
@@ -127,6 +129,19 @@ def command(
     if not quiet:
         echo()
         print_totals(read_manifest(folder).totals)
+
+
+def _nearest(folder: Path, reason: str | None) -> str:
+    """Return a question about the nearest reason that the run has, where it has none such."""
+    from bt_augment.shards.manifest import read_manifest
+
+    reasons = read_manifest(folder).totals.reasons
+    if reason is None or any(known.startswith(reason) for known in reasons):
+        return ""
+    parts = (known.split(".") for known in reasons)
+    return did_you_mean(
+        reason, sorted({".".join(p[: n + 1]) for p in parts for n in range(len(p))})
+    )
 
 
 def _print(views: list[PairView], paged: bool | None) -> None:

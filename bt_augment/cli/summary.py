@@ -29,7 +29,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 def print_summary(summary: Summary) -> None:
     """Print what this call did, and the counts of the run."""
-    if summary.resumed == summary.units:
+    if summary.finished:
         echo("already complete:")
     elif summary.resumed:
         echo(f"resumed after {summary.resumed} finished units")

@@ -119,7 +119,7 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_json(content: Any) -> None:
-    r"""Print one JSON object; characters that a terminal would obey are ``\u`` escapes of it."""
+    r"""Print JSON; characters that a terminal would obey are ``\u`` escapes of it."""
     unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
     text = json.dumps(content, ensure_ascii=not unicode, indent=1)
     click.echo(_RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text), file=sys.stdout)

@@ -56,8 +56,8 @@ class QuestionAnsweringFilter(Filter):
         Score(
             "question_answering.answer",
             "similarity, 0 to 1",
-            "Likeness of the best re-located answer to the native one. Not located: 0.5 + 0.4 × the "
-            "share of its words, or their initials, that one sentence has, from 60 % on; else 0.",
+            "Likeness of the best re-located answer to the native one. Not located: 0.5 + 0.4 × "
+            "the share of its words, or initials, that one sentence has, from 60 % on; else 0.",
             min=0.77,
             methods=_ROUND_TRIP_ONLY,
             reject_null=False,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import zip_longest
 
 from bt_augment.errors import InputError, ModelError, RecipeError
-from bt_augment.generation.ingestion import ingest
+from bt_augment.generation.ingestion import ingest, is_read
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
@@ -23,7 +23,12 @@ from bt_augment.shards.run_folder import RunFolder
 
 
 def begin(
-    request: Generation, folder: RunFolder, prepared: Prepared, progress: Progress
+    request: Generation,
+    folder: RunFolder,
+    prepared: Prepared,
+    progress: Progress,
+    *,
+    judged: bool,
 ) -> Ingested | None:
     """Make the folder this run's and read the input into units, or find both done.
 
@@ -32,6 +37,8 @@ def begin(
         folder: the run folder, claimed.
         prepared: of the request.
         progress: told of what is read.
+        judged: whether units are judged next, which takes the index of duplicates whole: it is
+            read from end to end, and what it lacks entered.
 
     Returns:
         What was read, or None where the run is finished.
@@ -49,7 +56,8 @@ def begin(
         return None
     progress.start("read", prepared.settings.limit)
     recipe = request.recipe
-    discard_unsound(folder)
+    if judged or not is_read(folder):
+        discard_unsound(folder)
     with abandoned_where_nothing_is_made(folder):
         ingested = ingest(
             folder,
@@ -59,9 +67,12 @@ def begin(
             progress,
             prepared.copies,
             partial(_refuse_changed, request, prepared),
+            prepared.revisions,
         )
         check_routes((*recipe.routes, *prepared.work.switches), ingested.languages)
-    rejoin(folder, ingested.units, [*map(str, recipe.routes), *map(str, prepared.work.switches)])
+    if judged:
+        routes = [*map(str, recipe.routes), *map(str, prepared.work.switches)]
+        rejoin(folder, ingested.units, routes)
     return ingested
 
 

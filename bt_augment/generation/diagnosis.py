@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from bt_augment.cache import cache_folder
@@ -18,19 +19,8 @@ from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 from bt_augment.translation.translator import Translator
 
 _PACKAGES = ("ctranslate2", "sentencepiece", "pyarrow", "datasets", "sentencex", "fastchrf")
-_EXTRAS = {
-    "convert": ("torch", "transformers"),
-    "embedding": ("sentence-transformers",),
-    "train": ("sentence-transformers", "accelerate"),
-    "evaluate": ("faiss-cpu", "scipy"),
-    "report": ("Jinja2", "matplotlib"),
-    "lexicon": ("sil-thot",),
-    "ray": ("ray",),
-    "tracking": ("tensorboard", "wandb"),
-    "comet": ("unbabel-comet",),
-    "s3": ("s3fs",),
-    "gcs": ("gcsfs",),
-}
+_OF_AN_EXTRA = re.compile(r"([\w.-]+)[^;]*;.*\bextra == [\"']([\w-]+)[\"']")
+_NOT_FOR_USERS = ("docs", "test", "all")  # the last is the sum of the others
 
 
 @dataclass(frozen=True)
@@ -59,10 +49,20 @@ def _packages() -> Iterator[Finding]:
     for name in _PACKAGES:
         found = _version(name)
         yield Finding(name, found is not None, found or "missing; install bt-augment again")
-    for extra, names in _EXTRAS.items():
+    for extra, names in _extras().items():
         found_all = [f"{name} {_version(name) or 'not installed'}" for name in names]
         hint = "" if all(map(_version, names)) else f" (pip install 'bt-augment[{extra}]')"
         yield Finding(f"extra {extra}", True, ", ".join(found_all) + hint)
+
+
+def _extras() -> dict[str, list[str]]:
+    """Return the packages of each extra that a user may want, as this package names them."""
+    extras: dict[str, list[str]] = {}
+    for requirement in requires("bt-augment") or ():
+        found = _OF_AN_EXTRA.match(requirement)
+        if found and found[2] not in _NOT_FOR_USERS:
+            extras.setdefault(found[2], []).append(found[1])
+    return extras
 
 
 def _version(name: str) -> str | None:

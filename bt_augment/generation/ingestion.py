@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bt_augment.errors import RunFolderError
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.generation.progress import Progress
-from bt_augment.pairs.readers import InputSettings, Quarantined, Record, Tally, read
+from bt_augment.pairs.readers import InputSettings, Item, Quarantined, Record, Tally, read
 from bt_augment.pairs.schema import batch_from_rows, native_schema
 from bt_augment.shards.atomic import (
     open_temporary,
@@ -82,6 +82,11 @@ def _changed(path: Path, folder: RunFolder) -> RunFolderError:
     )
 
 
+def is_read(folder: RunFolder) -> bool:
+    """Tell whether the input is read whole."""
+    return (folder.work / _MARK).exists()
+
+
 def ingest(
     folder: RunFolder,
     inputs: Sequence[str],
@@ -90,6 +95,7 @@ def ingest(
     progress: Progress,
     copies: Mapping[str, Path] | None = None,
     check: Callable[[], None] | None = None,
+    revisions: Mapping[str, str] | None = None,
 ) -> Ingested:
     """Read the inputs into unit files beneath the run's work folder; done once per run.
 
@@ -104,13 +110,14 @@ def ingest(
         progress: told of each unit.
         copies: input → its copy on this machine, for those that are elsewhere.
         check: called when all is read, before it counts as read; may refuse it.
+        revisions: hub data set → the commit to read.
 
     Raises:
         InputError: an input cannot be used at all.
         RunFolderError: what was read before was changed since.
         StorageError: the disk refused.
     """
-    if (folder.work / _MARK).exists():
+    if is_read(folder):
         return _Mark.read(folder).ingested
     tally = Tally()
     quarantine = folder.path / QUARANTINE
@@ -121,7 +128,7 @@ def ingest(
         DuplicateIndex(duplicates_path(folder), folder.run_sha256()) as index,
         open_temporary(temporary) as lost,
     ):
-        records = _records(inputs, settings, copies, tally, lost)
+        records = _records(read(inputs, settings, copies, revisions), tally, lost)
         while rows := list(islice(records, unit_rows)):
             batch = batch_from_rows((record.as_row() for record in rows), native_schema())
             index.add(NATIVE_UNIT - units, sketch(batch), batch.column("id").to_pylist())
@@ -184,14 +191,8 @@ def duplicates_path(folder: RunFolder) -> Path:
     return folder.work / "duplicates.sqlite"
 
 
-def _records(
-    inputs: Sequence[str],
-    settings: InputSettings,
-    copies: Mapping[str, Path] | None,
-    tally: Tally,
-    lost: BinaryIO,
-) -> Iterator[Record]:
-    for item in read(inputs, settings, copies):
+def _records(items: Iterable[Item], tally: Tally, lost: BinaryIO) -> Iterator[Record]:
+    for item in items:
         tally.add(item)
         if isinstance(item, Record):
             yield item

@@ -30,7 +30,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     folder = prepared.folder
     with folder.claimed(), rare_collections():
         refuse_working_shards(folder)
-        ingested = begin(request, folder, prepared, told)
+        ingested = begin(request, folder, prepared, told, judged=True)
         if ingested is None:
             return finished_summary(folder)
         journal = folder.journal()

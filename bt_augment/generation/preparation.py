@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from bt_augment.generation.filter_models import filter_models, with_pinned
 from bt_augment.generation.request import Generation
 from bt_augment.generation.unit_work import SCORED_BACKWARDS, Hop, UnitWork
 from bt_augment.languages import normalize_tag
-from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.contamination import BenchmarkText, benchmark_files
 from bt_augment.pairs.readers import InputSettings, fingerprint
 from bt_augment.recipe import Recipe
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
@@ -44,6 +44,7 @@ class Prepared:
         folder: where the run is made.
         copies: input → its copy on this machine, for those that are elsewhere.
         settings: how the input is read.
+        revisions: hub data set among the inputs → the commit to read.
         models: of this machine, one for each hop.
         work: how units are made.
         identity: what decides the bytes of the run; ``run.json`` holds it.
@@ -52,6 +53,7 @@ class Prepared:
     folder: RunFolder
     copies: Mapping[str, Path]
     settings: InputSettings
+    revisions: Mapping[str, str]
     models: Mapping[Hop, ResolvedModel]
     work: UnitWork
     identity: Mapping[str, Any]
@@ -87,21 +89,28 @@ def prepare(request: Generation) -> Prepared:
     settings = input_settings(recipe)
     _check_unit_rows(recipe, len(kinds))
     request.engine.check_filters(recipe)
-    asked = filter_models(recipe, cache)
-    identity = _identity(request, settings, copies, models, kinds, device)
+    begun = {} if request.overwrite else folder.identity() or {}
+    asked = filter_models(recipe, cache, begun.get("filter_models"))
+    inputs = fingerprint(request.inputs, settings, copies, _revisions(begun.get("inputs", ())))
+    identity = _identity(request, inputs, models, kinds, device)
+    if recipe.decontaminate:
+        identity["benchmarks"] = {
+            name: fingerprint([str(file) for file in benchmark_files(name, path)])
+            for name, path in recipe.decontaminate.items()
+        }
     if asked:
         identity["filter_models"] = asked
         recipe = with_pinned(recipe, asked)
     if device == "cuda":
-        identity[_BATCH_TOKENS] = _batch_tokens(request, folder)
+        identity[_BATCH_TOKENS] = _batch_tokens(request, begun)
         decoding = replace(recipe.decoding, batch_tokens=identity[_BATCH_TOKENS])
         recipe = replace(recipe, decoding=decoding)
     benchmark = (
         BenchmarkText.from_folders(dict(recipe.decontaminate)) if recipe.decontaminate else None
     )
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
-    work = UnitWork(recipe, references, kinds, benchmark, device)
-    return Prepared(folder, copies, settings, models, work, identity)
+    work = UnitWork(recipe, references, kinds, benchmark, device, asked)
+    return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity)
 
 
 def needed_hops(recipe: Recipe) -> list[Hop]:
@@ -182,8 +191,7 @@ def _resolve_models(
 
 def _identity(
     request: Generation,
-    settings: InputSettings,
-    copies: Mapping[str, Path],
+    inputs: Sequence[Mapping[str, Any]],
     models: Mapping[Hop, ResolvedModel],
     kinds: Sequence[Switch],
     device: Device,
@@ -191,7 +199,7 @@ def _identity(
     return {
         "recipe": request.recipe.resolved(),
         "device": device,
-        "inputs": fingerprint(request.inputs, settings, copies),
+        "inputs": inputs,
         "models": {
             f"{source}:{target}": {
                 "name": model.name,
@@ -207,7 +215,15 @@ def _identity(
     }
 
 
-def _batch_tokens(request: Generation, folder: RunFolder) -> int:
+def _revisions(inputs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the commits of the hub data sets among inputs: what a run reads to its end.
+
+    The hub's newest commit may be another one by the time the run goes on, or out of reach.
+    """
+    return {entry["path"]: entry["revision"] for entry in inputs if entry.get("revision")}
+
+
+def _batch_tokens(request: Generation, begun: Mapping[str, Any]) -> int:
     """Return the tokens of a batch on a GPU: as the recipe says, as the run began, or by memory.
 
     Translations depend a little on their batch, so a run keeps the size it began with.
@@ -215,7 +231,6 @@ def _batch_tokens(request: Generation, folder: RunFolder) -> int:
     asked = request.recipe.decoding.batch_tokens
     if asked is not None:
         return asked
-    known = None if request.overwrite else folder.identity()
-    if known is not None and known.get(_BATCH_TOKENS) is not None:
-        return int(known[_BATCH_TOKENS])
+    if begun.get(_BATCH_TOKENS) is not None:
+        return int(begun[_BATCH_TOKENS])
     return request.engine.gpu_batch_tokens(request.device)

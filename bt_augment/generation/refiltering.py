@@ -15,13 +15,20 @@ import pyarrow.compute as pc
 
 from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
+from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
-from bt_augment.generation.units import REASON_COLUMN, JudgedUnit, made_order, split_rows
-from bt_augment.generation.writing import finish_run
+from bt_augment.generation.units import (
+    REASON_COLUMN,
+    JudgedUnit,
+    judge_natives,
+    made_order,
+    split_rows,
+)
+from bt_augment.generation.writing import finish_run, finished_summary
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.recipe import Recipe, load_recipe
@@ -62,7 +69,7 @@ def refilter(
 ) -> Summary:
     """Write a new run folder with the verdicts of other thresholds.
 
-    Memory holds one unit. Native rows keep their verdict.
+    Memory holds one unit. Native rows are judged anew by contamination, where the run asked for it.
 
     Args:
         source: a finished run folder; it is not changed.
@@ -107,25 +114,17 @@ def refilter(
         folder.begin(identity, overwrite=overwrite)
         told.start("filter", manifest.totals.native)
         if folder.finished:
-            totals = read_manifest(folder.path).totals
-            folder.discard_work()
-        else:
-            with storage_errors(folder.path):
-                quarantine = own_file(source, QUARANTINE)
-                if quarantine.is_file():
-                    temporary = temporary_name(folder.path / QUARANTINE)
-                    shutil.copyfile(quarantine, temporary)
-                    sync(temporary)
-                    publish(temporary, folder.path / QUARANTINE)
-            routes = [*map(str, recipe.routes), *run.get("switches", ())]
-            totals = _judge_units(source, folder, manifest, recipe, routes, told)
-    return Summary(
-        folder.out,
-        totals,
-        manifest.ingested,
-        0,
-        len(manifest.units),
-    )
+            return finished_summary(folder)
+        with storage_errors(folder.path):
+            quarantine = own_file(source, QUARANTINE)
+            if quarantine.is_file():
+                temporary = temporary_name(folder.path / QUARANTINE)
+                shutil.copyfile(quarantine, temporary)
+                sync(temporary)
+                publish(temporary, folder.path / QUARANTINE)
+        routes = [*map(str, recipe.routes), *run.get("switches", ())]
+        totals, resumed = _judge_units(source, folder, manifest, recipe, routes, told)
+    return Summary(folder.out, totals, manifest.ingested, resumed, len(manifest.units))
 
 
 def stored_recipe(
@@ -201,12 +200,14 @@ def _judge_units(
     recipe: Recipe,
     routes: Sequence[str],
     progress: Progress,
-) -> Totals:
+) -> tuple[Totals, int]:
+    """Return the totals, and how many units an earlier call had judged."""
     for _ in folder.rejoined(rows=False):
         pass  # entered, which is all that deciding needs
     journal = folder.journal()
     done = sum(unit.rows for unit in journal.units)
     damaged = [manifest.units[unit] for unit in folder.units_to_remake(journal)]
+    resumed = len(journal.units) - len(damaged)
     for unit in [*damaged, *manifest.units[len(journal.units) :]]:
         entry = _judged_unit(source, folder, unit, len(manifest.units), recipe, routes)
         if unit.unit < len(journal.units):
@@ -215,7 +216,7 @@ def _judge_units(
         journal.append(entry)
         done += unit.rows
         progress.advance("filter", done)
-    return finish_run(folder, journal, manifest.ingested)
+    return finish_run(folder, journal, manifest.ingested), resumed
 
 
 def _judged_unit(
@@ -273,16 +274,28 @@ def _judge(
     natives = rows.filter(is_native)
     made = rows.filter(pc.invert(is_native))
     position = {name: i for i, name in enumerate(_source_order(train, rejected))}
+    places = [position[source] for source in natives.column("source_id").to_pylist()]
+    in_order = sorted(range(len(places)), key=places.__getitem__)
+    natives = natives.take(pa.array(in_order, type=pa.int64()))
     made = made.take(pa.array(made_order(made, position, routes), type=pa.int64()))
-    struct = made.column("scores")
-    scores = {
+    thresholds = recipe.thresholds
+    return split_rows(
+        _with_reasons(natives, judge_natives(_scores(natives), natives.num_rows, thresholds)),
+        _with_reasons(made, judge(_scores(made), made.column("method").to_pylist(), thresholds)),
+    )
+
+
+def _scores(rows: pa.RecordBatch) -> dict[str, ScoreArray]:
+    struct = rows.column("scores")
+    return {
         name: struct.field(i).to_numpy(zero_copy_only=False).astype(np.float32)
         for i, name in enumerate(score_names())
     }
-    reasons = judge(scores, made.column("method").to_pylist(), recipe.thresholds)
-    verdicts = pa.array(reasons, type=pa.list_(pa.string()))
-    index = made.schema.get_field_index(REASON_COLUMN)
-    return split_rows(natives, made.set_column(index, REASON_COLUMN, verdicts))
+
+
+def _with_reasons(rows: pa.RecordBatch, reasons: Sequence[list[str]]) -> pa.RecordBatch:
+    verdicts = pa.array(list(reasons), type=pa.list_(pa.string()))
+    return rows.set_column(rows.schema.get_field_index(REASON_COLUMN), REASON_COLUMN, verdicts)
 
 
 def _source_order(*splits: pa.RecordBatch) -> list[str]:

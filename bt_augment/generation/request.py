@@ -20,7 +20,7 @@ class Generation:
     """What to generate, and where.
 
     Attributes:
-        inputs: files, folders, hub names, or URLs of files on an object store.
+        inputs: files, folders, hub names, or URLs of files on an object store; one may be a string.
         out: the run folder, or its URL on an object store.
         recipe: everything that decides what is made.
         workers: batches translated at once on CPU, on Ray by each actor; None is one per core,
@@ -46,6 +46,8 @@ class Generation:
     engine: EngineSettings = field(default_factory=LocalThreads)
 
     def __post_init__(self) -> None:
+        if isinstance(self.inputs, str):
+            object.__setattr__(self, "inputs", (self.inputs,))
         if self.workers is not None:
             workers = whole_number("workers", self.workers, InputError, least=1, most=MAX_WORKERS)
             object.__setattr__(self, "workers", workers)
@@ -61,6 +63,7 @@ class Summary:
         ingested: what was read, left out, mended and quarantined.
         resumed: units that an earlier call had finished.
         units: units of the run.
+        finished: whether the run was whole already.
     """
 
     out: Path | str
@@ -68,3 +71,4 @@ class Summary:
     ingested: Ingested
     resumed: int
     units: int
+    finished: bool = False

@@ -37,8 +37,8 @@ _PASSAGE = "sketch:passage"
 
 # What Arrow and JSON raise of bytes that are not theirs.
 _UNREADABLE = (
-    ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, MemoryError,
-    OverflowError, pa.ArrowException, StopIteration,
+    ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, OverflowError,
+    pa.ArrowException, StopIteration,
 )  # fmt: skip
 
 
@@ -94,12 +94,15 @@ def decode(data: bytes, unit: int, run: str) -> ScoredUnit:
     Raises:
         DamagedUnitError: the bytes were cut or changed, are another unit's or run's, or another
             version wrote them.
+        MemoryError: there is no room for the unit.
     """
     body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
         raise DamagedUnitError("was cut or changed after it was written")
     try:
         return _decoded(body, unit, run)
+    except MemoryError:
+        raise  # the unit may well be sound
     except _UNREADABLE as error:
         # A digest proves that nothing changed by accident, not who wrote it.
         raise DamagedUnitError(f"is not what a shard writes ({error})") from error
@@ -115,6 +118,8 @@ def _decoded(body: bytes, unit: int, run: str) -> ScoredUnit:
         raise DamagedUnitError(f"holds unit {header['unit']}, not {unit}")
     if header["run"] != run:
         raise DamagedUnitError("is of another run")
+    if start + length + sum(header["streams"]) != len(body):
+        raise DamagedUnitError("has streams of other lengths than its header says")
     natives, made, passages = _batches(body, start + length, header["streams"])
     rows, extra = _parted(made)
     own, native_scores = _parted(natives)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from bt_augment.errors import RecipeError, RunFolderError
@@ -44,11 +44,10 @@ class Shard:
         Raises:
             RecipeError: it is not two numbers, or the first is not one of 1 to the second.
         """
-        match = _WRITTEN.fullmatch(text.strip())
-        k, n = (int(match[1]), int(match[2])) if match else (0, 0)
-        if not 1 <= k <= n:
-            raise RecipeError(f"--shard {text[:40]!r}: write K/N with K from 1 to N, such as 2/8")
-        return cls(k, n)
+        if match := _WRITTEN.fullmatch(text.strip()):
+            with suppress(RecipeError):
+                return cls(int(match[1]), int(match[2]))
+        raise RecipeError(f"--shard {text[:40]!r}: write K/N with K from 1 to N, such as 2/8")
 
     def units(self, count: int) -> range:
         """Return the units of this part, of ``count`` in all."""

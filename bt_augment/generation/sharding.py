@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bt_augment.errors import RunFolderError
-from bt_augment.generation.beginning import begin
+from bt_augment.errors import InputError, ModelError, RecipeError, RunFolderError
+from bt_augment.generation.beginning import abandoned_where_nothing_is_made, begin
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, release, settle_memory
 from bt_augment.generation.preparation import prepare
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Reading ten million pairs takes hours; a job that waits longer has been forgotten.
 PATIENCE_SECONDS = 12 * 3600.0
 _TOLD_EVERY = 60.0
+_PATIENCE_TO_ABANDON = 10.0  # seconds; jobs that fail together hold the folder in turns
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,9 @@ def generate_shard(
     settle_memory()
     prepared = prepare(request)
     folder = prepared.folder
-    with ExitStack() as held:
+    with _left_to_a_mended_run(folder), ExitStack() as held:
         with folder.claimed(patience=PATIENCE_SECONDS, waiting=_Waiting(folder.path)):
-            ingested = begin(request, folder, prepared, told)
+            ingested = begin(request, folder, prepared, told, judged=False)
             if ingested is None:
                 return _of_finished(folder, shard)
             held.enter_context(claimed_shard(folder, shard))
@@ -89,7 +91,7 @@ def generate_shard(
         missing = [unit for unit in own if unit >= written and unit not in store]
         rows = request.recipe.output.unit_rows
         told.start("generate", _rows(own, ingested.rows, rows))
-        done = _rows([unit for unit in own if unit not in set(missing)], ingested.rows, rows)
+        done = _rows(own, ingested.rows, rows) - _rows(missing, ingested.rows, rows)
         told.advance("generate", done)
         engine = held.enter_context(prepared.open_engine(request))
         scored_units = held.enter_context(
@@ -104,6 +106,25 @@ def generate_shard(
         return ShardSummary(
             folder.path, shard, len(own), len(own) - len(missing), ingested.units, made
         )
+
+
+@contextmanager
+def _left_to_a_mended_run(folder: RunFolder) -> Iterator[None]:
+    """Give up a run whose jobs cannot go on, once this one has let go of its part.
+
+    Where another job holds the folder by then, the run is left to it.
+    """
+    try:
+        yield
+    except (InputError, ModelError, RecipeError):
+        if folder.holds_run:
+            with (
+                suppress(RunFolderError),
+                folder.claimed(patience=_PATIENCE_TO_ABANDON),
+                abandoned_where_nothing_is_made(folder),
+            ):
+                raise
+        raise
 
 
 class _Waiting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bt_augment.augmentation.back_translation import BackTranslator, Backwards
@@ -64,6 +64,7 @@ class UnitWork:
         switches: kinds of code-switched text.
         benchmark: text that training must not hold.
         device: where models run.
+        filter_models: those that optional filters ask, by score; the recipe says where they are.
     """
 
     recipe: Recipe
@@ -71,6 +72,7 @@ class UnitWork:
     switches: tuple[Switch, ...]
     benchmark: BenchmarkText | None
     device: Literal["cpu", "cuda"]
+    filter_models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def find_models(self, catalog: ModelCatalog) -> dict[Hop, ResolvedModel]:
         """Return the models as they lie on this machine.

@@ -24,6 +24,8 @@ from bt_augment.translation.remembering import forget_texts
 
 REASON_COLUMN = "reject_reasons"
 
+_NATIVE_SCORES = frozenset(score.name for score in ContaminationFilter.scores)
+
 
 @dataclass(frozen=True)
 class ScoredUnit:
@@ -116,12 +118,27 @@ def judge_unit(
     """
     reasons = judge(scores, unit.made.column("method").to_pylist(), thresholds)
     made = scored_rows(unit.made, scores, reasons)
-    own = [
-        replace(t, methods=frozenset({NATIVE})) for t in thresholds if t.score in unit.native_scores
-    ]
-    native_reasons = judge(unit.native_scores, [NATIVE] * len(unit.natives), own)
+    native_reasons = judge_natives(unit.native_scores, unit.natives.num_rows, thresholds)
     natives = scored_rows(unit.natives, unit.native_scores, native_reasons)
     return split_rows(natives if native else natives.slice(0, 0), made)
+
+
+def judge_natives(
+    scores: Mapping[str, ScoreArray], count: int, thresholds: Sequence[Threshold]
+) -> list[list[str]]:
+    """Return the reject reasons of native rows, which contamination alone judges.
+
+    Args:
+        scores: full name → values of the native rows.
+        count: of the native rows.
+        thresholds: of the enabled scores.
+    """
+    own = [
+        replace(threshold, methods=frozenset({NATIVE}))
+        for threshold in thresholds
+        if threshold.score in _NATIVE_SCORES
+    ]
+    return judge(scores, [NATIVE] * count, own)
 
 
 def split_rows(natives: pa.RecordBatch, made: pa.RecordBatch) -> JudgedUnit:

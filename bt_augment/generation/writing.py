@@ -104,6 +104,7 @@ def finished_summary(folder: RunFolder) -> Summary:
         manifest.ingested,
         len(manifest.units),
         len(manifest.units),
+        finished=True,
     )
 
 

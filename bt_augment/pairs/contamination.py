@@ -86,7 +86,7 @@ class BenchmarkText:
             InputError: a folder holds no such file, or one kind of the two; a file holds no text,
                 or cannot be read to its end: text that was not seen cannot be ruled out.
         """
-        files = {file: name for name, path in folders.items() for file in _files(name, path)}
+        files = {f: name for name, path in folders.items() for f in benchmark_files(name, path)}
         seen: set[tuple[Path, str]] = set()
 
         def texts(field: str) -> Iterator[str]:
@@ -118,6 +118,38 @@ class BenchmarkText:
         if not ngrams.size or not self._ngrams.size:
             return 0.0
         return float(contained(self._ngrams, ngrams).mean())
+
+
+def benchmark_files(name: str, path: Path) -> list[Path]:
+    """Return the files of a benchmark that are read, by name.
+
+    Args:
+        name: of the benchmark.
+        path: its folder, or its one file.
+
+    Raises:
+        InputError: the folder holds no such file, or one kind of the two.
+    """
+    refuse_impossible(path, InputError)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"benchmark {name}: there is no folder {path}")
+    files = sorted(file for file in path.iterdir() if file.is_file() and _kind(file))
+    if not files:
+        raise InputError(
+            f"benchmark {name}: {path} holds neither <lang>.json in the SQuAD layout nor "
+            "queries*.jsonl with corpus*.jsonl"
+        )
+    kinds = {_kind(file) for file in files}
+    for kind, other in (("queries", "corpus"), ("corpus", "queries")):
+        if kind in kinds and other not in kinds:
+            raise InputError(
+                f"benchmark {name}: {path} holds {kind}*.jsonl and no {other}*.jsonl, half a "
+                "benchmark. Add the other half; if there is none, name the file instead of the "
+                "folder"
+            )
+    return files
 
 
 def contained(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
@@ -175,29 +207,6 @@ def _merged(parts: Iterable[Hashes], pending_limit: int = 1 << 22) -> Hashes:
             merged = np.unique(np.concatenate([merged, *pending]))
             pending, count = [], 0
     return np.unique(np.concatenate([merged, *pending]))
-
-
-def _files(name: str, path: Path) -> list[Path]:
-    refuse_impossible(path, InputError)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise InputError(f"benchmark {name}: there is no folder {path}")
-    files = sorted(file for file in path.iterdir() if file.is_file() and _kind(file))
-    if not files:
-        raise InputError(
-            f"benchmark {name}: {path} holds neither <lang>.json in the SQuAD layout nor "
-            "queries*.jsonl with corpus*.jsonl"
-        )
-    kinds = {_kind(file) for file in files}
-    for kind, other in (("queries", "corpus"), ("corpus", "queries")):
-        if kind in kinds and other not in kinds:
-            raise InputError(
-                f"benchmark {name}: {path} holds {kind}*.jsonl and no {other}*.jsonl, half a "
-                "benchmark. Add the other half; if there is none, name the file instead of the "
-                "folder"
-            )
-    return files
 
 
 def _check_seen(name: str, file: Path, seen: Sequence[str]) -> None:

@@ -324,7 +324,7 @@ def no_run(folder: Path) -> RunFolderError:
 def _advice(folder: Path) -> str:
     parts = folder / SCORED
     if not parts.is_dir():
-        return "Run the same generate command again to finish it"
+        return "Run the same command again to finish it"
     made = sum(1 for path in parts.iterdir() if not path.name.startswith("."))
     return (
         f"It holds {made:,} units made by shards, which are not joined yet: when all shards are "

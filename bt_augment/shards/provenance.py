@@ -175,7 +175,7 @@ def filter_models(run: Mapping[str, Any]) -> Iterator[FilterModel]:
         if revision:
             yield FilterModel(score, name, revision, on_hub=True)
         else:
-            yield FilterModel(score, _last_part(name), model["fingerprint"], on_hub=False)
+            yield FilterModel(score, _last_part(name), model.get("fingerprint") or "", on_hub=False)
 
 
 def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,10 +93,10 @@ class _Model(_Part):
 
 
 class _FilterModel(_Part):
-    """A local file or folder, with its ``fingerprint``, or a model of the Hub."""
+    """A file or folder, with its ``fingerprint``, or a model of the Hub."""
 
     name: str
-    fingerprint: str = ""
+    fingerprint: str | None = None
     revision: str | None = None
 
 
@@ -108,8 +108,9 @@ class _Run(_Part):
     batch_tokens: Annotated[int, Ge(1)] | None = None
     inputs: list[_Source] = []
     models: dict[str, _Model] = {}
-    filter_models: dict[str, _FilterModel] = {}
     switches: dict[str, list[str]] = {}
+    filter_models: dict[str, _FilterModel] = {}
+    benchmarks: dict[str, list[_Source]] = {}
     versions: dict[str, str] = {}
 
 

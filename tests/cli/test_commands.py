@@ -226,6 +226,8 @@ def test_inspect_selects_rejected_rows_by_reason_and_route(command, finished):
     assert [example["row"]["id"] for example in by_reason] == expected
     by_route = command("inspect", finished, "--route", "en:pt", "--json").json
     assert {tuple(example["row"]["route"]) for example in by_route} == {("en", "pt")}
+    slip = command("inspect", finished, "--reason", "fidelty")
+    assert "no such pair in this run (did you mean 'fidelity'?)" in slip.out
     nothing = command("inspect", finished, "--reason", "no.such")
     assert nothing.code == 0
     assert "no such pair" in nothing.out
@@ -276,6 +278,7 @@ def test_doctor_tries_each_part(new_command):
     extras = {check.removeprefix("extra ") for check in found if check.startswith("extra ")}
     declared = metadata("bt-augment").get_all("Provides-Extra")
     assert extras == {*declared} - {"all", "docs", "test"}
+    assert found["extra convert"]["detail"].count("protobuf") == 1
 
 
 @pytest.mark.parametrize(
@@ -314,6 +317,21 @@ def test_help_is_there(command, arguments, said):
         (
             ("generate", "{one}", "--route", "en:pt", "--format", "sqaud", "--out", "{new}"),
             "did you mean 'squad'",
+        ),
+        (
+            (
+                "generate",
+                "{one}",
+                "--route",
+                "en:pt",
+                "--decontaminate",
+                "x=a",
+                "--decontaminate",
+                "x=b",
+                "--out",
+                "{new}",
+            ),
+            "--decontaminate x: stands for both a and b",
         ),
         (
             ("generate", "{one}", "--route", "en:pt", "--decontaminate", "x", "--out", "{new}"),
@@ -391,6 +409,21 @@ def test_interrupted_before_any_work_it_says_how_to_go_on(command, one, tmp_path
     done = command(*arguments, "--overwrite", program=code)
     assert done.code == 130
     assert "run the same command again without --overwrite to go on" in done.err
+
+
+def test_interrupted_while_it_looks_at_the_input_anew_it_removes_nothing(command, one, tmp_path):
+    code = (
+        "from bt_augment.generation import rehearsal\n"
+        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
+        "rehearsal.read = interrupted\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "-q")
+    assert command(*arguments).code == 0
+    done = command(*arguments, "--overwrite", program=code)
+    assert done.code == 130
+    assert "interrupted: nothing was removed; run the same command again\n" in done.err
+    assert command("verify", tmp_path / "run").code == 0
 
 
 def test_progress_on_a_terminal_is_a_bar_with_rate(command, one, tmp_path):

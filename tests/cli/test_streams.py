@@ -2,8 +2,11 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
+
+from bt_augment.cli import common
 
 UTF8_OFF = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None}
 
@@ -99,3 +102,17 @@ def test_want_of_memory_is_told_without_a_traceback(new_command, finished):
     assert done.code == 2
     assert "error: not enough memory (Unable to allocate 8.0 GiB). Free some" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_stage_that_begins_anew_is_told_at_its_own_rate(monkeypatch, capsys):
+    clock = iter(range(0, 10_000, 20))  # seconds
+    monkeypatch.setattr(common, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    lines = common.Lines()
+    for _ in range(2):  # as --overwrite reads the input twice
+        lines.start("read", None)
+        for done in (1000, 2000, 3000):
+            lines.advance("read", done)
+    told = capsys.readouterr().err.splitlines()
+    assert told[:3] == told[3:] == [
+        "read: 1,000 rows", "read: 2,000 rows, 50 rows/s", "read: 3,000 rows, 50 rows/s"
+    ]  # fmt: skip

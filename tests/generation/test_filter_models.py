@@ -1,14 +1,18 @@
 """Models that filters ask are part of what a run is."""
 
 import json
+import re
 
 import pytest
 
+from bt_augment._version import __version__
 from bt_augment.errors import ModelError, RecipeError, RunFolderError
 from bt_augment.filtering import encoder
-from bt_augment.generation import Generation, filter_models, generate
+from bt_augment.generation import Generation, RayCluster, filter_models, generate
+from bt_augment.generation.engines.ray_actor import UnitActor
 from bt_augment.generation.filter_models import with_pinned
 from bt_augment.generation.preparation import prepare
+from bt_augment.generation.unit_work import UnitWork
 from bt_augment.recipe import load_recipe
 
 RANK = "retrieval.rank"
@@ -67,6 +71,37 @@ def test_one_of_the_hub_is_pinned_and_loaded_by_its_revision(tmp_path, monkeypat
         with pytest.raises(ModelError, match="enough"):
             encoder.Encoder(pinned, "a filter").encode(["a"], "query")
         assert asked == {"name": "some/encoder", "wanted": revision}
+
+
+def test_a_run_that_goes_on_does_not_ask_the_hub_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(filter_models, "pin_revision", lambda name, wanted: "later")
+    begun = {RANK: {"name": "some/encoder", "revision": "first"}}
+    found = filter_models.filter_models(recipe_of("some/encoder"), tmp_path, begun)
+    assert found == begun
+    found = filter_models.filter_models(recipe_of("other/encoder"), tmp_path, begun)
+    assert found == {RANK: {"name": "other/encoder", "revision": "later"}}
+
+
+def test_a_ray_actor_wants_the_very_model_that_the_command_found(
+    tmp_path, write_rows, english, environment, monkeypatch
+):
+    monkeypatch.setenv("BT_AUGMENT_CACHE", environment["BT_AUGMENT_CACHE"])
+    monkeypatch.setattr(UnitWork, "maker", lambda *a, **k: None)
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    request = Generation(
+        [str(write_rows(english[:4]))], tmp_path / "run", recipe_of("encoder"),
+        environment=environment, engine=RayCluster(),
+    )  # fmt: skip
+    actor = UnitActor(prepare(request).work, __version__, workers=1, gpus=0)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert actor.prepare() is None
+    (tmp_path / "encoder" / "config.json").write_text('{"other": 1}')
+    assert re.search(r"has the fingerprint \w{16}\. Put it", actor.prepare().message)
+    (tmp_path / "encoder").rename(tmp_path / "moved")
+    assert "encoder is not there" in actor.prepare().message
 
 
 def test_an_encoder_that_is_not_there_is_told_before_anything_is_read(tmp_path, environment):

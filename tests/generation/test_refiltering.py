@@ -1,6 +1,7 @@
 """Judging anew reads stored scores, and gives what a run with those thresholds would have."""
 
 import json
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import _check_computed, stored_recipe
+from bt_augment.shards.store import SPLITS
 from bt_augment.shards.verification import verify
 
 STRICT = "filters.fidelity.chrf.min=70"
@@ -84,6 +86,31 @@ def test_rows_keep_their_order_where_native_rows_are_not_all_in_train(
     assert arrow_bytes(tmp_path / "again") == arrow_bytes(tmp_path / "run")
 
 
+def test_native_rows_are_judged_anew_by_contamination(
+    tmp_path, english, write_rows, make_run, arrow_bytes, split_rows
+):
+    rows = english[::20][:4]  # of one passage each
+    benchmark = tmp_path / "benchmark"
+    benchmark.mkdir()
+    half = rows[2]["passage"][: len(rows[2]["passage"]) // 2]
+    (benchmark / "queries.jsonl").write_text('{"text": "Who else?"}\n')
+    (benchmark / "corpus.jsonl").write_text(json.dumps({"text": half}) + "\n")
+    strict, loose = (f"filters.contamination.passage.max={most}" for most in (0.1, 0.9))
+    for name, threshold in (("strict", strict), ("loose", loose)):
+        make_run(
+            tmp_path / name, write_rows(rows), threshold, routes=("en:pt",),
+            decontaminate={"b": str(benchmark)},
+        )  # fmt: skip
+    stricter = again(tmp_path / "loose", tmp_path / "stricter", strict)
+    looser = again(tmp_path / "strict", tmp_path / "looser", loose)
+    assert (stricter.totals.native_rejected, looser.totals.native_rejected) == (1, 0)
+    assert arrow_bytes(tmp_path / "stricter") == arrow_bytes(tmp_path / "strict")
+    for split in SPLITS:  # nothing says where among others a native row stood that was rejected
+        found, direct = (split_rows(tmp_path / name, split) for name in ("looser", "loose"))
+        assert sorted(found, key=itemgetter("id")) == sorted(direct, key=itemgetter("id"))
+    assert verify(tmp_path / "looser").problems == verify(tmp_path / "stricter").problems == ()
+
+
 def test_a_score_that_was_not_computed_is_refused(finished, tmp_path):
     with pytest.raises(
         RecipeError,
@@ -114,8 +141,11 @@ def test_interrupted_it_goes_on(finished, tmp_path, arrow_bytes, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         again(finished, tmp_path / "out", STRICT)
     assert not (tmp_path / "out" / "manifest.json").exists()
-    again(finished, tmp_path / "out", STRICT)
+    summary = again(finished, tmp_path / "out", STRICT)
     assert len(made) == 6 + 2 * 6  # two of eight units were kept
+    assert (summary.resumed, summary.finished) == (2, False)
+    summary = again(finished, tmp_path / "out", STRICT)
+    assert (summary.resumed, summary.finished) == (8, True)
     again(finished, tmp_path / "calm", STRICT)
     assert arrow_bytes(tmp_path / "out") == arrow_bytes(tmp_path / "calm")
 

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kills import end, journal_lines, kill_until_done, wait_for
@@ -464,3 +465,53 @@ def calm_small_run(tmp_path_factory, english, make_run):
         "filters.question_answering.answer.enabled=false",
     )
     return folder / "run"
+
+
+def test_a_run_does_not_go_on_against_another_benchmark(tmp_path, english, write_rows, make_run):
+    benchmark = tmp_path / "benchmark"
+    benchmark.mkdir()
+    (benchmark / "queries.jsonl").write_text('{"text": "Who else?"}\n')
+    (benchmark / "corpus.jsonl").write_text('{"text": "Nobody but he."}\n')
+    (benchmark / "notes.txt").write_text("is not read")
+    arguments = (tmp_path / "run", write_rows(english[:2]))
+    make_run(*arguments, decontaminate={"b": str(benchmark)})
+    (benchmark / "notes.txt").write_text("is still not read")
+    make_run(*arguments, decontaminate={"b": str(benchmark)})
+    (benchmark / "queries.jsonl").write_text('{"text": "Who is it?"}\n')
+    with pytest.raises(RunFolderError, match=r"benchmarks\.b\.1\.sha256 was"):
+        make_run(*arguments, decontaminate={"b": str(benchmark)})
+
+
+@pytest.fixture
+def hub(monkeypatch, english):
+    """Stand in for a hub with one data set; ``newest`` is its commit, None that it is down."""
+    import datasets
+    import huggingface_hub
+
+    state = SimpleNamespace(newest="a" * 40, read=[])
+
+    def look_up(client, name, revision=None):
+        if state.newest is None:
+            raise ConnectionError("no route to host")
+        return SimpleNamespace(sha=state.newest)
+
+    def load(name, config, *, split, revision, streaming):
+        state.read.append(revision)
+        return datasets.Dataset.from_list(english[:6]).to_iterable_dataset()
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", look_up)
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["train"])
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    return state
+
+
+@pytest.mark.parametrize("later", ["b" * 40, None], ids=["another commit", "offline"])
+def test_a_run_on_a_hub_data_set_goes_on_with_the_commit_it_began_with(
+    tmp_path, make_run, hub, later
+):
+    run, source = tmp_path / "run", Path("someone/qa")
+    _stop_after_two_units(run, source, SMALL, make_run)
+    hub.newest = later
+    assert make_run(run, source, *SMALL).resumed == 2
+    assert json.loads((run / "run.json").read_text())["inputs"][0]["revision"] == "a" * 40
+    assert set(hub.read) == {"a" * 40}

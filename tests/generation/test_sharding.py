@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.errors import InputError, RecipeError, RunFolderError
+from bt_augment.errors import InputError, ModelError, RecipeError, RunFolderError
 from bt_augment.generation import Generation, beginning, generate_shard
 from bt_augment.generation.scored_units import DamagedUnitError, decode, encode
 from bt_augment.generation.shard_claims import Shard
+from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit
 from bt_augment.recipe import load_recipe
 
@@ -201,6 +202,49 @@ def test_a_reading_that_fails_once_keeps_the_units_of_shards(
     assert generate_shard(request, Shard(2, 2)).run_made == 2
 
 
+def test_a_shard_whose_model_cannot_be_loaded_leaves_the_folder_to_a_mended_run(
+    tmp_path, calm, environment, monkeypatch
+):
+    def request(route):
+        recipe = load_recipe(None, {"routes": [route], "output.unit_rows": 32})
+        return Generation(
+            [str(calm[0])], tmp_path / "run", recipe, device="cpu", environment=environment
+        )
+
+    def refuse(*_, **__):
+        raise ModelError("its weights are cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UnitWork, "maker", refuse)
+        with pytest.raises(ModelError, match="cut off"):
+            generate_shard(request("en:pt:en"), Shard(1, 2))
+    assert generate_shard(request("en:pt"), Shard(1, 2)).run_made == 1
+    with monkeypatch.context() as patch:  # what is made is kept
+        patch.setattr(UnitWork, "maker", refuse)
+        with pytest.raises(ModelError, match="cut off"):
+            generate_shard(request("en:pt"), Shard(2, 2))
+    assert sorted(stored(tmp_path / "run")) == [0]
+
+
+def test_only_the_first_shard_looks_at_the_index_of_duplicates(
+    tmp_path, calm, environment, monkeypatch
+):
+    looked = []
+    monkeypatch.setattr(beginning, "discard_unsound", looked.append)
+    recipe = load_recipe(None, {"routes": ["en:pt"], "output.unit_rows": 32})
+    request = Generation(
+        [str(calm[0])], tmp_path / "run", recipe, device="cpu", environment=environment
+    )
+    for k in (1, 2):
+        generate_shard(request, Shard(k, 2))
+    assert len(looked) == 1
+
+
+def test_one_input_may_be_a_string(tmp_path):
+    recipe = load_recipe(None, {"routes": ["en:pt"]})
+    assert Generation("squad.json", tmp_path, recipe).inputs == ("squad.json",)
+
+
 def test_a_damaged_unit_is_named_and_made_anew_when_it_is_deleted(
     tmp_path, calm, command, arrow_bytes
 ):
@@ -375,6 +419,7 @@ def test_a_made_up_unit_with_a_right_digest_is_refused(scored, change, told):
         {"format": 2, "streams": []},
         {"format": 1, "streams": [1, 1, 1]},
         {"format": 1, "streams": [-8, 10**12, 0]},
+        {"format": 1, "unit": 0, "run": RUN, "streams": [-8, 10**12, 0]},
     ],
 )
 def test_a_made_up_header_with_a_right_digest_is_refused(header):
@@ -384,6 +429,19 @@ def test_a_made_up_header_with_a_right_digest_is_refused(header):
     body = b"BTASCORE" + len(written).to_bytes(4, "little") + written + b"\xff" * 64
     with pytest.raises(DamagedUnitError):
         decode(body + hashlib.sha256(body).digest(), 0, RUN)
+
+
+def test_want_of_memory_is_not_told_as_a_damaged_unit(tmp_path, scored, monkeypatch):
+    from bt_augment.generation import scored_units
+    from bt_augment.generation.scored_store import ScoredStore
+
+    def refuse(*_):
+        raise pa.ArrowMemoryError("malloc of size 67108864 failed")
+
+    ScoredStore(tmp_path, RUN).put(0, scored)
+    monkeypatch.setattr(scored_units, "_batches", refuse)
+    with pytest.raises(MemoryError, match="malloc"):
+        ScoredStore(tmp_path, RUN).get(0)
 
 
 def test_a_link_in_place_of_a_unit_is_not_followed(tmp_path, scored):

@@ -12,6 +12,7 @@ from bt_augment import errors
 from bt_augment._version import __version__
 from bt_augment.cache import cache_folder
 from bt_augment.errors import BtAugmentError, EngineError
+from bt_augment.generation.filter_models import check_filter_models
 from bt_augment.generation.memory import settle_memory
 from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit, UnitMaker
@@ -74,7 +75,9 @@ class UnitActor:
                     f"bt-augment is {__version__} here and {self._driver_version} where the run "
                     "is written; install the same version on all machines"
                 )
-            catalog = ModelCatalog(cache_folder(os.environ))
+            cache = cache_folder(os.environ)
+            check_filter_models(self._work.recipe, self._work.filter_models, cache)
+            catalog = ModelCatalog(cache)
             self._maker = self._work.maker(
                 self._work.find_models(catalog), workers=self._workers, gpus=range(self._gpus)
             )

@@ -14,12 +14,13 @@ from bt_augment.pairs.readers.base import (
 )
 from bt_augment.pairs.readers.detect import FORMATS
 from bt_augment.pairs.readers.fingerprint import fingerprint
-from bt_augment.pairs.readers.reading import Tally, read
+from bt_augment.pairs.readers.reading import Item, Tally, read
 
 __all__ = [
     "FORMATS",
     "Answer",
     "InputSettings",
+    "Item",
     "LeftOut",
     "Place",
     "Quarantined",

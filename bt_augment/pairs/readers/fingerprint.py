@@ -19,19 +19,21 @@ def fingerprint(
     inputs: Sequence[str],
     settings: InputSettings | None = None,
     copies: Mapping[str, Path] | None = None,
+    revisions: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return ``path``, ``bytes`` and ``sha256`` of each file of the inputs, in order.
 
     A folder, which each of them names as ``folder``, counts as its files by name, and those of
     ``qrels`` or of its splits; what else is beneath it may be the run's own output. A hub data
     set gives ``path``, ``config``, ``split`` and ``revision``: the commit that the hub has for
-    it now, where the hub can be reached.
+    it now, unless one is given.
 
     Args:
         inputs: files, folders or hub names.
         settings: how they are read.
         copies: input → file to look at in its place, for those that are elsewhere; ``path`` is
             the input nevertheless.
+        revisions: hub data set → its commit, for those of which the hub is not asked.
 
     Raises:
         InputError: an input is missing or cannot be read.
@@ -42,7 +44,15 @@ def fingerprint(
         copy = (copies or {}).get(source)
         path = copy or Path(source)
         if copy is None and on_hub(source, settings):
-            prints.append(_hub_fingerprint(source, settings))
+            commit = (revisions or {}).get(source) or _commit(source, settings.revision)
+            prints.append(
+                {
+                    "path": source,
+                    "config": settings.config,
+                    "split": settings.split,
+                    "revision": commit,
+                }
+            )
         elif path.is_dir():
             prints.extend(
                 {**_file_fingerprint(file), "folder": str(path)} for file in _files_of(path)
@@ -74,22 +84,14 @@ def _file_fingerprint(path: Path) -> dict[str, Any]:
     return {"path": str(path), "bytes": size, "sha256": digest}
 
 
-def _hub_fingerprint(source: str, settings: InputSettings) -> dict[str, Any]:
+def _commit(source: str, revision: str | None) -> str | None:
     from huggingface_hub import HfApi
 
-    revision = settings.revision
     try:
-        info = HfApi().dataset_info(source.removeprefix(PREFIX), revision=revision)
-        revision = info.sha or revision
+        return HfApi().dataset_info(source.removeprefix(PREFIX), revision=revision).sha or revision
     # The hub client's HTTP library, and so what it raises, changes from version to version.
     except Exception as error:
         raise InputError(
             f"{source} is no file here, and as a data set of the Hugging Face hub it cannot be "
             f"looked up: {error}. Check the path or the name, and the connection"
         ) from error
-    return {
-        "path": source,
-        "config": settings.config,
-        "split": settings.split,
-        "revision": revision,
-    }

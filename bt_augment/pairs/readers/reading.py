@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bt_augment.errors import InputError
@@ -29,6 +30,7 @@ def read(
     inputs: Sequence[str],
     settings: InputSettings | None = None,
     copies: Mapping[str, Path] | None = None,
+    revisions: Mapping[str, str] | None = None,
 ) -> Iterator[Item]:
     """Read pairs from files, folders and hub data sets, lazily and in order.
 
@@ -39,6 +41,7 @@ def read(
         inputs: paths, or names of hub data sets.
         settings: formats, columns, default language.
         copies: input → file to read in its place, for those that are elsewhere.
+        revisions: hub data set → the commit to read; ``settings.revision`` is for the others.
 
     Returns:
         An iterator of records, of records that could not be read, and of questions left out.
@@ -54,7 +57,13 @@ def read(
         raise InputError(f"input.limit is {settings.limit}; it must be 1 or more")
     if not inputs:
         raise InputError("no input is named; name a file, a folder or a hub data set")
-    readers = [find_reader(source, settings, (copies or {}).get(source)) for source in inputs]
+    pinned = {
+        name: replace(settings, revision=commit) for name, commit in (revisions or {}).items()
+    }
+    readers = [
+        find_reader(source, pinned.get(source, settings), (copies or {}).get(source))
+        for source in inputs
+    ]
     for reader in readers:
         heads = [row.values for row in reader.head()]
         Columns(reader.settings).check(reader.source, heads, settings.lang)
