@@ -179,7 +179,7 @@ def _columns(query: Any, document: Any) -> dict[str, Any]:
     columns["title"] = document.get("title")
     for name in ("lang", "language"):
         if name in columns:
-            columns.setdefault("question_lang", columns[name])
+            columns.setdefault("question_lang", columns.pop(name))  # it is not the document's
         if name in document:
             columns.setdefault("passage_lang", document[name])
     return columns
