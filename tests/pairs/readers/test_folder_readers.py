@@ -41,7 +41,9 @@ def test_relevant_judgements_become_records_in_their_order(beir):
 
 def test_each_text_has_its_own_language_and_none_of_the_others(write, beir):
     (beir / "corpus.jsonl.gz").unlink()
-    write("b/corpus.jsonl", [{"_id": "d1", "text": "A."}, {"_id": "d2", "text": "B.", "lang": "fr"}])
+    write(
+        "b/corpus.jsonl", [{"_id": "d1", "text": "A."}, {"_id": "d2", "text": "B.", "lang": "fr"}]
+    )
     write("b/queries.jsonl", [{"_id": q, "text": "Who?", "lang": "de"} for q in ("q1", "q2")])
     langs = [(r.question_lang, r.passage_lang) for r in read_all(beir).records]
     assert langs == [("de", "fr"), ("de", "en"), ("de", "fr")]
