@@ -13,6 +13,7 @@ import regex
 
 from bt_augment.errors import LexiconError
 from bt_augment.languages import normalize_tag
+from bt_augment.names import refuse_impossible
 from bt_augment.settings_file import waits_for_nobody
 
 WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’\-][\p{L}\p{M}]+)*")
@@ -52,6 +53,7 @@ class Lexicon:
             LanguageError: a tag is not BCP-47.
         """
         languages, path = _split(text)
+        refuse_impossible(path, LexiconError)
         try:
             if not waits_for_nobody(path):
                 raise LexiconError(f"{path}: cannot be read as a lexicon (it is no regular file)")
