@@ -242,12 +242,14 @@ class Reader(ABC):
 
     Attributes:
         format: the name of the format.
+        parts: the settings that say which part of an input is read.
         source: the input as the user wrote it; named in every message.
         path: the file or folder that is read: a copy, where the source is elsewhere.
         settings: how the input is read.
     """
 
     format: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]] = ()
     place_kind: ClassVar[Literal["line", "row", "path"]]
 
     def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:

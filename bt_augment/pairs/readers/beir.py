@@ -67,6 +67,7 @@ class BeirReader(Reader):
     """
 
     format = "beir"
+    parts = ("split",)
     place_kind = "line"
 
     def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:
