@@ -304,9 +304,9 @@ def _filter_setting(score: Score, given: Mapping[str, Any], where: Places) -> Fi
         setting = ScoreSetting.model_validate(plain)
     except ValidationError as error:
         where.refuse(error, ScoreSetting, place, *score.options)
-    if not score.enabled and setting.enabled is None and plain:
+    if not score.enabled and setting.enabled is None and given:
         raise RecipeError(
-            f"{where((*place, next(iter(plain))))}: {score.name} is off unless it is asked for, so "
+            f"{where((*place, next(iter(given))))}: {score.name} is off unless it is asked for, so "
             f"nothing would be decided by it; set filters.{score.name}.enabled=true too"
         )
     low = setting.min if "min" in plain else score.min

@@ -236,14 +236,35 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
         if not equals or not key:
             raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
         try:
-            # No shell's argument has a comment: what YAML would drop is part of the text.
-            quoted = value.lstrip().startswith(('"', "'"))
-            plain = " #" in value and not quoted
-            content = _bounded(_Loader(value).get_single_data())
-            yield key, value.strip() if plain and isinstance(content, str) else content
+            content = _assigned(value, text)
         except _YAML_ERRORS as error:
             _, cause = _fault(error, value)
             raise RecipeError(f"--set {text!r}: the value is not YAML ({cause})") from error
+        yield key, content
+
+
+def _assigned(value: str, text: str) -> Any:
+    """Return what the YAML value of the assignment ``text`` stands for.
+
+    No shell's argument has a comment: what YAML would drop behind a text is part of it.
+
+    Raises:
+        RecipeError: something else than text stands before what YAML would drop.
+    """
+    loader = _Loader(value)
+    node = loader.get_single_node()
+    if node is None:
+        return value.strip() or None
+    content = _bounded(loader.construct_document(node))
+    dropped = value[node.end_mark.index :].strip()
+    if not dropped.startswith("#") or getattr(node, "style", None) in ("'", '"'):
+        return content
+    if not isinstance(content, str):
+        raise RecipeError(
+            f"--set {text!r}: to YAML {dropped!r} is a comment; leave it out, or put a text that "
+            "holds it in quotes, as in KEY='\"5 #x\"'"
+        )
+    return value.strip()
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,6 +131,17 @@ def test_a_number_sign_in_an_assignment_begins_no_comment():
     assert (recipe.input.question, recipe.input.passage) == ("Question #1", "Text #2")
 
 
+def test_a_text_that_begins_with_a_number_sign_is_the_text():
+    assert load_recipe(assignments=["input.question=#question"]).input.question == "#question"
+
+
+@pytest.mark.parametrize("value", ["5 #x", "[en:pt] # x", "~ #x", "true #"])
+def test_what_yaml_would_drop_behind_anything_but_text_is_refused(value):
+    with pytest.raises(RecipeError, match=r"'#.*' is a comment; leave it out.*quotes"):
+        load_recipe(assignments=[f"routes={value}"])
+    assert load_recipe(assignments=['input.question="5 #x"']).input.question == "5 #x"
+
+
 @pytest.mark.parametrize("within", ["file", "assignment"])
 def test_an_assignment_changes_nothing_else_that_an_alias_names(recipe, within):
     shared = "{question_length: &length {min: 5, max: 99}, passage_length: *length}"
@@ -384,3 +395,8 @@ def test_a_threshold_of_a_score_that_is_off_is_refused():
         in load_recipe(assignments=[f"{place}.min=0.9", f"{place}.enabled=true"]).enabled
     )
     assert load_recipe(assignments=[f"{place}.min=0.9", f"{place}.enabled=false"])
+
+
+def test_an_option_of_a_score_that_is_off_is_refused():
+    with pytest.raises(RecipeError, match=r"retrieval\.rank\.k: .* is off unless .*enabled=true"):
+        load_recipe(assignments=["filters.retrieval.rank.k=5"])

@@ -109,7 +109,8 @@ class QuestionAnsweringFilter(Filter):
             "names",
             "Names of a round trip's question and passage that came back as other names, or that "
             "nothing was translated to; of a translation, those that only one of the two keeps, "
-            "and a title that the passage keeps and the question (in capitals or not) lost.",
+            "and a title that the passage keeps and the question (in capitals or not) lost. Which "
+            "new words are names, the other texts of the unit tell, too.",
             max=0.0,
             methods=_TRANSLATED,
             reject_null=False,

@@ -23,8 +23,11 @@ MIN_LETTER_COPIES = 4  # real words double and triple letters ("Zzz", "www", "XX
 NGRAM = 4  # words; shorter ones repeat in good prose
 MIN_NGRAMS = 8  # a share of fewer says nothing
 
-_LETTERS_PER_WORD = 6.0  # with the space
-_PUNCTUATION_WEIGHT = 0.5  # it repeats in good text ("...")
+# Weights are whole twelfths of a word: sums of floats would depend on the texts before.
+_WORD_WEIGHT = 12
+_LETTER_WEIGHT = 2  # of a script without spaces; a word has six, with the space
+_HAN_CHARACTER_WEIGHT = int(HAN_WEIGHT * _LETTER_WEIGHT)
+_PUNCTUATION_WEIGHT = 6  # it repeats in good text ("...")
 # Of scripts written without spaces each base character with its marks is a token.
 _TOKEN = regex.compile(
     rf"[{UNSPACED_SCRIPTS}]\p{{M}}*|\p{{N}}+(?:[.,:\u066b\u066c]\p{{N}}+)*"
@@ -55,14 +58,14 @@ class TokenizedTexts:
         folded: the texts, case-folded.
         ids: token ids of all texts, one after the other; equal tokens have equal ids.
         owner: for each token, the index of its text.
-        cumulative: weight in words of all tokens before each token, and of all tokens.
+        cumulative: weight, in twelfths of a word, of all tokens before each token, and of all.
         spoken: number of all tokens before each token that are not punctuation, and of all.
     """
 
     folded: list[str]
     ids: Integers
     owner: Integers
-    cumulative: Floats
+    cumulative: Integers
     spoken: Integers
 
     def __len__(self) -> int:
@@ -84,14 +87,14 @@ def tokenize(texts: Sequence[str]) -> TokenizedTexts:
         counts.append(len(tokens))
         ids += map(vocabulary.__getitem__, tokens)
     numbers = np.array(ids, dtype=np.int64)
-    words = np.array(list(map(_weight, vocabulary)), dtype=np.float64)[numbers]
+    weights = np.array(list(map(_weight, vocabulary)), dtype=np.int64)[numbers]
     owner = np.repeat(np.arange(len(folded)), counts)
     return TokenizedTexts(
         folded,
         numbers,
         owner,
-        cumulative=np.concatenate([[0.0], np.cumsum(words)]),
-        spoken=np.concatenate([[0], np.cumsum(words != _PUNCTUATION_WEIGHT)]),
+        cumulative=np.concatenate([[0], np.cumsum(weights)]),
+        spoken=np.concatenate([[0], np.cumsum(weights != _PUNCTUATION_WEIGHT)]),
     )
 
 
@@ -117,7 +120,7 @@ def repeated_ngram_shares(texts: TokenizedTexts) -> Floats:
     if not len(ids):
         return shares
     starts = np.arange(len(ids))
-    ends = np.searchsorted(cumulative, cumulative[:-1] + NGRAM - 1e-6)
+    ends = np.searchsorted(cumulative, cumulative[:-1] + NGRAM * _WORD_WEIGHT)
     inside = ends <= len(ids)
     starts, ends = starts[inside], ends[inside]
     inside = owner[starts] == owner[ends - 1]
@@ -150,7 +153,7 @@ def _token_loops(texts: TokenizedTexts) -> Floats:
     for period in range(1, MAX_PERIOD + 1):
         starts, lengths = _runs(texts.ids, texts.owner, period, min_length=period)
         first = starts + period
-        mass = texts.cumulative[first + lengths] - texts.cumulative[first]
+        mass = (texts.cumulative[first + lengths] - texts.cumulative[first]) / _WORD_WEIGHT
         spoken = texts.spoken[first + lengths] > texts.spoken[first]
         copies = np.where(spoken, lengths // period, 0)
         np.maximum.at(best, texts.owner[starts], np.maximum(mass, copies))
@@ -188,11 +191,11 @@ def _runs(
 
 
 @lru_cache(maxsize=8192)
-def _weight(token: str) -> float:
+def _weight(token: str) -> int:
     if token[0].isascii():
-        return 1.0 if token[0].isalnum() or token[0] == "_" else _PUNCTUATION_WEIGHT
+        return _WORD_WEIGHT if token[0].isalnum() or token[0] == "_" else _PUNCTUATION_WEIGHT
     if _HAN.match(token):
-        return HAN_WEIGHT / _LETTERS_PER_WORD
+        return _HAN_CHARACTER_WEIGHT
     if _UNSPACED_START.match(token):
-        return 1.0 / _LETTERS_PER_WORD
-    return 1.0 if _WORD_START.match(token) else _PUNCTUATION_WEIGHT
+        return _LETTER_WEIGHT
+    return _WORD_WEIGHT if _WORD_START.match(token) else _PUNCTUATION_WEIGHT

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
+from bt_augment.filtering.columns import distinct
 from bt_augment.filtering.encoder import DEFAULT_ENCODER, Encoder
 from bt_augment.languages import without_region
 
@@ -51,12 +52,15 @@ class RetrievalFilter(Filter):
         if _RANK not in wanted or not len(batch):
             return {name: np.empty(0, dtype=np.float32) for name in wanted}
         questions = self._encoder.encode(batch.made("question"), "query")
-        passages = self._encoder.encode(batch.made("passage"), "document")
+        texts, which = distinct([passage.strip() for passage in batch.made("passage")])
+        passages = self._encoder.encode(texts, "document")
         ranks = np.full(len(batch), np.nan, dtype=np.float32)
         for row, others in enumerate(_others(batch, self._k)):
             if others:
-                own = questions[row] @ passages[row]
-                ranks[row] = 1 + np.count_nonzero(passages[others] @ questions[row] >= own)
+                # Each text has one likeness: two products would differ in their last bits.
+                kinds, place = np.unique(which[[row, *others]], return_inverse=True)
+                likeness = (passages[kinds] @ questions[row])[place]
+                ranks[row] = 1 + np.count_nonzero(likeness[1:] >= likeness[0])
         return {_RANK: ranks}
 
 

@@ -12,7 +12,9 @@ from bt_augment.pairs.unspaced import UNSPACED_SCRIPTS
 Part = tuple[str, bool]  # a stretch of text, and whether the other text has it too
 
 # Scripts that put no spaces between words are compared by character.
-_WORD = regex.compile(rf"\s+|[{UNSPACED_SCRIPTS}]\p{{M}}*|[\w\p{{M}}]+|[^\w\s]")
+_WORD = regex.compile(
+    rf"\s+|[{UNSPACED_SCRIPTS}]\p{{M}}*|[[\w\p{{M}}]--[{UNSPACED_SCRIPTS}]]+|[^\w\s]", regex.V1
+)
 _MAX_WORDS = 4_000  # of a text: comparing takes time in the square of it
 
 

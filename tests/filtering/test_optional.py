@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import subprocess
 import sys
 import threading
 import time
 import types
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,22 @@ def test_a_passage_is_never_ranked_against_its_own_group(word_encoder: str) -> N
     same = [(g, "Michelangelo", "Michelangelo painted") for g, _, _ in PAIRS]
     rank = RetrievalFilter({RANK: {"model": word_encoder}}).score(rows(*same), {RANK})[RANK]
     assert rank.tolist() == [3.0, 3.0, 3.0, 3.0]
+
+
+@needs_encoder
+def test_the_same_passage_in_another_group_always_counts_against_a_row(word_encoder: str) -> None:
+    words = sorted({word for _, question, _ in PAIRS for word in question.strip("?").split()})
+    texts = list(map(" ".join, random.Random(0).sample(list(combinations(words, 5)), 100)))
+    made = [
+        {"id": f"{group}-{i}", "group_id": f"{group}-{i}", "question": text, "passage": text,
+         "question_lang": "en", "passage_lang": "en", "method": "round_trip"}
+        for group in "ab" for i, text in enumerate(texts)
+    ]  # fmt: skip
+    batch = CandidateBatch(
+        batch_from_rows(made, made_schema()), batch_from_rows(made, native_schema()), {}
+    )
+    rank = RetrievalFilter({RANK: {"model": word_encoder, "k": 1000}}).score(batch, {RANK})[RANK]
+    assert rank.tolist() == [2.0] * len(made)
 
 
 @needs_encoder

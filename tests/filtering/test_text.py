@@ -181,7 +181,7 @@ def test_texts_are_measured_independently(texts: list[str]) -> None:
     alone = [
         (loop_masses(tokenize([t]))[0], repeated_ngram_shares(tokenize([t]))[0]) for t in texts
     ]
-    assert np.allclose(np.array(together).T.reshape(-1, 2), np.array(alone).reshape(-1, 2))
+    assert np.array_equal(np.array(together).T.reshape(-1, 2), np.array(alone).reshape(-1, 2))
 
 
 def reference_share(tokens: list[str]) -> float:

@@ -27,3 +27,10 @@ def test_the_parts_are_the_texts(before, after):
 def test_texts_too_long_to_compare_are_not_marked():
     text = "word " * 5000
     assert word_diff(text, text + "more") == ([(text, True)], [(text + "more", True)])
+
+
+def test_a_script_without_spaces_is_compared_by_character_beside_words_too():
+    left, right = word_diff("JR東日本", "JR西日本")
+    assert [[part for part, common in side if not common] for side in (left, right)] == [
+        ["東"], ["西"]
+    ]  # fmt: skip

@@ -72,3 +72,8 @@ def test_a_missing_lexicon_and_a_wrong_tag_are_named(tmp_path):
         Lexicon.read(str(tmp_path / "en-pt.txt"))
     with pytest.raises(LanguageError):
         Lexicon.read(f"e:pt={tmp_path}/x")
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(LexiconError, match="no file can have this name"):
+        Lexicon.read("en-pt.\0.txt")

@@ -99,6 +99,7 @@ class SavedDatasetReader(_BatchReader):
     """Reads one split of a folder written by ``save_to_disk``."""
 
     format = "arrow"
+    parts = ("split",)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the record batches of the split's files in order.

@@ -198,6 +198,32 @@ def quarantined(place: Place, cause: str, message: str, raw: str | bytes = "") -
     return Quarantined(place, cause, _valid(message), raw)
 
 
+def broken_file(error: Exception, source: str, place: Place) -> Quarantined:
+    """Return the entry that stands for what comes after the place where a file breaks.
+
+    Args:
+        error: one of ``READ_ERRORS``.
+        source: the file, as a message names it.
+        place: the record that could not be read.
+
+    Raises:
+        StorageError: a temporary file could not be written, or the disk did not give the file.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise StorageError(
+            f"no space for temporary files while reading {source}: {error}; "
+            "free some, or point TMPDIR at another disk"
+        ) from error
+    if isinstance(error, OSError) and error.errno not in _OF_CONTENT:
+        # The system's word, not the file's: read again, there may be more of it.
+        raise StorageError(
+            f"{source} cannot be read: {error}. Nothing of it was taken for its end; "
+            "run the same command again when the disk gives it"
+        ) from error
+    why = " ".join(str(error).split()) or type(error).__name__
+    return quarantined(place, "broken_file", f"the file cannot be read further: {why}")
+
+
 def _valid(text: str) -> str:
     """Return text with surrogates written out: those that stand for bytes as the bytes."""
     if text.isascii():
@@ -216,12 +242,14 @@ class Reader(ABC):
 
     Attributes:
         format: the name of the format.
+        parts: the settings that say which part of an input is read.
         source: the input as the user wrote it; named in every message.
         path: the file or folder that is read: a copy, where the source is elsewhere.
         settings: how the input is read.
     """
 
     format: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]] = ()
     place_kind: ClassVar[Literal["line", "row", "path"]]
 
     def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:
@@ -243,21 +271,7 @@ class Reader(ABC):
         try:
             yield from self.rows()
         except READ_ERRORS as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageError(
-                    f"no space for temporary files while reading {self.source}: {error}; "
-                    "free some, or point TMPDIR at another disk"
-                ) from error
-            if isinstance(error, OSError) and error.errno not in _OF_CONTENT:
-                # The system's word, not the file's: read again, there may be more of it.
-                raise StorageError(
-                    f"{self.source} cannot be read: {error}. Nothing of it was taken for its end; "
-                    "run the same command again when the disk gives it"
-                ) from error
-            why = " ".join(str(error).split()) or type(error).__name__
-            yield quarantined(
-                self.place(self._at), "broken_file", f"the file cannot be read further: {why}"
-            )
+            yield broken_file(error, self.source, self.place(self._at))
 
     def head(self) -> list[Row]:
         """Return up to ``HEAD_ROWS`` of the first readable rows; the file is then closed."""

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from bt_augment.errors import InputError
 from bt_augment.pairs.readers.arrow import choose_split
 from bt_augment.pairs.readers.base import (
+    READ_ERRORS,
     InputSettings,
     Place,
     Quarantined,
     Reader,
     Row,
+    broken_file,
     quarantined,
 )
 from bt_augment.pairs.readers.compression import open_text
@@ -65,6 +67,7 @@ class BeirReader(Reader):
     """
 
     format = "beir"
+    parts = ("split",)
     place_kind = "line"
 
     def __init__(self, source: str, settings: InputSettings, path: Path | None = None) -> None:
@@ -78,7 +81,6 @@ class BeirReader(Reader):
         with TemporaryDatabase() as database:
             yield from self._load(database, qrels)
             for item in _judgements(qrels):
-                self._at = item.line if isinstance(item, _Judgement) else item.place.value
                 if isinstance(item, Quarantined):
                     yield item
                 elif item.relevant:
@@ -106,12 +108,11 @@ class BeirReader(Reader):
 
     def _qrels(self) -> Path:
         folder = self.path / "qrels"
-        splits = {}
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            name, _, suffix = path.name.partition(".tsv")
-            hidden = name.startswith(".")  # as macOS packs beside each file: ._test.tsv
-            if suffix in COMPRESSED and name != path.name and not hidden:
-                splits[name] = path
+        named = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+        parts = (name.partition(".tsv") for name in named if not name.startswith("."))  # ._test.tsv
+        names = sorted({name for name, dot, suffix in parts if dot and suffix in COMPRESSED})
+        found = {name: find_file(folder, f"{name}.tsv") for name in names}
+        splits = {name: path for name, path in found.items() if path}
         if not splits:
             raise InputError(f"{self.source} has no qrels/<split>.tsv, which a BEIR folder needs")
         return splits[choose_split(f"{self.source}/qrels", list(splits), self.settings.split)]
@@ -179,7 +180,7 @@ def _columns(query: Any, document: Any) -> dict[str, Any]:
     columns["title"] = document.get("title")
     for name in ("lang", "language"):
         if name in columns:
-            columns.setdefault("question_lang", columns[name])
+            columns.setdefault("question_lang", columns.pop(name))  # it is not the document's
         if name in document:
             columns.setdefault("passage_lang", document[name])
     return columns
@@ -187,32 +188,35 @@ def _columns(query: Any, document: Any) -> dict[str, Any]:
 
 def _judgements(qrels: Path) -> Iterator[_Judgement | Quarantined]:
     """Yield the judgements: ``query, document, score``, or TREC's four columns."""
-    with open_text(qrels) as stream:
-        for number, (line, _) in enumerate(bounded_lines(stream), start=1):
-            text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
-            fields = text.split("\t") if "\t" in text else text.split()
-            if not text.strip() or (number == 1 and not _HAS_DIGIT.search(fields[-1])):
-                continue  # a blank line, or the header
-            if len(fields) == 4:
-                del fields[1]
-            try:
-                text.encode()
-                query, document, score = (field.strip() for field in fields)
-                value = float(score)
-            except ValueError:
-                yield quarantined(
-                    Place(str(qrels), "line", number),
-                    "ragged_row",
-                    "the line is not query, document, score",
-                    line,
-                )
-            else:
-                yield _judgement(Place(str(qrels), "line", number), query, document, value, line)
+    number = 0
+    try:
+        with open_text(qrels) as stream:
+            for number, (line, _) in enumerate(bounded_lines(stream), start=1):
+                fields = _fields(line)
+                if not fields or (number == 1 and not _HAS_DIGIT.search(fields[-1])):
+                    continue  # a blank line, or the header
+                yield _judgement(Place(str(qrels), "line", number), fields, line)
+    except READ_ERRORS as error:
+        yield broken_file(error, str(qrels), Place(str(qrels), "line", number + 1))
 
 
-def _judgement(
-    place: Place, query: str, document: str, score: float, line: bytes
-) -> _Judgement | Quarantined:
-    if math.isnan(score):
+def _fields(line: bytes) -> list[str]:
+    text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    if not text.strip():
+        return []
+    return text.split("\t") if "\t" in text else text.split()
+
+
+def _judgement(place: Place, fields: list[str], line: bytes) -> _Judgement | Quarantined:
+    if len(fields) == 4:
+        del fields[1]
+    try:
+        "".join(fields).encode()
+        query, document, score = (field.strip() for field in fields)
+        value = float(score)
+    except ValueError:
+        message = "the line is not query, document, score"
+        return quarantined(place, "ragged_row", message, line)
+    if math.isnan(value):
         return quarantined(place, "wrong_type", "the score is not a number, but nan", line)
-    return _Judgement(int(place.value), query, document, relevant=score > 0)
+    return _Judgement(int(place.value), query, document, relevant=value > 0)

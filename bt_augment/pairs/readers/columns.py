@@ -39,6 +39,8 @@ UNANSWERABLE = "is_impossible"  # SQuAD 2.0's column of questions that have no a
 
 _PATH_START = re.compile(r"[^.\[]*")
 _INDEX = re.compile(r"\[(\d+)\]")
+_PLACE = re.compile(r"[0-9]{1,9}")  # in a list; int() refuses thousands of digits, and "²"
+_IN_FIRST = re.compile(r"(.+?)\.0(\.|$)")
 
 
 def lookup(values: Mapping[str, Any], path: str) -> Any:
@@ -54,7 +56,11 @@ def lookup(values: Mapping[str, Any], path: str) -> Any:
     for part in _INDEX.sub(r".\1", path).split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, Sequence) and not isinstance(value, str | bytes) and part.isdigit():
+        elif (
+            isinstance(value, Sequence)
+            and not isinstance(value, str | bytes)
+            and _PLACE.fullmatch(part)
+        ):
             if int(part) >= len(value):
                 return ABSENT
             value = value[int(part)]
@@ -84,18 +90,18 @@ class Columns:
         """Return the value of ``field`` in a row, or :data:`ABSENT`."""
         found = self._first(values, field)
         if found is ABSENT and self._named[field] is None:
-            folded = {name.strip().casefold(): value for name, value in values.items()}
-            if folded.keys() != values.keys():
-                found = self._first(folded, field)
+            found = self._first(_folded(values), field)
         return found
 
     def leaves_others(self, values: Mapping[str, Any], field: str) -> bool:
         """Return whether ``field`` is the first of a list of a row that holds more than one."""
+        if self._named[field] is None and self._first(values, field) is ABSENT:
+            values = _folded(values)
         for name in self.names(field):
-            head, first, _ = name.partition(".0")
-            if not first and lookup(values, name) not in (ABSENT, None):
+            in_first = _IN_FIRST.match(_INDEX.sub(r".\1", name))
+            if not in_first and lookup(values, name) not in (ABSENT, None):
                 return False
-            listed = lookup(values, head) if first else None
+            listed = lookup(values, in_first[1]) if in_first else None
             if isinstance(listed, list | tuple) and listed:
                 return len(listed) > 1
         return False
@@ -186,6 +192,10 @@ class Columns:
             elif value is not ABSENT:
                 return value
         return null
+
+
+def _folded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.strip().casefold(): value for name, value in values.items()}
 
 
 def is_nan(value: Any) -> bool:

@@ -30,7 +30,11 @@ _MAGIC = {
 def compression(path: Path) -> str | None:
     """Return ``gzip``, ``zstd``, ``bz2``, ``xz``, or None for a file that is not compressed."""
     with path.open("rb") as file:
-        start = file.read(6)
+        return compression_of(file.read(6))
+
+
+def compression_of(start: bytes) -> str | None:
+    """Return what the first bytes of a file, six or more, say that it is compressed with."""
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
 
 

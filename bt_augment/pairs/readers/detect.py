@@ -19,7 +19,7 @@ from bt_augment.pairs.readers.arrow import (
 )
 from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Reader
 from bt_augment.pairs.readers.beir import BeirReader, is_beir
-from bt_augment.pairs.readers.compression import UTF8_BOM, read_start
+from bt_augment.pairs.readers.compression import UTF8_BOM, compression_of, read_start
 from bt_augment.pairs.readers.delimited import DelimitedReader, sniff_delimiter
 from bt_augment.pairs.readers.hub import HubReader, looks_like_name
 from bt_augment.pairs.readers.json_lines import JsonArrayReader, JsonLinesReader
@@ -131,6 +131,9 @@ def _check_text(source: str, start: bytes) -> None:
     encoding = encoding_of(start)
     if encoding is not None:
         raise InputError(f"{source} is {encoding}; make it UTF-8: iconv -f {encoding} -t UTF-8")
+    again = compression_of(start)
+    if again is not None:
+        raise InputError(f"{source} is compressed twice, first with {again}; unpack it once")
     kind = kind_of(start)
     if kind is not None:
         raise InputError(f"{source} is of unknown format: it is {kind}")
@@ -178,18 +181,24 @@ def _by_content(source: str, path: Path, start: bytes, settings: InputSettings) 
 
 
 def _is_squad(start: bytes) -> bool:
-    """Return whether a JSON object has an array ``data`` that has not only texts in it."""
+    """Return whether a JSON object has an array ``data`` of objects, or an empty one alone."""
     depth = 0
-    key = ""
+    keys = [""]
+    is_empty = False
     try:
-        for kind, value in events(io.BytesIO(start)):
+        parsed = events(io.BytesIO(start))
+        for kind, value in parsed:
             if kind == "map_key" and depth == 1:
-                key = value
-            elif kind == "start_array" and depth == 1 and key == "data":
-                return True
+                keys.append(value)
+            elif kind == "start_array" and depth == 1 and keys[-1] == "data":
+                first, _ = next(parsed)
+                if first != "end_array":
+                    return first == "start_map"
+                is_empty = True
+                continue
             depth += _deeper(kind)
             if depth == 0:
-                return False
+                return is_empty and {"", "data", "version"}.issuperset(keys)
     except JsonBreakError:
         return False
     return False

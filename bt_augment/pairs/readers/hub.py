@@ -24,6 +24,7 @@ class HubReader(Reader):
     """Reads one split of a hub data set; a row's place is its number, from 1."""
 
     format = "hub"
+    parts = ("split", "config", "revision")
     place_kind = "row"
 
     @property

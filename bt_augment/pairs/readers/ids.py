@@ -18,6 +18,7 @@ _CLAIM = (
     "INSERT INTO seen (hash, uses) VALUES (?, 1) "
     "ON CONFLICT (hash) DO UPDATE SET uses = uses + 1 RETURNING uses"
 )
+_REMEMBER = "UPDATE seen SET uses = ? WHERE hash = ?"
 
 
 class UniqueIds:
@@ -52,15 +53,22 @@ class UniqueIds:
         Raises:
             StorageError: the disk of temporary files refused.
         """
-        uses = self._use(wanted) + bool(_MADE.search(wanted))
-        unique = wanted
-        while uses > 1:
-            unique = f"{wanted}-{uses}"
-            # A suffixed form may be taken by an id that was written so in the input.
-            uses = uses + 1 if self._use(unique) > 1 else 1
-        return unique
+        is_made = bool(_MADE.search(wanted))
+        first = number = self._use(wanted) + is_made
+        if number == 1:
+            return wanted
+        # A suffixed form may be taken by an id that was written so in the input.
+        while self._use(f"{wanted}-{number}") > 1:
+            number += 1
+        if number > first:  # else the next use would walk over the same forms again
+            self._database.execute(_REMEMBER, (number - is_made, _hash(wanted)))
+        return f"{wanted}-{number}"
 
     def _use(self, text: str) -> int:
-        digest = blake2b(text.encode(), digest_size=_BITS // 8).digest()
-        ((uses,),) = self._database.execute(_CLAIM, (int.from_bytes(digest, "big", signed=True),))
+        ((uses,),) = self._database.execute(_CLAIM, (_hash(text),))
         return int(uses)
+
+
+def _hash(text: str) -> int:
+    digest = blake2b(text.encode(), digest_size=_BITS // 8).digest()
+    return int.from_bytes(digest, "big", signed=True)

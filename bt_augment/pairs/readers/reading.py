@@ -64,10 +64,20 @@ def read(
         find_reader(source, pinned.get(source, settings), (copies or {}).get(source))
         for source in inputs
     ]
+    _refuse_unused(readers, settings)
     for reader in readers:
         heads = [row.values for row in reader.head()]
         Columns(reader.settings).check(reader.source, heads, settings.lang)
     return _items(readers, settings.limit)
+
+
+def _refuse_unused(readers: Sequence[Reader], settings: InputSettings) -> None:
+    for part in ("split", "config", "revision"):
+        if getattr(settings, part) is not None and all(part not in r.parts for r in readers):
+            raise InputError(
+                f"input.{part} chooses nothing, as a {readers[0].format} input such as "
+                f"{readers[0].source} has no {part}s; leave it out"
+            )
 
 
 def _items(readers: Sequence[Reader], limit: int | None) -> Iterator[Item]:

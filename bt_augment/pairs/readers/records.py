@@ -267,7 +267,7 @@ def _text_and_start(item: Any) -> tuple[Any, Any]:
 
 
 def _answer_text(value: Any) -> str:
-    if is_nan(value):
+    if value is None or is_nan(value):
         return ""
     try:
         return _checked(_scalar_as_text(value), "answer")  # a year written without quotes

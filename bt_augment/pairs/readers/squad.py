@@ -204,7 +204,8 @@ class SquadReader(Reader):
             )
             return
         shared = {name: item for name, item in value.items() if name not in _NOT_COLUMNS}
-        shared["title"] = paragraph.title
+        if shared.get("title") is None:
+            shared["title"] = paragraph.title
         for number, question in enumerate(questions):
             path = f"{paragraph.path}.qas[{number}]"
             place = self.place(path)

@@ -8,8 +8,11 @@ import json
 import math
 import re
 import tokenize
+import warnings
 from itertools import pairwise
 from typing import Any
+
+from bt_augment.pairs.readers.columns import is_nan
 
 # How a cell that spells out a list or an object begins; "[sic] no" and "{x | x > 0}" are text.
 _SPELT_OUT = re.compile(r"(\[\s*)?(\{\s*)?['\"]|\[\s*array\(")
@@ -48,16 +51,25 @@ def from_cell(text: str) -> Any:
             value = parse(stripped)
         except _PARSE_ERRORS:
             continue
-        if isinstance(value, list | dict):
+        if isinstance(value, dict) or (isinstance(value, list) and _may_be_answers(value)):
             return value
     if _SPELT_OUT.match(stripped):
         raise UnreadableCellError("it begins like a list or an object, and cannot be read as one")
     return text
 
 
+def _may_be_answers(items: list[Any]) -> bool:
+    """Return whether a list is empty, or holds texts, objects or nothing: ``[1945]`` is a text."""
+    return not items or any(
+        item is None or is_nan(item) or isinstance(item, str | dict) for item in items
+    )
+
+
 def _printed(text: str) -> Any:
     """Return the value that Python or numpy printed."""
-    tree = ast.parse(_with_commas(text), mode="eval")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "\d", which is no escape
+        tree = ast.parse(_with_commas(text), mode="eval")
     return ast.literal_eval(_Unwrapped().visit(tree))
 
 

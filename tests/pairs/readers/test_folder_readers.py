@@ -1,5 +1,7 @@
 import gzip
 import json
+import os
+import random
 
 import pytest
 from reading_samples import read_all
@@ -35,6 +37,16 @@ def test_relevant_judgements_become_records_in_their_order(beir):
         ("q1-2", "Who?", "A thing.", None, "en"),
     ]
     assert records[0].group_id == records[2].group_id
+
+
+def test_each_text_has_its_own_language_and_none_of_the_others(write, beir):
+    (beir / "corpus.jsonl.gz").unlink()
+    write(
+        "b/corpus.jsonl", [{"_id": "d1", "text": "A."}, {"_id": "d2", "text": "B.", "lang": "fr"}]
+    )
+    write("b/queries.jsonl", [{"_id": q, "text": "Who?", "lang": "de"} for q in ("q1", "q2")])
+    langs = [(r.question_lang, r.passage_lang) for r in read_all(beir).records]
+    assert langs == [("de", "fr"), ("de", "en"), ("de", "fr")]
 
 
 def test_another_split_in_trec_columns(beir):
@@ -107,6 +119,29 @@ def test_a_judgement_whose_score_is_nan_is_quarantined(beir):
     assert len(outcome.records) == 3
     (bad,) = outcome.quarantined
     assert (bad.cause, bad.place.value, bad.raw) == ("wrong_type", 6, "q1\td1\tnan\n")
+
+
+def test_of_qrels_that_are_cut_what_comes_before_is_read_and_the_break_has_its_line(beir):
+    lines = [f"q{n % 2 + 1}\td{n % 3 + 1}\t1\n" for n in range(4000)]
+    packed = gzip.compress("".join(random.Random(0).sample(lines, len(lines))).encode())
+    (beir / "qrels" / "dev.tsv.gz").write_bytes(packed[: len(packed) // 2])
+    outcome = read_all(beir, split="dev")
+    (bad,) = outcome.quarantined
+    assert (bad.cause, bad.place.file) == ("broken_file", str(beir / "qrels" / "dev.tsv.gz"))
+    assert bad.place.value == len(outcome.records) + 1 > 1000
+
+
+def test_qrels_are_regular_files_and_of_two_forms_the_plain_one_is_read(beir):
+    qrels = beir / "qrels"
+    (qrels / "train.tsv.gz").write_bytes(gzip.compress(b"q1\td1\t1\n"))
+    os.mkfifo(qrels / "dev.tsv")
+    assert len(read_all(beir, split="train").records) == 3
+    with pytest.raises(InputError, match=r"no split 'dev'.*test, train"):
+        read([str(beir)], InputSettings(lang="en", split="dev"))
+    (qrels / "dev.tsv").unlink()
+    (qrels / "dev.tsv").symlink_to("nowhere.tsv")
+    with pytest.raises(InputError, match=r"dev\.tsv: is a link that leads nowhere"):
+        read([str(beir)], InputSettings(lang="en"))
 
 
 def test_a_saved_data_set_that_lacks_a_shard_is_refused_before_anything_is_read(tmp_path):

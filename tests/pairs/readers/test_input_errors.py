@@ -300,3 +300,18 @@ def test_a_record_that_is_too_long_to_hold_is_quarantined(tmp_path, name, text, 
     assert {item.cause for item in read.quarantined} == {cause}
     assert re.search(r"longer than \d\d MiB", read.quarantined[-1].message)
     assert all(len(item.raw) <= 10_000 for item in read.quarantined)
+
+
+@pytest.mark.parametrize("part", ["split", "config", "revision"])
+def test_a_part_of_an_input_that_has_none_is_refused(write, part):
+    path = write("a.jsonl", [ROW])
+    with pytest.raises(
+        InputError, match=rf"input\.{part} chooses nothing.*a\.jsonl has no {part}s"
+    ):
+        read_all(path, **{part: "test"})
+
+
+def test_a_file_that_is_compressed_twice_is_called_so(write):
+    packed = gzip.compress(gzip.compress(json.dumps(ROW).encode()))
+    with pytest.raises(InputError, match="compressed twice, first with gzip; unpack it once"):
+        read_all(write("a.jsonl.gz", packed))

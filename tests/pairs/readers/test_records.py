@@ -2,6 +2,7 @@ import pytest
 
 from bt_augment.pairs.readers import Answer, InputSettings, Quarantined, records
 from bt_augment.pairs.readers.base import Place, Row
+from bt_augment.pairs.readers.ids import UniqueIds
 from bt_augment.pairs.readers.records import RecordBuilder
 
 
@@ -70,3 +71,36 @@ def test_a_row_with_more_positives_than_the_one_that_is_read_says_so(passages, n
     built = RecordBuilder(InputSettings(lang="en"), str).build(row)
     assert built.passage == "A man."
     assert (built.notes == ("first_of_several_passages",)) is noted
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_nothing_among_the_answers_is_no_answer(nothing):
+    assert build("A man.", [nothing, "man", {"text": nothing}]).answers == (Answer("man", 2),)
+    assert build("A man.", [nothing]).answers == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "settings"),
+    [("Pos", {}), (" pos", {}), ("pos", {"passage": "pos[0]"}), ("pos", {"passage": "pos.0"})],
+)
+def test_the_first_of_several_passages_is_told_however_it_is_found(column, settings):
+    builder = RecordBuilder(InputSettings(lang="en", **settings), str)
+    row = Row(Place("a", "row", 1), {"question": "Who?", column: ["A man.", "A woman."]}, "a:1")
+    assert builder.build(row).notes == ("first_of_several_passages",)
+
+
+@pytest.mark.parametrize("place", ["²", "1" * 5_000, "٣"])
+def test_what_is_no_place_in_a_list_is_no_column(place):
+    builder = RecordBuilder(InputSettings(lang="en", passage=f"ctxs.{place}"), str)
+    row = Row(Place("a", "row", 1), {"question": "Who?", "ctxs": ["A man."] * 9}, "a:1")
+    assert builder.build(row).cause == "missing_passage"
+
+
+def test_ids_stay_unique_where_those_with_suffixes_are_taken():
+    with UniqueIds() as ids:
+        taken = [ids.claim(f"a-{n}") for n in range(2, 40)]
+        given = [ids.claim("a") for _ in range(40)]
+        assert given == ["a", *(f"a-{n}" for n in range(40, 79))]
+        steps = ids._database.execute("SELECT uses FROM seen WHERE uses > 2")
+    assert len(set(taken)) == 38
+    assert steps == [(78,)]  # of "a" alone: each taken form was looked at once

@@ -563,7 +563,7 @@ def test_ids_titles_and_groups_may_be_numbers_dates_and_uuids(write, value, text
         ("title", {"en": "T"}, "the title is an object", "input.title"),
         ("group_id", {}, "the group is an object", "input.group"),
         ("lang", 3, "the question_lang is a number", "input.passage_lang"),
-        ("answers", [None], "the answer is null", "input.answers"),
+        ("answers", [True], "the answer is true or false", "input.answers"),
         ("answers", [{"answer": "man"}], "the answer is an object", "input.answers"),
     ],
 )

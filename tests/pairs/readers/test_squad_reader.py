@@ -254,3 +254,16 @@ def test_text_that_looks_like_the_mark_of_a_bad_character_is_left_alone(write, a
     document = json.dumps(squad(paragraph(text, question("Why?"))), ensure_ascii=ascii_only)
     (record,) = read_all(write("a.json", document)).records
     assert record.passage == text
+
+
+def test_a_paragraph_that_has_a_title_keeps_it(write):
+    parts = [paragraph("One.", question("A?", "a")) | own for own in ({"title": "Own"}, {})]
+    records = read_all(write("a.json", squad(*parts))).records
+    assert [record.title for record in records] == ["Own", "Lamps"]
+
+
+@pytest.mark.parametrize("data", [[], [1, 2], ["x"], [[{}]]])
+def test_a_column_data_of_json_lines_makes_no_squad(write, data):
+    row = {"data": data, "question": "Who?", "context": "A man."}
+    assert len(read_all(write("a.jsonl", [row, row])).records) == 2
+    assert len(read_all(write("b.jsonl", [dict(reversed(row.items()))])).records) == 1
