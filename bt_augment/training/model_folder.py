@@ -21,6 +21,7 @@ _IDENTITY = "settings.json"
 _MARK = "complete"  # in a checkpoint that is on the disk as a whole: path → SHA-256 of its files
 _PREFIX = "checkpoint-"
 _CHECKPOINT = re.compile(rf"{_PREFIX}\d+")  # another name is that of a copy somebody keeps
+_KEPT_CHECKPOINTS = 2  # where the newest was damaged since, training goes on from the other
 
 
 class ModelFolder:
@@ -134,7 +135,7 @@ class ModelFolder:
             StorageError: it cannot be read.
         """
         whole = (path for path in self._checkpoints() if (path / _MARK).is_file())
-        last = max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+        last = max(whole, key=_step, default=None)
         if last is not None and (changed := _changed(last)):
             raise TrainingError(
                 f"{last / changed}: was removed or changed since the checkpoint was written. "
@@ -143,22 +144,22 @@ class ModelFolder:
             )
         return last
 
-    def best_checkpoint(self, name: str) -> Path:
-        """Return the checkpoint with the best weights of a training that stopped early.
+    def best_checkpoint(self, step: int) -> Path:
+        """Return the checkpoint with the best weights of a training with early stopping.
 
         Args:
-            name: its name.
+            step: its step.
 
         Raises:
             TrainingError: it is not whole, or a file of it was changed since.
             StorageError: it cannot be read.
         """
-        path = self.work / name
+        path = self.work / f"{_PREFIX}{step}"
         changed = _changed(path) if (path / _MARK).is_file() else _MARK
         if changed:
             raise TrainingError(
                 f"{path / changed}: was removed or changed since the checkpoint was written, which "
-                "has the best weights of a training that stopped early; start anew with --overwrite"
+                "has the best weights so far; start anew with --overwrite"
             )
         return path
 
@@ -182,6 +183,16 @@ class ModelFolder:
         with storage_errors(path):
             sync_tree(path)  # else the mark could outlive a loss of power that the rest does not
             write_json(path / _MARK, _digests(path))
+
+    def remove_old_checkpoints(self, best: int | None) -> None:
+        """Remove all but the newest checkpoints and the best one.
+
+        Args:
+            best: step of the one with the best weights so far, where that is measured.
+        """
+        for path in sorted(self._checkpoints(), key=_step)[:-_KEPT_CHECKPOINTS]:
+            if _step(path) != best:
+                shutil.rmtree(path, ignore_errors=True)
 
     def check_there(self) -> None:
         """Refuse to go on in a folder that was made anew: the libraries make one that is gone.
@@ -241,6 +252,10 @@ class ModelFolder:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix(_PREFIX))
 
 
 def _digests(checkpoint: Path) -> dict[str, str]:

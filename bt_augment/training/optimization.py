@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import nn
 
-_KEPT_CHECKPOINTS = 2  # the newest may be half written when the process is killed
-
 
 def contrastive_loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
     """Return the contrastive loss; cached where a batch is larger than what is encoded at once.
@@ -83,7 +81,7 @@ def training_arguments(
         "save_strategy": "steps" if stops or saves else "no",
         # The best weights are those of a checkpoint, so both come at the same steps.
         "save_steps": settings.eval_steps if stops else settings.save_steps,
-        "save_total_limit": _KEPT_CHECKPOINTS,
+        "save_total_limit": None,  # else the best could be removed before a better one is whole
         "load_best_model_at_end": stops,
         "metric_for_best_model": BEST_METRIC if stops else None,
         "greater_is_better": True if stops else None,

@@ -253,7 +253,7 @@ def _trainer(
 ) -> tuple[Any, Prompts]:
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
-    from bt_augment.training.callbacks import CheckpointMarks, ProgressReports, QuietTrainer
+    from bt_augment.training.callbacks import Checkpoints, ProgressReports, QuietTrainer
     from bt_augment.training.hybrid_batches import hybrid_batches
 
     set_seed(settings.seed)  # static encoders are drawn
@@ -281,7 +281,7 @@ def _trainer(
         loss=contrastive_loss(model, settings),
         evaluator=evaluator if stops else None,
         callbacks=[
-            CheckpointMarks(folder),
+            Checkpoints(folder),
             ProgressReports(progress, settings.batch_size * ranks()),
             *([EarlyStoppingCallback(settings.patience)] if stops else []),
         ],

@@ -590,6 +590,69 @@ def test_a_training_that_stopped_early_and_was_killed_is_not_gone_on_with(
     assert not moved(weights(whole), weights(killed))
 
 
+def measured_as(monkeypatch, scores):
+    """Have each measurement give the next of these scores."""
+    left, measure = list(scores), f"{NAME}_cosine_ndcg@10"
+    monkeypatch.setattr(
+        InformationRetrievalEvaluator, "__call__", lambda *_, **__: {measure: left.pop(0)}
+    )
+
+
+def killed_when(monkeypatch, name, condition, run):
+    """Stand for a kill where a method of the model's folder is called and the condition holds."""
+    method = getattr(ModelFolder, name)
+
+    def stop(folder, *arguments):
+        if condition(folder, *arguments):
+            raise Stop
+        return method(folder, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, name, stop)
+        with pytest.raises(Stop):
+            run()
+
+
+def test_a_training_with_patience_takes_the_best_weights_after_a_move(
+    tiny_static, finished, tmp_path, monkeypatch
+):
+    settings = settings_of(
+        tiny_static, steps=6, held_out=0.1, patience=9, eval_steps=2, learning_rate=0.01
+    )
+    measured_as(monkeypatch, [0.5, 0.9, 0.4, 0.9, 0.5, 0.9, 0.4, 0.9, 0.9])
+    whole, killed, away = tmp_path / "whole", tmp_path / "killed", tmp_path / "moved"
+    train([finished], whole, settings)
+    killed_when(
+        monkeypatch,
+        "check_there",
+        lambda folder: (folder.work / "checkpoint-6" / "complete").exists(),
+        lambda: train([finished], killed, settings),
+    )
+    killed.rename(away)
+    best, aside = away / "training" / "checkpoint-4", tmp_path / "aside"
+    best.rename(aside)
+    with pytest.raises(TrainingError, match=r"checkpoint-4/complete: was removed or changed"):
+        train([finished], away, settings, resume=True)
+    aside.rename(best)
+    assert train([finished], away, settings, resume=True).resumed_at == 6
+    assert not moved(weights(whole), weights(away))
+
+
+def test_the_best_checkpoint_stays_until_a_better_one_is_whole(
+    tiny_static, finished, tmp_path, monkeypatch
+):
+    settings = settings_of(tiny_static, steps=8, held_out=0.1, patience=9, eval_steps=2)
+    measured_as(monkeypatch, [0.5, 0.4, 0.9, 0.3])
+    out = tmp_path / "out"
+    killed_when(
+        monkeypatch,
+        "mark_checkpoint",
+        lambda _, step: step == 6,
+        lambda: train([finished], out, settings),
+    )
+    assert ModelFolder(out).best_checkpoint(2).is_dir()
+
+
 @pytest.mark.parametrize("place", ["__init__", "encode", "forward"])
 def test_want_of_memory_is_told_as_such(labse, finished, tmp_path, monkeypatch, place):
     def fail(*_, **__):
