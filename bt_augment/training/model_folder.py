@@ -60,8 +60,14 @@ class ModelFolder:
         """Refuse a folder that holds something which this training would harm.
 
         Raises:
-            TrainingError: it holds another model, an unfinished training, or strangers' files.
+            TrainingError: it holds another model, an unfinished training, or strangers' files; or
+                it should be kept and removed at once.
         """
+        if overwrite and resume:
+            raise TrainingError(
+                f"{self.path}: --overwrite removes the training that --resume goes on with; leave "
+                "one of them out"
+            )
         if overwrite or resume or not self.path.exists():
             return
         if not self.path.is_dir():
@@ -203,8 +209,8 @@ class ModelFolder:
         if not self._identity_path.exists():
             raise StorageError(
                 f"{self.path}: the folder has disappeared, or was replaced, while the model was "
-                "trained. Bring it back and run the same command with --resume, or start anew "
-                "with --overwrite"
+                "trained. Bring it back and run the same command with --resume and without "
+                "--overwrite, or start anew with --overwrite"
             )
 
     def remove_checkpoints(self) -> None:

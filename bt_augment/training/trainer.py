@@ -111,7 +111,7 @@ def train(
         MissingDependencyError: the extra ``[train]`` is not installed.
         RunFolderError: a run is unfinished or damaged, or ``out`` lies in one.
         TrainingError: the pairs do not allow the settings, the base model is no encoder, or
-            ``out`` holds something else.
+            ``out`` holds something else; or ``resume`` and ``overwrite`` are both given.
         InputError: a run or the base model lies in ``out``.
         LanguageError: ``settings.languages`` holds something else.
         ModelError: there is no such base model.

@@ -267,6 +267,8 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
         train([finished], out, settings_of(tiny_static, alpha=1), resume=True)
     with pytest.raises(InputError, match="lies in"):
         train([finished], out, settings_of(str(out)), overwrite=True)
+    with pytest.raises(TrainingError, match="--overwrite removes the training that --resume"):
+        train([finished], out, settings_of(tiny_static), resume=True, overwrite=True)
     assert train([finished], out, settings_of(tiny_static), resume=True).already
     anew = train([finished], out, settings_of(tiny_static, alpha=1), overwrite=True)
     assert anew.manifest["settings"]["alpha"] == 1
