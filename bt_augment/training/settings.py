@@ -35,7 +35,8 @@ class TrainingSettings:
         augmented_share: share of pairs without a native text; None lets it fall as it may.
         draw: how languages are drawn: ``uniform``, or by ``size``.
         language_pair_per: cross-lingual steps draw a language pair per ``example`` or ``batch``.
-        steps: optimizer steps; None shows as many pairs as there are rows, in 100 steps at least.
+        steps: optimizer steps; None shows as many pairs as there are rows, over all ranks, in 100
+            steps at least.
         batch_size: pairs of a step on one device.
         mini_batch_size: pairs encoded at once; what is in memory. A batch no larger than that is
             encoded in one go. Static encoders have no need of it.
@@ -136,14 +137,15 @@ class TrainingSettings:
                 "early stopping measures on a held-out split; set held_out above 0, such as 0.05"
             )
 
-    def resolved(self, rows: int) -> TrainingSettings:
+    def resolved(self, rows: int, ranks: int = 1) -> TrainingSettings:
         """Return the settings with a number in place of each None.
 
         Args:
             rows: rows trained on.
+            ranks: processes that train together, each on a batch of its own.
         """
         static = is_static(self.base_model)
-        steps = self.steps or max(100, round(rows / self.batch_size))
+        steps = self.steps or max(100, round(rows / (self.batch_size * ranks)))
         tenth = max(1, round(steps / 10))
         return replace(
             self,

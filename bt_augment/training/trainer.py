@@ -133,7 +133,7 @@ def train(
     training = rows.select(~kept_out)
     if not len(training):
         raise TrainingError("nothing is left to train on; lower held_out or take more data")
-    settings = settings.resolved(len(training))
+    settings = settings.resolved(len(training), ranks())
     pairs = _pairs(training, settings)
     sampler = _sampler(pairs, settings)
     identity = {

@@ -394,6 +394,12 @@ def test_settings_out_of_range_are_refused(options, said):
         settings_of("static:bundled", **options)
 
 
+def test_by_default_all_ranks_together_see_as_many_pairs_as_there_are_rows():
+    settings = TrainingSettings("static:bundled", batch_size=10)
+    assert settings.resolved(8000).steps == 800
+    assert settings.resolved(8000, ranks=4).steps == 200
+
+
 def test_settings_may_be_a_path_and_numpys_numbers():
     plain = settings_of("model", steps=3, seed=1, alpha=0.5)
     given = settings_of("model", steps=np.int64(3), seed=np.int32(1), alpha=np.float32(0.5))
