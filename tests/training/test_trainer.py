@@ -17,6 +17,7 @@ from training_rows import a_row
 
 from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
 from bt_augment.evaluation.encoders import load_encoder
+from bt_augment.training import held_out_retrieval as held_out_retrieval_module
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import Prompts, load_base_model
 from bt_augment.training.held_out_retrieval import NAME, held_out_retrieval, reported
@@ -215,6 +216,19 @@ def test_the_same_command_gives_the_same_weights_and_another_seed_others(
         train([finished], tmp_path / name, settings_of(tiny_static, seed=seed))
     assert not moved(weights(tmp_path / "a"), weights(tmp_path / "b"))
     assert moved(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_the_questions_measured_on_are_of_all_runs_and_languages(run_of, monkeypatch):
+    # Given more questions than are measured, one language after the other
+    monkeypatch.setattr(held_out_retrieval_module, "_MAX_QUERIES", 20)
+    runs = [
+        run_of([a_row(f"{lang}{i}", lang) for i in range(30)], name=lang) for lang in ("en", "pt")
+    ]
+    evaluator = held_out_retrieval(read_rows(runs), Prompts(), 8)
+    languages = [question.split(".")[1] for question in evaluator.queries]
+    assert len(languages) == 20
+    assert 5 <= languages.count("en") <= 15
+    assert [len(evaluator.relevant_docs[number]) for number in evaluator.queries_ids] == [1] * 20
 
 
 def test_early_stopping_takes_the_best_weights(tiny_static, finished, tmp_path):
