@@ -475,6 +475,39 @@ def test_hard_negatives_are_of_the_title_and_the_language_and_outside_the_batch(
                 assert negative.split(".")[0] not in groups
 
 
+def test_hard_negatives_of_many_passages_are_drawn_without_ordering_them_all(run_of, monkeypatch):
+    from bt_augment.training import hard_negatives
+
+    run = run_of([a_row(str(i), "en", title="A" if i < 3 else f"T{i}") for i in range(40)])
+    rows = read_rows([run])
+    monkeypatch.setattr(hard_negatives, "_MANY", 10)
+    lookup = hard_negatives.HardNegatives(rows, count=4, batch_size=2)
+    ordered = []
+
+    class Stream(np.random.Generator):
+        """Notes how many places it brings into an order."""
+
+        def permutation(self, places):
+            ordered.append(len(places))
+            return super().permutation(places)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Stream(np.random.PCG64(seed)))
+
+    def negatives(batch):
+        texts = lookup({"question_row": batch, "passage_row": batch})
+        return [[texts[f"negative_{n}"][i] for n in (1, 2, 3, 4)] for i in range(len(batch))], texts
+
+    (first, second), texts = negatives([0, 7])
+    assert max(ordered) <= 10
+    assert len({*first, *texts["passage"]}) == len({*second, *texts["passage"]}) == 6
+    assert {rows.texts[i]["passage"] for i in (1, 2)} == set(first[:2])  # of the title
+
+    # And where nearly all are in the batch, those that are left are found
+    monkeypatch.setattr(hard_negatives, "_TRIES", 0)
+    found, texts = negatives(list(range(35)))
+    assert len(set(found[0]) - set(texts["passage"])) == 4
+
+
 def test_hard_negatives_train(tiny_static, finished, tmp_path):
     out = tmp_path / "model"
     train([finished], out, settings_of(tiny_static, hard_negatives=1))
