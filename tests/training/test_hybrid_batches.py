@@ -185,6 +185,14 @@ def test_the_planned_share_is_the_share_that_is_drawn(shape, mix):
         assert made == round(roomy.made_share * len(drawn))
 
 
+def test_the_share_is_told_where_none_is_asked_for():
+    index = index_of(20)
+    sampler = sampler_of(index, alpha=0.5)
+    share, drawn = sampler.made_share, [pair for batch in sampler for pair in batch]
+    assert share == pytest.approx(index.made[drawn].mean())
+    assert 0 < share < 1
+
+
 def test_share_zero_and_one_leave_the_other_kind_out():
     index = index_of(20, languages=2)
     native = np.concatenate(list(sampler_of(index, augmented_share=0, steps=60)))
