@@ -99,6 +99,7 @@ class HybridBatchSampler(DefaultBatchSampler):
             alpha=self._mix.alpha,
             augmented_share=self._mix.augmented_share,
             examples=self._examples,
+            ranks=self._ranks,
             pairs_per_batch=self._mix.language_pair_per == "batch",
         )
         self._steps = steps or max(1, len(pairs) // self._examples)

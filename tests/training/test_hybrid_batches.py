@@ -258,6 +258,15 @@ def test_a_batch_larger_than_the_number_of_passages_is_refused():
         sampler_of(index_of(20), batch_size=21, alpha=0)
 
 
+@pytest.mark.parametrize("mix", [{"alpha": 1}, {"alpha": 0}])
+def test_the_batch_size_that_is_advised_can_be_filled_on_all_ranks(mix):
+    with pytest.raises(TrainingError, match="Lower --batch-size to 3 or less"):
+        sampler_of(index_of(7), 8, world_size=2, **mix)
+    assert sampler_of(index_of(7), 3, world_size=2, **mix)
+    with pytest.raises(TrainingError, match="fewer than these 9 processes"):
+        sampler_of(index_of(7), 8, world_size=9, **mix)
+
+
 def test_a_language_too_small_for_a_batch_is_left_out_with_a_warning(caplog):
     index = index_of(20, languages=1)
     index = PairIndex(
