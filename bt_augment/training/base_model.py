@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
-from bt_augment.sentence_encoders import PROMPT_NAMES, check_rows, stored_prompt
+from bt_augment.sentence_encoders import check_rows
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
@@ -26,23 +24,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _PACKAGES = ("torch", "sentence_transformers", "accelerate", "datasets")
-
-# What the models of a family were trained with; the hub folders do not always say it.
-_FAMILY_PROMPTS = ((re.compile(r"(^|[/_\-])e5($|[/_\-])", re.I), ("query: ", "passage: ")),)
-_INSTRUCTED = re.compile(r"instruct|mistral", re.I)  # E5 models with another form of prompt
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What is put before a text.
-
-    Attributes:
-        query: before a question.
-        passage: before a passage.
-    """
-
-    query: str = ""
-    passage: str = ""
 
 
 def load_base_model(
@@ -109,39 +90,6 @@ def pinned_name(name: str) -> str:
 def _pinned(name: str) -> tuple[str, str]:
     source, _, wanted = name.partition("@")
     return source, pin_revision(source, wanted or None)
-
-
-def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
-    """Return the prompts stored in the model, else those of its family, else none."""
-    stored = Prompts(stored_prompt(model, "query"), stored_prompt(model, "passage"))
-    if stored != Prompts():
-        return stored
-    return family_prompts(name) or family_prompts(_name_in_config(model)) or Prompts()
-
-
-def family_prompts(name: str) -> Prompts | None:
-    """Return the prompts of the family that a model's name, or its folder's, is of."""
-    name = name.partition("@")[0]  # the revision of one of the hub
-    for family, prompts in _FAMILY_PROMPTS:
-        if family.search(name) and not _INSTRUCTED.search(name):
-            return Prompts(*prompts)
-    return None
-
-
-def store_prompts(model: SentenceTransformer, prompts: Prompts) -> None:
-    """Store prompts where evaluation, ``encode_query`` and ``encode_document`` look for them."""
-    stored = {
-        **dict.fromkeys(PROMPT_NAMES["query"], prompts.query),
-        **dict.fromkeys(PROMPT_NAMES["passage"], prompts.passage),
-    }
-    model.prompts = {**(model.prompts or {}), **stored}
-    if not (prompts.query and prompts.passage):
-        model.default_prompt_name = None  # it would stand in for the empty one
-
-
-def _name_in_config(model: SentenceTransformer) -> str:
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    return str(getattr(config, "_name_or_path", ""))
 
 
 def check_packages() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.aligned_rows import AlignedRows
-from bt_augment.training.base_model import Prompts
 
 if TYPE_CHECKING:
     from sentence_transformers.sentence_transformer.evaluation import (

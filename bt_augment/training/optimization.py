@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.training.base_model import Prompts
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.held_out_retrieval import BEST_METRIC
 from bt_augment.training.settings import ENCODER_TEMPERATURE, TrainingSettings
 from bt_augment.training.static_encoder import is_static_model

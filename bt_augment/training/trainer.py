@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bt_augment.errors import MissingDependencyError, TrainingError, memory_errors
+from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
-    Prompts,
     check_base_model,
     check_packages,
     load_base_model,
     pinned_name,
-    prompts_of,
-    store_prompts,
 )
 from bt_augment.training.card import write_card
 from bt_augment.training.disk import disk_errors

@@ -17,9 +17,10 @@ from training_rows import a_row
 
 from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
 from bt_augment.evaluation.encoders import load_encoder
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training import held_out_retrieval as held_out_retrieval_module
 from bt_augment.training.aligned_rows import read_rows
-from bt_augment.training.base_model import Prompts, load_base_model
+from bt_augment.training.base_model import load_base_model
 from bt_augment.training.held_out_retrieval import NAME, held_out_retrieval, reported
 from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.settings import TrainingSettings
@@ -75,6 +76,8 @@ def test_labse_keeps_its_four_modules_and_trains_them(labse, finished, tmp_path)
 def test_e5_gets_its_prompts_and_stores_them(labse, finished, tmp_path):
     base = tmp_path / "multilingual-e5-small"
     shutil.copytree(labse, base)
+    untrained = load_encoder(str(base), tmp_path / "cache", device="cpu")
+    assert (untrained.prompt("query"), untrained.prompt("passage")) == ("query: ", "passage: ")
     out = tmp_path / "model"
     trained = train([finished], out, settings_of(base, steps=1))
     assert trained.manifest["prompts"] == {"query": "query: ", "passage": "passage: "}
@@ -95,6 +98,14 @@ def test_prompts_of_the_model_win_over_its_family_and_options_over_both(labse, f
         "query": "",
         "passage": "P ",
     }
+
+
+def test_that_a_model_was_trained_without_prompts_stays_known(labse, finished, tmp_path):
+    base, out = tmp_path / "e5-base", tmp_path / "e5-without"
+    shutil.copytree(labse, base)
+    train([finished], out, settings_of(base, steps=1, query_prompt="", passage_prompt=""))
+    encoder = load_encoder(str(out), tmp_path / "cache", device="cpu")
+    assert (encoder.prompt("query"), encoder.prompt("passage")) == ("", "")
 
 
 @pytest.mark.parametrize("options", [{}, {"query_prompt": "Q: "}, {"passage_prompt": ""}])
