@@ -1,11 +1,12 @@
-"""What training and evaluation agree about in an encoder: its prompts, and what it must have."""
+"""What training and evaluation agree about in an encoder: what is one, and its prompts."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bt_augment.errors import ModelError
 
@@ -19,6 +20,10 @@ PROMPT_NAMES: dict[Kind, tuple[str, ...]] = {
     "query": ("query",),
     "passage": ("passage", "document", "corpus"),
 }
+
+MODULES = "modules.json"  # only a model of sentence-transformers has it
+CONFIGURATION = {True: "config_sentence_transformers.json", False: "config.json"}  # by: has it
+_OTHER_KINDS = ("CrossEncoder", "SparseEncoder", "MultiVectorEncoder")
 
 # sentence-transformers stores these itself, and empty, in every model.
 _ALWAYS_STORED = ("query", "document")
@@ -43,6 +48,30 @@ class Prompts:
     def of(self, kind: Kind) -> str:
         """Return what is put before a text of this kind."""
         return self.query if kind == "query" else self.passage
+
+
+def other_kind(configuration: Mapping[str, Any], *, modular: bool) -> str | None:
+    """Return what a model is, with its article, where it is no dense encoder of texts; else None.
+
+    A model of sentence-transformers says which kind it is; a plain checkpoint is an encoder if
+    it can be trained on masked words, as decoders and models of images cannot.
+
+    Args:
+        configuration: content of its file of :data:`CONFIGURATION`.
+        modular: whether it is a model of sentence-transformers.
+    """
+    kind = configuration.get("model_type")
+    if modular:
+        return f"a {kind}" if kind in _OTHER_KINDS else None
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    named = configuration.get("architectures")
+    said = named[0] if isinstance(named, list) and named else kind or "model of unknown type"
+    if configuration.get("is_encoder_decoder"):
+        return f"a {said}, an encoder-decoder"
+    if configuration.get("is_decoder") or str(kind) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        return f"a {said}"
+    return None
 
 
 def prompts_of(model: SentenceTransformer, name: str) -> Prompts:

@@ -26,12 +26,13 @@ def asked(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("some/e5", None), ("some/e5@v2", "v2")])
-def test_it_is_looked_at_and_loaded_by_its_commit(asked, monkeypatch, name, wanted):
+def test_it_is_looked_at_and_loaded_by_its_commit(asked, monkeypatch, tmp_path, name, wanted):
     files, loaded = [], {}
 
     def download(source, file, *, revision):
         files.append((source, file, revision))
-        return "modules.json"
+        (tmp_path / file).write_text("{}")
+        return str(tmp_path / file)
 
     def load(source, **options):
         loaded.update(source=source, **options)
@@ -41,7 +42,8 @@ def test_it_is_looked_at_and_loaded_by_its_commit(asked, monkeypatch, name, want
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", load)
     with pytest.raises(ModelError, match="enough"):
         load_base_model(name, max_length=64)
-    assert files == [("some/e5", "modules.json", COMMIT)]
+    expected = ("modules.json", "config_sentence_transformers.json")
+    assert files == [("some/e5", file, COMMIT) for file in expected]
     assert (loaded["source"], loaded["revision"]) == ("some/e5", COMMIT)
     assert set(asked) == {("some/e5", wanted)}
 

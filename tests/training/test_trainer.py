@@ -346,10 +346,11 @@ NOT_ENCODERS = {
     "decoder": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "a GPT2LMHeadModel"),
     "translator": (
         {"model_type": "marian", "is_encoder_decoder": True, "architectures": ["MarianMTModel"]},
-        r"an encoder-decoder \(MarianMTModel\)",
+        "a MarianMTModel, an encoder-decoder",
     ),
     "images": ({"model_type": "vit", "architectures": ["ViTModel"]}, "a ViTModel"),
-    "unknown": ({}, "model of no type"),
+    "unknown": ({}, "a model of unknown type"),
+    "odd": ({"model_type": ["bert"], "architectures": 5}, r"a \['bert'\]"),
 }
 
 
@@ -359,8 +360,19 @@ def test_a_base_model_that_is_no_encoder_is_refused_before_any_work(kind, finish
     base = tmp_path / kind
     base.mkdir()
     (base / "config.json").write_text(json.dumps(config))
-    with pytest.raises(TrainingError, match=f"is no text encoder: it is {said}|{said}"):
+    with pytest.raises(TrainingError, match=f"is no dense text encoder: it is {said}"):
         train([finished], tmp_path / "out", settings_of(base))
+
+
+@pytest.mark.parametrize("kind", ["CrossEncoder", "SparseEncoder", "MultiVectorEncoder"])
+def test_a_base_model_of_another_kind_is_refused_as_in_evaluation(kind, finished, tmp_path):
+    (tmp_path / "modules.json").write_text("[]")
+    said = {"model_type": kind}
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(said))
+    with pytest.raises(TrainingError, match=f"is no dense text encoder: it is a {kind}"):
+        train([finished], tmp_path / "out", settings_of(tmp_path))
+    with pytest.raises(ModelError, match=f"is a {kind}, not a dense text encoder"):
+        load_encoder(str(tmp_path), tmp_path / "cache")
 
 
 @pytest.mark.parametrize("name", ["no such", "bundled:mini", "./nowhere", "static:nowhere/x.spm"])
