@@ -413,6 +413,7 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
         ({"methods": ("roundtrip",)}, "did you mean 'round_trip'"),
         ({"report_to": "tensorbord"}, "did you mean 'tensorboard'"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"base": "model", "dimensions": 8}, "'model' has vectors of its own length"),
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"temperature": 5e-324}, "temperature is 5e-324; it must be 0.0001 or more"),
         ({"alpha": 2}, "alpha is 2"),
@@ -428,13 +429,19 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
 )
 def test_settings_out_of_range_are_refused(options, said):
     with pytest.raises(TrainingError, match=said):
-        settings_of("static:bundled", **options)
+        settings_of(**{"base": "static:bundled", **options})
 
 
 def test_by_default_all_ranks_together_see_as_many_pairs_as_there_are_rows():
     settings = TrainingSettings("static:bundled", batch_size=10)
     assert settings.resolved(8000).steps == 800
     assert settings.resolved(8000, ranks=4).steps == 200
+
+
+def test_a_base_model_may_lie_in_a_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    assert TrainingSettings("~/model").base_model == str(tmp_path / "model")
 
 
 def test_settings_may_be_a_path_and_numpys_numbers():
