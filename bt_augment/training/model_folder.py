@@ -23,6 +23,15 @@ _PREFIX = "checkpoint-"
 _CHECKPOINT = re.compile(rf"{_PREFIX}\d+")  # another name is that of a copy somebody keeps
 _KEPT_CHECKPOINTS = 2  # where the newest was damaged since, training goes on from the other
 
+# What is told of a finished model, from its manifest.
+_TOLD: dict[str, tuple[str, ...] | None] = {
+    "counts": ("methods", "pairs", "held_out_groups"),
+    "drawn": ("monolingual_steps", "cross_lingual_steps", "made_share"),
+    "steps": None,
+    "scores": None,
+    "seconds": None,
+}
+
 
 class ModelFolder:
     """The files of one training.
@@ -120,7 +129,8 @@ class ModelFolder:
         """Return the training manifest of a finished model.
 
         Raises:
-            TrainingError: it is damaged.
+            TrainingError: it is damaged, or the weights are not those that it names.
+            StorageError: the weights cannot be read.
         """
         path = self.path / MANIFEST
         try:
@@ -131,6 +141,16 @@ class ModelFolder:
             ) from error
         if not isinstance(content, dict):
             raise TrainingError(f"{path}: is not a JSON object; train again with --overwrite")
+        if lacking := _lacking(content):
+            raise TrainingError(f"{path}: lacks {lacking}; train again with --overwrite")
+        with storage_errors(self.path):
+            for name, digest in content["weights"].items():
+                weights = self.path / name
+                if not weights.is_file() or sha256_of(weights) != digest:
+                    raise TrainingError(
+                        f"{weights}: was removed or changed since the model was finished; restore "
+                        "it, or train again with --overwrite"
+                    )
         return content
 
     def last_checkpoint(self) -> Path | None:
@@ -258,6 +278,18 @@ class ModelFolder:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _lacking(manifest: Mapping[str, Any]) -> str | None:
+    """Return the first key that is told of a finished model and is not in its manifest, or None."""
+    for name, inner in _TOLD.items():
+        part = manifest.get(name)
+        if inner is None and part is None:
+            return name
+        for key in inner or ():
+            if not isinstance(part, dict) or key not in part:
+                return f"{name}.{key}"
+    return None if isinstance(manifest.get("weights"), dict) else "weights"
 
 
 def _step(checkpoint: Path) -> int:

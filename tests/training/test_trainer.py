@@ -29,6 +29,14 @@ from bt_augment.training.trainer import train
 torch.set_num_threads(1)  # models this small only lose by sharing work between cores
 
 
+@pytest.fixture(scope="module")
+def trained_static(tiny_static, finished, tmp_path_factory):
+    """Return a finished model; read it only."""
+    out = tmp_path_factory.mktemp("trained") / "model"
+    train([finished], out, settings_of(tiny_static))
+    return out
+
+
 def settings_of(base, **more):
     values = {"batch_size": 8, "mini_batch_size": 4, "steps": 4, "max_length": 48, "device": "cpu"}
     return TrainingSettings(str(base), **{**values, **more})
@@ -297,6 +305,27 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
     assert train([finished], out, settings_of(tiny_static), resume=True).already
     anew = train([finished], out, settings_of(tiny_static, alpha=1), overwrite=True)
     assert anew.manifest["settings"]["alpha"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", None, r"model\.safetensors: was removed or changed"),
+        ("model.safetensors", b"cut", r"model\.safetensors: was removed or changed"),
+        ("training_manifest.json", b"{}", r"training_manifest\.json: lacks counts\.methods; train"),
+        ("training_manifest.json", b"[]", "is not a JSON object"),
+    ],
+)
+def test_a_finished_model_is_not_believed_when_it_was_damaged(
+    trained_static, tiny_static, finished, tmp_path, name, content, said
+):
+    out = shutil.copytree(trained_static, tmp_path / "model")
+    if content is None:
+        (out / name).unlink()
+    else:
+        (out / name).write_bytes(content)
+    with pytest.raises(TrainingError, match=said):
+        train([finished], out, settings_of(tiny_static), resume=True)
 
 
 def test_a_model_in_a_run_folder_is_refused(tiny_static, finished):
