@@ -120,7 +120,8 @@ def _lacks_memory(error: Exception) -> NoReturn:
     echo(
         f"error: not enough memory{said}. Free some, raise the limit, or take fewer --workers "
         "or smaller batches (in translating: translation.decoding.batch_tokens); what is finished "
-        "is kept, and the same command goes on (train with --resume)",
+        "is kept, and the same command goes on (train with --resume in place "
+        "of --overwrite)",
         err=True,
     )
     sys.exit(USER_ERROR)

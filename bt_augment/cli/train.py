@@ -206,8 +206,9 @@ def command(
                 progress=progress,
             )
         except KeyboardInterrupt as stop:
+            how = "--resume in place of --overwrite" if overwrite else "--resume"
             raise KeyboardInterrupt(
-                "checkpoints are kept; run the same command with --resume to go on"
+                f"checkpoints are kept; run the same command with {how} to go on"
             ) from stop
     if not is_main():
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
-from bt_augment.sentence_encoders import check_rows
+from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
 from bt_augment.translation.model_folder import fingerprint
 
 if TYPE_CHECKING:
@@ -73,37 +73,19 @@ def _deciding_files(folder: Path, seen: set[Path]) -> Iterator[tuple[Path, list[
 def check_configuration(folder: Path) -> None:
     """Refuse a folder that holds no text encoder by its configuration; no weights are read.
 
-    A folder of sentence-transformers says by its modules that it is one; a plain checkpoint is
-    one if its model can be trained on masked words, as decoders and models of images cannot.
-
     Raises:
         ModelError: it holds another model, or none.
     """
-    if (folder / "modules.json").is_file():
-        kind = _json(folder / "config_sentence_transformers.json").get("model_type")
-        if kind in ("CrossEncoder", "SparseEncoder", "MultiVectorEncoder"):
-            raise ModelError(
-                f"{folder}: is a {kind}, not a dense encoder; give the folder of a "
-                "SentenceTransformer"
-            )
-        return
-    path = folder / "config.json"
-    if not path.is_file():
+    modular = (folder / MODULES).is_file()
+    path = folder / CONFIGURATION[modular]
+    if not modular and not path.is_file():
         raise ModelError(
-            f"{folder}: has neither modules.json nor config.json, so it holds no encoder; give "
-            "the folder or hub name of a SentenceTransformer"
+            f"{folder}: has neither {MODULES} nor {path.name}, so it holds no encoder; give the "
+            "folder or hub name of a SentenceTransformer"
         )
-    config = _json(path)
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-    if (
-        config.get("is_encoder_decoder")
-        or config.get("is_decoder")
-        or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    ):
-        named = config.get("architectures") or [config.get("model_type", "model of unknown type")]
+    if kind := other_kind(_json(path), modular=modular):
         raise ModelError(
-            f"{folder}: is a {named[0]}, not a text encoder; give the folder or hub name of a "
+            f"{folder}: is {kind}, not a dense text encoder; give the folder or hub name of a "
             "SentenceTransformer"
         )
 
@@ -160,7 +142,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def _module_paths(folder: Path) -> list[str]:
-    listed = folder / "modules.json"
+    listed = folder / MODULES
     if not listed.is_file():
         return []
     try:

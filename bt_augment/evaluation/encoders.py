@@ -18,7 +18,7 @@ from bt_augment.evaluation.encoder_folder import (
     identity,
     quiet_transformers,
 )
-from bt_augment.sentence_encoders import Kind, stored_prompt
+from bt_augment.sentence_encoders import Kind, prompts_of
 from bt_augment.translation.hub import pin_revision
 from bt_augment.translation.model_folder import named_path
 
@@ -128,11 +128,12 @@ class TorchEncoder:
         self.name = name
         self.fingerprint = f"{identity}{computed_as(model)}"
         self._model = model
+        self._prompts = prompts_of(model, name)
         self._batch_size = batch_size
 
     def prompt(self, kind: Kind) -> str:
-        """Return the prompt stored in the model."""
-        return stored_prompt(self._model, kind)
+        """Return the prompt stored in the model, or its family's."""
+        return self._prompts.of(kind)
 
     @memory_errors()
     def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:

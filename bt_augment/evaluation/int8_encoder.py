@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bt_augment.errors import ModelError, StorageError, memory_errors
 from bt_augment.evaluation.encoder_folder import quiet_transformers
 from bt_augment.evaluation.encoders import Vectors, computed_as, is_cosine
-from bt_augment.sentence_encoders import Kind, stored_prompt
+from bt_augment.sentence_encoders import Kind, prompts_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -79,6 +79,7 @@ class Int8Encoder:
         quantization = folder.name.rpartition("-")[2]
         self.fingerprint = f"{identity}-{quantization}{computed_as(model)}"
         self._model = model
+        self._prompts = prompts_of(model, name)
         self._threads = threads or len(os.sched_getaffinity(0))
         on_gpu = model.device.type == "cuda"
         self._encoder = ctranslate2.Encoder(
@@ -89,8 +90,8 @@ class Int8Encoder:
         )
 
     def prompt(self, kind: Kind) -> str:
-        """Return the prompt stored in the model."""
-        return stored_prompt(self._model, kind)
+        """Return the prompt stored in the model, or its family's."""
+        return self._prompts.of(kind)
 
     @memory_errors()
     def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:

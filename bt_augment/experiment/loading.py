@@ -25,6 +25,7 @@ from bt_augment.experiment.sections import (
 from bt_augment.recipe import Recipe, recipe_from
 from bt_augment.settings_file import Places, assign, merged, parse_assignments, read_settings
 from bt_augment.training.settings import TrainingSettings
+from bt_augment.training.static_encoder import is_static
 
 _LONGEST_NAME = 100  # bytes; two of them and a suffix are a file's name
 _EXAMPLE = "data.squadshifts=PATH or profile=small"
@@ -211,10 +212,11 @@ class _Resolver:
 
     def _base(self, name: str, part: BaseModelSection) -> Base:
         s = self._sections
+        training = self._training(name, part)
         return Base(
             name=name,
-            model=part.model,
-            training=self._training(name, part),
+            model=training.base_model,
+            training=training,
             evaluation=self._evaluation(name, part),
             untrained=part.untrained,
             arms=self._arms_of(name, part),
@@ -268,7 +270,10 @@ class _Resolver:
         return found
 
     def _training(self, name: str, part: BaseModelSection) -> TrainingSettings:
-        content = merged(self._sections.training, part.training)
+        common = dict(self._sections.training)
+        if not is_static(part.model):
+            common.pop("dimensions", None)  # what is said for all is meant for static ones
+        content = merged(common, part.training)
         where = self._where.under("training").beside("base_models", name, "training")
         allowed = [f.name for f in fields(TrainingSettings) if f.name not in DECIDED]
         for key in content:

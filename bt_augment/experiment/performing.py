@@ -30,6 +30,7 @@ from bt_augment.experiment.store import StepStore
 from bt_augment.generation import Generation, Summary, generate, refilter
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sync_tree
 from bt_augment.translation.devices import Device
 
@@ -111,12 +112,7 @@ class Performer:
         return _counts(refilter(source, out, recipe, progress=progress))
 
     def _prepare(self, step: Step, work: PrepareWork) -> dict[str, Any]:
-        from bt_augment.training.base_model import (
-            Prompts,
-            load_base_model,
-            prompts_of,
-            store_prompts,
-        )
+        from bt_augment.training.base_model import load_base_model
         from bt_augment.training.disk import disk_errors
 
         settings = work.settings

@@ -32,9 +32,10 @@ from bt_augment.generation.filter_models import filter_models
 from bt_augment.generation.preparation import input_settings, needed_hops
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.recipe import Recipe
+from bt_augment.sentence_encoders import family_prompts
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import SPLITS
-from bt_augment.training.base_model import family_prompts, pinned_name
+from bt_augment.training.base_model import pinned_name
 from bt_augment.training.static_encoder import PREFIX, is_static
 from bt_augment.translation.content import content_of, digest
 from bt_augment.translation.devices import resolve_device

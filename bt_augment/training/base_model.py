@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
-from bt_augment.sentence_encoders import PROMPT_NAMES, check_rows, stored_prompt
+from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
 from bt_augment.training.static_encoder import (
     BUNDLED,
     PREFIX,
@@ -26,23 +23,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _PACKAGES = ("torch", "sentence_transformers", "accelerate", "datasets")
-
-# What the models of a family were trained with; the hub folders do not always say it.
-_FAMILY_PROMPTS = ((re.compile(r"(^|[/_\-])e5($|[/_\-])", re.I), ("query: ", "passage: ")),)
-_INSTRUCTED = re.compile(r"instruct|mistral", re.I)  # E5 models with another form of prompt
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What is put before a text.
-
-    Attributes:
-        query: before a question.
-        passage: before a passage.
-    """
-
-    query: str = ""
-    passage: str = ""
 
 
 def load_base_model(
@@ -69,15 +49,15 @@ def load_base_model(
         return static_encoder(name, **({"dimensions": dimensions} if dimensions else {}))
     from sentence_transformers import SentenceTransformer
 
-    folder = Path(name).is_dir()
-    source, revision = (name, None) if folder else _pinned(name)
+    folder = Path(name)
+    source, revision = (str(folder), None) if folder.is_dir() else _pinned(name)
     try:
         with memory_errors():
             model = SentenceTransformer(
                 source,
                 revision=revision,
                 device=device,
-                local_files_only=folder,
+                local_files_only=folder.is_dir(),
                 trust_remote_code=False,
             )
     except MemoryError:
@@ -111,39 +91,6 @@ def _pinned(name: str) -> tuple[str, str]:
     return source, pin_revision(source, wanted or None)
 
 
-def prompts_of(model: SentenceTransformer, name: str) -> Prompts:
-    """Return the prompts stored in the model, else those of its family, else none."""
-    stored = Prompts(stored_prompt(model, "query"), stored_prompt(model, "passage"))
-    if stored != Prompts():
-        return stored
-    return family_prompts(name) or family_prompts(_name_in_config(model)) or Prompts()
-
-
-def family_prompts(name: str) -> Prompts | None:
-    """Return the prompts of the family that a model's name, or its folder's, is of."""
-    name = name.partition("@")[0]  # the revision of one of the hub
-    for family, prompts in _FAMILY_PROMPTS:
-        if family.search(name) and not _INSTRUCTED.search(name):
-            return Prompts(*prompts)
-    return None
-
-
-def store_prompts(model: SentenceTransformer, prompts: Prompts) -> None:
-    """Store prompts where evaluation, ``encode_query`` and ``encode_document`` look for them."""
-    stored = {
-        **dict.fromkeys(PROMPT_NAMES["query"], prompts.query),
-        **dict.fromkeys(PROMPT_NAMES["passage"], prompts.passage),
-    }
-    model.prompts = {**(model.prompts or {}), **stored}
-    if not (prompts.query and prompts.passage):
-        model.default_prompt_name = None  # it would stand in for the empty one
-
-
-def _name_in_config(model: SentenceTransformer) -> str:
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    return str(getattr(config, "_name_or_path", ""))
-
-
 def check_packages() -> None:
     """Refuse to go on without the packages that train.
 
@@ -167,61 +114,50 @@ def check_base_model(name: str) -> None:
     if is_static(name):
         load_tokenizer(name.removeprefix(PREFIX))
         return
-    config = _config(name)
-    if config is None:
-        return
-    said = f"base model {name!r} is no text encoder: "
-    advice = f". Give an encoder such as intfloat/multilingual-e5-small, or {PREFIX}{BUNDLED}"
-    if config.get("is_encoder_decoder"):
-        raise TrainingError(f"{said}it is an encoder-decoder ({_kind(config)}){advice}")
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-    # A text encoder can be trained on masked words: decoders and models of images cannot.
-    if (
-        config.get("is_decoder")
-        or config.get("model_type") not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    ):
-        raise TrainingError(f"{said}it is a {_kind(config)}{advice}")
+    configuration, modular = _configuration(name)
+    if kind := other_kind(configuration, modular=modular):
+        raise TrainingError(
+            f"base model {name!r} is no dense text encoder: it is {kind}. Give an encoder such as "
+            f"intfloat/multilingual-e5-small, or {PREFIX}{BUNDLED}"
+        )
 
 
-def _kind(config: Mapping[str, Any]) -> str:
-    return str((config.get("architectures") or [config.get("model_type", "model of no type")])[0])
-
-
-def _config(name: str) -> dict[str, Any] | None:
-    """Return ``config.json`` of a plain checkpoint; None for a sentence-transformers model."""
+def _configuration(name: str) -> tuple[dict[str, Any], bool]:
+    """Return what configures a model, and whether it is one of sentence-transformers."""
     folder = Path(name)
-    if folder.is_dir():
-        if (folder / "modules.json").is_file():
-            return None
-        path = folder / "config.json"
-        if not path.is_file():
+    if not folder.is_dir():
+        if folder.exists() or name.startswith((".", "/", "~")) or ":" in name:
             raise ModelError(
-                f"base model {name!r}: the folder has neither modules.json nor config.json, so it "
-                "holds no model"
+                f"base model {name!r} is no folder, and no name on the Hugging Face hub. Write "
+                f"{PREFIX}{BUNDLED} for a static encoder over the bundled vocabulary"
             )
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"{path}: cannot be read ({error})") from error
-        return content if isinstance(content, dict) else {}
-    if folder.exists() or name.startswith((".", "/", "~")) or ":" in name:
+        return _hub_configuration(name)
+    modular = (folder / MODULES).is_file()
+    path = folder / CONFIGURATION[modular]
+    if not path.is_file():
+        if modular:
+            return {}, modular
         raise ModelError(
-            f"base model {name!r} is no folder, and no name on the Hugging Face hub. Write "
-            f"{PREFIX}{BUNDLED} for a static encoder over the bundled vocabulary"
+            f"base model {name!r}: the folder has neither {MODULES} nor {path.name}, so it holds "
+            "no model"
         )
-    return _hub_config(name)
+    return _read(path), modular
 
 
-def _hub_config(name: str) -> dict[str, Any] | None:
-    if _from_hub(name, "modules.json") is not None:
-        return None
-    path = _from_hub(name, "config.json")
+def _hub_configuration(name: str) -> tuple[dict[str, Any], bool]:
+    modular = _from_hub(name, MODULES) is not None
+    path = _from_hub(name, CONFIGURATION[modular])
     if path is None:
+        if modular:
+            return {}, modular
         raise ModelError(
-            f"base model {name!r}: has neither modules.json nor config.json on the Hugging Face "
-            "hub, so it holds no model"
+            f"base model {name!r}: has neither {MODULES} nor {CONFIGURATION[modular]} on the "
+            "Hugging Face hub, so it holds no model"
         )
+    return _read(path), modular
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:

@@ -58,7 +58,7 @@ class Plan:
         monolingual: kind of each step.
         counts: pairs of each step from each bucket, shape (steps, buckets).
         made: made pairs that the mixed buckets should have given by the end of each step.
-        made_share: share of made pairs over the epoch.
+        made_share: share of made pairs over the epoch; 0 where none was asked for.
     """
 
     monolingual: npt.NDArray[np.bool_]

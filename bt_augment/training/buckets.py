@@ -85,6 +85,7 @@ def sort_into_buckets(
     alpha: float,
     augmented_share: float | None,
     examples: int,
+    ranks: int,
     pairs_per_batch: bool,
 ) -> Buckets:
     """Return the buckets that can fill a step; a language too small for that is left out.
@@ -94,6 +95,7 @@ def sort_into_buckets(
         alpha: probability of a monolingual step.
         augmented_share: 0 leaves made pairs out, 1 leaves native ones out.
         examples: pairs of a step, over all ranks.
+        ranks: processes that share a step.
         pairs_per_batch: whether one language pair has to fill a cross-lingual step by itself.
 
     Raises:
@@ -105,7 +107,7 @@ def sort_into_buckets(
     mono = [bucket for bucket, same in found if same]
     cross = [bucket for bucket, same in found if not same]
     if alpha > 0:
-        mono = _large_enough(index, mono, examples, "monolingual")
+        mono = _large_enough(index, mono, examples, ranks, "monolingual")
     if alpha < 1:
         if not cross:
             raise TrainingError(
@@ -115,9 +117,9 @@ def sort_into_buckets(
                 "with --alpha 1"
             )
         if pairs_per_batch:
-            cross = _large_enough(index, cross, examples, "cross-lingual")
+            cross = _large_enough(index, cross, examples, ranks, "cross-lingual")
         else:
-            _check(index, cross, examples)
+            _check(index, cross, examples, ranks)
     return Buckets(tuple(mono) if alpha > 0 else (), tuple(cross) if alpha < 1 else ())
 
 
@@ -140,7 +142,7 @@ def _buckets(index: PairIndex, share: float | None) -> list[tuple[Bucket, bool]]
 
 
 def _large_enough(
-    index: PairIndex, buckets: Sequence[Bucket], examples: int, kind: str
+    index: PairIndex, buckets: Sequence[Bucket], examples: int, ranks: int, kind: str
 ) -> list[Bucket]:
     if not buckets:
         raise TrainingError(
@@ -155,7 +157,7 @@ def _large_enough(
         raise TrainingError(
             f"no {kind} batch of {examples:,} pairs can be filled, since no two may share a "
             f"passage or its translation (different passages by language: {said}). "
-            f"Lower --batch-size to {max(groups.values()):,} or less, or take more data"
+            f"{_advice(max(groups.values()), ranks)}"
         )
     if small:
         logger.warning(
@@ -165,11 +167,17 @@ def _large_enough(
     return large
 
 
-def _check(index: PairIndex, buckets: Sequence[Bucket], examples: int) -> None:
+def _check(index: PairIndex, buckets: Sequence[Bucket], examples: int, ranks: int) -> None:
     groups = len(np.unique(index.group[np.concatenate([b.pairs for b in buckets])]))
     if groups < examples:
         raise TrainingError(
             f"no cross-lingual batch of {examples:,} pairs can be filled, since no two may share "
-            f"a passage or its translation, and there are {groups:,} different passages. Lower "
-            f"--batch-size to {groups:,} or less, or take more data"
+            f"a passage or its translation, and there are {groups:,} different passages. "
+            f"{_advice(groups, ranks)}"
         )
+
+
+def _advice(groups: int, ranks: int) -> str:
+    if groups < ranks:
+        return f"Take more data, or fewer than these {ranks:,} processes"
+    return f"Lower --batch-size to {groups // ranks:,} or less, or take more data"

@@ -21,19 +21,29 @@ class QuietTrainer(SentenceTransformerTrainer):
         """Add nothing: bt-augment writes the card from the training manifest."""
 
 
-class CheckpointMarks(TrainerCallback):
-    """Marks each checkpoint when it is on the disk, so that one cut off is never resumed."""
+class Checkpoints(TrainerCallback):
+    """Marks each checkpoint when it is on the disk, so that one cut off is never resumed.
+
+    Older ones are removed after that, so that the best is there whenever the process is killed.
+    """
 
     def __init__(self, folder: ModelFolder) -> None:
         """Take the folder that holds the checkpoints."""
         self._folder = folder
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Find the best checkpoint of a training that is gone on with."""
+        if state.best_global_step:  # the path in the state is from before a move
+            best = self._folder.best_checkpoint(state.best_global_step)
+            state.best_model_checkpoint = str(best)
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Mark the checkpoint that was just written."""
+        """Mark the checkpoint that was just written, and remove older ones."""
         wait_for_all()  # each rank writes a file of its own into it
         if state.is_world_process_zero:
             self._folder.check_there()
             self._folder.mark_checkpoint(state.global_step)
+            self._folder.remove_old_checkpoints(state.best_global_step)
 
 
 class ProgressReports(TrainerCallback):

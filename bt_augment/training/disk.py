@@ -44,6 +44,6 @@ def disk_errors(folder: Path) -> Iterator[None]:
                 raise
             raise StorageError(
                 f"{folder}: the disk is full, or the folder is read-only or has disappeared "
-                f"({said[:200]}). Mend that and run the same command with --resume: whole "
-                "checkpoints are kept"
+                f"({said[:200]}). Mend that and run the same command with --resume and "
+                "without --overwrite: whole checkpoints are kept"
             ) from error

@@ -21,11 +21,11 @@ class Stop:
 
     Attributes:
         step: its last one.
-        best: name of the checkpoint whose measurement was best.
+        best: step of the checkpoint whose measurement was best.
     """
 
     step: int
-    best: str
+    best: int
 
 
 def stop_in(checkpoint: Path, patience: int) -> Stop | None:
@@ -48,8 +48,7 @@ def stop_in(checkpoint: Path, patience: int) -> Stop | None:
         state: Any = json.loads(path.read_bytes())
         kept = state["stateful_callbacks"]["EarlyStoppingCallback"]["attributes"]
         waited, step = int(kept["early_stopping_patience_counter"]), int(state["global_step"])
-        best = state["best_model_checkpoint"]
-        return Stop(step, Path(best).name) if waited >= patience else None
+        return Stop(step, int(state["best_global_step"])) if waited >= patience else None
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise TrainingError(
             f"{path}: does not say whether the training had stopped ({type(error).__name__}: "

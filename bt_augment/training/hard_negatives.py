@@ -5,7 +5,7 @@ Paragraphs of one article share its words and names, and only one of them answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from bt_augment.training.aligned_rows import AlignedRows
 from bt_augment.training.text_lookup import PASSAGE, TextLookup
 
 _NO_TITLE = -1
+_MANY = 1000  # passages that take longer to bring into an order than to draw some of
+_TRIES = 20  # for each negative: enough but where nearly all passages are in the batch
 
 
 class HardNegatives(TextLookup):
@@ -87,7 +89,7 @@ class HardNegatives(TextLookup):
         chosen: list[int] = []
         used = set(taken)
         for candidates in (near, self._by_language[language]):
-            for place in rng.permutation(candidates).tolist():
+            for place in _drawn(candidates, _TRIES * self._count, rng):
                 if len(chosen) == self._count:
                     return chosen
                 if (group := int(self._group[place])) not in used:
@@ -97,6 +99,13 @@ class HardNegatives(TextLookup):
 
     def _one_of_each_group(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return places[np.unique(self._group[places], return_index=True)[1]]
+
+
+def _drawn(places: npt.NDArray[np.int64], tries: int, rng: np.random.Generator) -> Iterator[int]:
+    """Yield places in random order; of many, first some that may come again."""
+    if len(places) > _MANY:
+        yield from places[rng.integers(len(places), size=tries)].tolist()
+    yield from rng.permutation(places).tolist()
 
 
 def _titles(rows: AlignedRows) -> npt.NDArray[np.int64]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.aligned_rows import AlignedRows
-from bt_augment.training.base_model import Prompts
 
 if TYPE_CHECKING:
     from sentence_transformers.sentence_transformer.evaluation import (
@@ -24,6 +25,8 @@ def held_out_retrieval(
     """Return a measure of retrieval over held-out rows.
 
     A passage is relevant to the questions of its group, in any language. Equal texts count once.
+    Of more questions than are measured those are taken that a hash draws, as rows follow each
+    other by run and by language.
 
     Args:
         rows: held-out rows.
@@ -33,7 +36,6 @@ def held_out_retrieval(
     from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
     from sentence_transformers.util import cos_sim
 
-    queries: dict[str, str] = {}
     corpus: dict[str, str] = {}
     groups: dict[str, set[str]] = {}  # group → its passages
     asked: dict[str, str] = {}  # question → its group
@@ -42,13 +44,13 @@ def held_out_retrieval(
         question, passage = texts["question"].strip(), texts["passage"].strip()
         document = corpus.setdefault(passage, f"d{len(corpus)}")
         groups.setdefault(str(group), set()).add(document)
-        if question not in queries and len(queries) < _MAX_QUERIES:
-            queries[question] = f"q{len(queries)}"
-            asked[question] = str(group)
+        asked.setdefault(question, str(group))
+    drawn = sorted(asked, key=_digest)[:_MAX_QUERIES]
+    queries = {question: f"q{number}" for number, question in enumerate(drawn)}
     return InformationRetrievalEvaluator(
         queries={number: question for question, number in queries.items()},
         corpus={number: passage for passage, number in corpus.items()},
-        relevant_docs={queries[question]: groups[group] for question, group in asked.items()},
+        relevant_docs={queries[question]: groups[asked[question]] for question in drawn},
         mrr_at_k=[10],
         ndcg_at_k=[10],
         accuracy_at_k=[10],
@@ -61,6 +63,10 @@ def held_out_retrieval(
         corpus_prompt=prompts.passage,
         score_functions={"cosine": cos_sim},
     )
+
+
+def _digest(question: str) -> bytes:
+    return hashlib.sha256(question.encode()).digest()
 
 
 def reported(measured: dict[str, float]) -> dict[str, float]:

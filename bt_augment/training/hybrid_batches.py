@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch.distributed
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
@@ -98,6 +99,7 @@ class HybridBatchSampler(DefaultBatchSampler):
             alpha=self._mix.alpha,
             augmented_share=self._mix.augmented_share,
             examples=self._examples,
+            ranks=self._ranks,
             pairs_per_batch=self._mix.language_pair_per == "batch",
         )
         self._steps = steps or max(1, len(pairs) // self._examples)
@@ -127,8 +129,11 @@ class HybridBatchSampler(DefaultBatchSampler):
     def made_share(self) -> float:
         """Return the share of made pairs over the current epoch, 0 to 1.
 
-        It differs from what was asked for where too few languages have pairs of both kinds.
+        It differs from what was asked for where too few languages have pairs of both kinds. Where
+        no share was asked for, it is known when the epoch is drawn, which takes a moment.
         """
+        if self._mix.augmented_share is None:
+            return float(np.mean([self.index.made[step].mean() for step in self._deal()]))
         return self._plan().made_share
 
     def set_epoch(self, epoch: int) -> None:

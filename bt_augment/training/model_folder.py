@@ -21,6 +21,16 @@ _IDENTITY = "settings.json"
 _MARK = "complete"  # in a checkpoint that is on the disk as a whole: path → SHA-256 of its files
 _PREFIX = "checkpoint-"
 _CHECKPOINT = re.compile(rf"{_PREFIX}\d+")  # another name is that of a copy somebody keeps
+_KEPT_CHECKPOINTS = 2  # where the newest was damaged since, training goes on from the other
+
+# What is told of a finished model, from its manifest.
+_TOLD: dict[str, tuple[str, ...] | None] = {
+    "counts": ("methods", "pairs", "held_out_groups"),
+    "drawn": ("monolingual_steps", "cross_lingual_steps", "made_share"),
+    "steps": None,
+    "scores": None,
+    "seconds": None,
+}
 
 
 class ModelFolder:
@@ -59,8 +69,14 @@ class ModelFolder:
         """Refuse a folder that holds something which this training would harm.
 
         Raises:
-            TrainingError: it holds another model, an unfinished training, or strangers' files.
+            TrainingError: it holds another model, an unfinished training, or strangers' files; or
+                it should be kept and removed at once.
         """
+        if overwrite and resume:
+            raise TrainingError(
+                f"{self.path}: --overwrite removes the training that --resume goes on with; leave "
+                "one of them out"
+            )
         if overwrite or resume or not self.path.exists():
             return
         if not self.path.is_dir():
@@ -113,7 +129,8 @@ class ModelFolder:
         """Return the training manifest of a finished model.
 
         Raises:
-            TrainingError: it is damaged.
+            TrainingError: it is damaged, or the weights are not those that it names.
+            StorageError: the weights cannot be read.
         """
         path = self.path / MANIFEST
         try:
@@ -124,6 +141,16 @@ class ModelFolder:
             ) from error
         if not isinstance(content, dict):
             raise TrainingError(f"{path}: is not a JSON object; train again with --overwrite")
+        if lacking := _lacking(content):
+            raise TrainingError(f"{path}: lacks {lacking}; train again with --overwrite")
+        with storage_errors(self.path):
+            for name, digest in content["weights"].items():
+                weights = self.path / name
+                if not weights.is_file() or sha256_of(weights) != digest:
+                    raise TrainingError(
+                        f"{weights}: was removed or changed since the model was finished; restore "
+                        "it, or train again with --overwrite"
+                    )
         return content
 
     def last_checkpoint(self) -> Path | None:
@@ -134,7 +161,7 @@ class ModelFolder:
             StorageError: it cannot be read.
         """
         whole = (path for path in self._checkpoints() if (path / _MARK).is_file())
-        last = max(whole, key=lambda p: int(p.name.removeprefix(_PREFIX)), default=None)
+        last = max(whole, key=_step, default=None)
         if last is not None and (changed := _changed(last)):
             raise TrainingError(
                 f"{last / changed}: was removed or changed since the checkpoint was written. "
@@ -143,22 +170,22 @@ class ModelFolder:
             )
         return last
 
-    def best_checkpoint(self, name: str) -> Path:
-        """Return the checkpoint with the best weights of a training that stopped early.
+    def best_checkpoint(self, step: int) -> Path:
+        """Return the checkpoint with the best weights of a training with early stopping.
 
         Args:
-            name: its name.
+            step: its step.
 
         Raises:
             TrainingError: it is not whole, or a file of it was changed since.
             StorageError: it cannot be read.
         """
-        path = self.work / name
+        path = self.work / f"{_PREFIX}{step}"
         changed = _changed(path) if (path / _MARK).is_file() else _MARK
         if changed:
             raise TrainingError(
                 f"{path / changed}: was removed or changed since the checkpoint was written, which "
-                "has the best weights of a training that stopped early; start anew with --overwrite"
+                "has the best weights so far; start anew with --overwrite"
             )
         return path
 
@@ -183,6 +210,16 @@ class ModelFolder:
             sync_tree(path)  # else the mark could outlive a loss of power that the rest does not
             write_json(path / _MARK, _digests(path))
 
+    def remove_old_checkpoints(self, best: int | None) -> None:
+        """Remove all but the newest checkpoints and the best one.
+
+        Args:
+            best: step of the one with the best weights so far, where that is measured.
+        """
+        for path in sorted(self._checkpoints(), key=_step)[:-_KEPT_CHECKPOINTS]:
+            if _step(path) != best:
+                shutil.rmtree(path, ignore_errors=True)
+
     def check_there(self) -> None:
         """Refuse to go on in a folder that was made anew: the libraries make one that is gone.
 
@@ -192,8 +229,8 @@ class ModelFolder:
         if not self._identity_path.exists():
             raise StorageError(
                 f"{self.path}: the folder has disappeared, or was replaced, while the model was "
-                "trained. Bring it back and run the same command with --resume, or start anew "
-                "with --overwrite"
+                "trained. Bring it back and run the same command with --resume and without "
+                "--overwrite, or start anew with --overwrite"
             )
 
     def remove_checkpoints(self) -> None:
@@ -241,6 +278,22 @@ class ModelFolder:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _lacking(manifest: Mapping[str, Any]) -> str | None:
+    """Return the first key that is told of a finished model and is not in its manifest, or None."""
+    for name, inner in _TOLD.items():
+        part = manifest.get(name)
+        if inner is None and part is None:
+            return name
+        for key in inner or ():
+            if not isinstance(part, dict) or key not in part:
+                return f"{name}.{key}"
+    return None if isinstance(manifest.get("weights"), dict) else "weights"
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix(_PREFIX))
 
 
 def _digests(checkpoint: Path) -> dict[str, str]:

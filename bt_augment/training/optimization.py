@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_augment.training.base_model import Prompts
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.held_out_retrieval import BEST_METRIC
 from bt_augment.training.settings import ENCODER_TEMPERATURE, TrainingSettings
 from bt_augment.training.static_encoder import is_static_model
@@ -13,8 +13,6 @@ from bt_augment.training.static_encoder import is_static_model
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import nn
-
-_KEPT_CHECKPOINTS = 2  # the newest may be half written when the process is killed
 
 
 def contrastive_loss(model: SentenceTransformer, settings: TrainingSettings) -> nn.Module:
@@ -83,7 +81,7 @@ def training_arguments(
         "save_strategy": "steps" if stops or saves else "no",
         # The best weights are those of a checkpoint, so both come at the same steps.
         "save_steps": settings.eval_steps if stops else settings.save_steps,
-        "save_total_limit": _KEPT_CHECKPOINTS,
+        "save_total_limit": None,  # else the best could be removed before a better one is whole
         "load_best_model_at_end": stops,
         "metric_for_best_model": BEST_METRIC if stops else None,
         "greater_is_better": True if stops else None,

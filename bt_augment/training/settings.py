@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from bt_augment.errors import TrainingError, did_you_mean
 from bt_augment.pairs.schema import METHODS
-from bt_augment.training.static_encoder import is_static
+from bt_augment.training.static_encoder import PREFIX, is_static
+from bt_augment.translation.model_folder import named_path
 from bt_augment.values import check_fields
 
 # Both chosen on data/pt and its translations, not on the benchmark: of 0.01, 0.02 and 0.05, and of
@@ -35,7 +36,8 @@ class TrainingSettings:
         augmented_share: share of pairs without a native text; None lets it fall as it may.
         draw: how languages are drawn: ``uniform``, or by ``size``.
         language_pair_per: cross-lingual steps draw a language pair per ``example`` or ``batch``.
-        steps: optimizer steps; None shows as many pairs as there are rows, in 100 steps at least.
+        steps: optimizer steps; None shows as many pairs as there are rows, over all ranks, in 100
+            steps at least.
         batch_size: pairs of a step on one device.
         mini_batch_size: pairs encoded at once; what is in memory. A batch no larger than that is
             encoded in one go. Static encoders have no need of it.
@@ -46,7 +48,8 @@ class TrainingSettings:
         temperature: of the softmax over cosines, the loss's scale is 1 / temperature; None takes
             0.05, and 0.1 for a static encoder.
         max_length: longest input in tokens.
-        dimensions: length of a static encoder's vectors; None takes 512.
+        dimensions: length of the vectors of a ``static:`` encoder, and of no other; None takes
+            512.
         query_prompt: put before questions; None takes the base model's own.
         passage_prompt: put before passages; None takes the base model's own.
         held_out: share of the passages, with all their questions and translations, that is kept
@@ -95,8 +98,12 @@ class TrainingSettings:
 
         Raises:
             TrainingError: a value is out of range.
+            ModelError: no base model can have this name.
         """
-        object.__setattr__(self, "base_model", str(self.base_model))
+        name = str(self.base_model)
+        if name.startswith("~"):  # as a recipe has it; a shell replaces it
+            name = str(named_path(name))
+        object.__setattr__(self, "base_model", name)
         check_fields(self, TrainingError)
         for name in ("methods", "languages"):
             chosen = getattr(self, name)
@@ -131,19 +138,25 @@ class TrainingSettings:
                 raise TrainingError(f"{name} is {value}; it must be from 0 to 1")
         if not 0 <= self.held_out < 1:
             raise TrainingError(f"held_out is {self.held_out}; it must be from 0 to below 1")
+        if self.dimensions is not None and not is_static(self.base_model):
+            raise TrainingError(
+                f"dimensions are those of a static encoder ({PREFIX}...), and base model "
+                f"{self.base_model!r} has vectors of its own length; leave dimensions out"
+            )
         if self.patience and not self.held_out:
             raise TrainingError(
                 "early stopping measures on a held-out split; set held_out above 0, such as 0.05"
             )
 
-    def resolved(self, rows: int) -> TrainingSettings:
+    def resolved(self, rows: int, ranks: int = 1) -> TrainingSettings:
         """Return the settings with a number in place of each None.
 
         Args:
             rows: rows trained on.
+            ranks: processes that train together, each on a batch of its own.
         """
         static = is_static(self.base_model)
-        steps = self.steps or max(100, round(rows / self.batch_size))
+        steps = self.steps or max(100, round(rows / (self.batch_size * ranks)))
         tenth = max(1, round(steps / 10))
         return replace(
             self,

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bt_augment.errors import MissingDependencyError, TrainingError, memory_errors
+from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
 from bt_augment.training.aligned_rows import AlignedRows, held_out, read_rows
 from bt_augment.training.base_model import (
-    Prompts,
     check_base_model,
     check_packages,
     load_base_model,
     pinned_name,
-    prompts_of,
-    store_prompts,
 )
 from bt_augment.training.card import write_card
 from bt_augment.training.disk import disk_errors
@@ -111,7 +109,7 @@ def train(
         MissingDependencyError: the extra ``[train]`` is not installed.
         RunFolderError: a run is unfinished or damaged, or ``out`` lies in one.
         TrainingError: the pairs do not allow the settings, the base model is no encoder, or
-            ``out`` holds something else.
+            ``out`` holds something else; or ``resume`` and ``overwrite`` are both given.
         InputError: a run or the base model lies in ``out``.
         LanguageError: ``settings.languages`` holds something else.
         ModelError: there is no such base model.
@@ -133,7 +131,7 @@ def train(
     training = rows.select(~kept_out)
     if not len(training):
         raise TrainingError("nothing is left to train on; lower held_out or take more data")
-    settings = settings.resolved(len(training))
+    settings = settings.resolved(len(training), ranks())
     pairs = _pairs(training, settings)
     sampler = _sampler(pairs, settings)
     identity = {
@@ -253,7 +251,7 @@ def _trainer(
 ) -> tuple[Any, Prompts]:
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
-    from bt_augment.training.callbacks import CheckpointMarks, ProgressReports, QuietTrainer
+    from bt_augment.training.callbacks import Checkpoints, ProgressReports, QuietTrainer
     from bt_augment.training.hybrid_batches import hybrid_batches
 
     set_seed(settings.seed)  # static encoders are drawn
@@ -281,7 +279,7 @@ def _trainer(
         loss=contrastive_loss(model, settings),
         evaluator=evaluator if stops else None,
         callbacks=[
-            CheckpointMarks(folder),
+            Checkpoints(folder),
             ProgressReports(progress, settings.batch_size * ranks()),
             *([EarlyStoppingCallback(settings.patience)] if stops else []),
         ],

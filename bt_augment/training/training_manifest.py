@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.aligned_rows import AlignedRows
-from bt_augment.training.base_model import Prompts
 from bt_augment.training.settings import TrainingSettings
 
 if TYPE_CHECKING:

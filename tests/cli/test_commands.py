@@ -426,6 +426,23 @@ def test_interrupted_while_it_looks_at_the_input_anew_it_removes_nothing(command
     assert command("verify", tmp_path / "run").code == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [((), "with --resume to"), (("--overwrite",), "in place of --overwrite to")],
+)
+def test_an_interrupted_training_says_how_to_go_on(command, finished, tmp_path, options, said):
+    code = (
+        "from bt_augment.training import trainer\n"
+        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
+        "trainer.train = interrupted\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    arguments = ("train", finished, "--base-model", "static:bundled", "--out", tmp_path / "model")
+    done = command(*arguments, *options, program=code)
+    assert done.code == 130
+    assert said in done.err
+
+
 def test_progress_on_a_terminal_is_a_bar_with_rate(command, one, tmp_path):
     import os
     import pty

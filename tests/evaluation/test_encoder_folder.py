@@ -25,7 +25,7 @@ def bert(transformer_model):
     ("files", "message"),
     [
         ({}, "has neither modules.json nor config.json"),
-        ({"config.json": {"model_type": "nothing"}}, "is a nothing, not a text encoder"),
+        ({"config.json": {"model_type": "nothing"}}, "is a nothing, not a dense text encoder"),
         ({"config.json": {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}},
          "is a GPT2LMHeadModel"),
         ({"config.json": {"model_type": "marian", "is_encoder_decoder": True}}, "is a marian"),
@@ -33,7 +33,7 @@ def bert(transformer_model):
         ({"config.json": {}}, "is a model of unknown type"),
         ({"config.json": '{"model_type"'}, "config.json: is damaged"),
         ({"modules.json": [], "config_sentence_transformers.json": {"model_type": "CrossEncoder"}},
-         "is a CrossEncoder, not a dense encoder"),
+         "is a CrossEncoder, not a dense text encoder"),
     ],
 )  # fmt: skip
 def test_a_folder_that_holds_no_encoder_is_refused(parallel, tmp_path, files, message):
@@ -46,7 +46,7 @@ def test_a_folder_that_holds_no_encoder_is_refused(parallel, tmp_path, files, me
 
 def test_a_translation_model_is_refused():
     folder = Path(translation.__file__).parent / "bundled" / "mini-en-pt"
-    with pytest.raises(ModelError, match="not a text encoder"):
+    with pytest.raises(ModelError, match="not a dense text encoder"):
         check_model(str(folder))
 
 

@@ -148,6 +148,15 @@ def test_a_profile_is_laid_over_the_file_and_assignments_over_both(load):
     assert small.bases[0].training.batch_size == 8  # what the profile does not name stays
 
 
+def test_dimensions_for_all_are_for_static_encoders_and_of_no_other(load, encoder):
+    models = {"static": "static:bundled", "own": {"model": str(encoder)}}
+    experiment = load(base_models=models)
+    assert [base.training.dimensions for base in experiment.bases] == [16, None]
+    models["own"]["training"] = {"dimensions": 8}
+    with pytest.raises(RecipeError, match=r"base_models\.own\.training: dimensions are those"):
+        load(base_models=models)
+
+
 def test_a_base_model_without_the_baseline_is_refused(load, environment):
     experiment = load(base_models={"s": {"model": "static:bundled", "alphas": [0.5]}})
     with pytest.raises(RecipeError, match=r"base_models\.s: the baseline 'native' is not trained"):

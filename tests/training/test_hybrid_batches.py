@@ -185,6 +185,14 @@ def test_the_planned_share_is_the_share_that_is_drawn(shape, mix):
         assert made == round(roomy.made_share * len(drawn))
 
 
+def test_the_share_is_told_where_none_is_asked_for():
+    index = index_of(20)
+    sampler = sampler_of(index, alpha=0.5)
+    share, drawn = sampler.made_share, [pair for batch in sampler for pair in batch]
+    assert share == pytest.approx(index.made[drawn].mean())
+    assert 0 < share < 1
+
+
 def test_share_zero_and_one_leave_the_other_kind_out():
     index = index_of(20, languages=2)
     native = np.concatenate(list(sampler_of(index, augmented_share=0, steps=60)))
@@ -248,6 +256,15 @@ def test_a_batch_larger_than_the_number_of_passages_is_refused():
         sampler_of(index_of(20), batch_size=21, alpha=1)
     with pytest.raises(TrainingError, match="Lower --batch-size to 20"):
         sampler_of(index_of(20), batch_size=21, alpha=0)
+
+
+@pytest.mark.parametrize("mix", [{"alpha": 1}, {"alpha": 0}])
+def test_the_batch_size_that_is_advised_can_be_filled_on_all_ranks(mix):
+    with pytest.raises(TrainingError, match="Lower --batch-size to 3 or less"):
+        sampler_of(index_of(7), 8, world_size=2, **mix)
+    assert sampler_of(index_of(7), 3, world_size=2, **mix)
+    with pytest.raises(TrainingError, match="fewer than these 9 processes"):
+        sampler_of(index_of(7), 8, world_size=9, **mix)
 
 
 def test_a_language_too_small_for_a_batch_is_left_out_with_a_warning(caplog):

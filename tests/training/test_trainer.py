@@ -17,14 +17,24 @@ from training_rows import a_row
 
 from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingError
 from bt_augment.evaluation.encoders import load_encoder
+from bt_augment.sentence_encoders import Prompts
+from bt_augment.training import held_out_retrieval as held_out_retrieval_module
 from bt_augment.training.aligned_rows import read_rows
-from bt_augment.training.base_model import Prompts, load_base_model
+from bt_augment.training.base_model import load_base_model
 from bt_augment.training.held_out_retrieval import NAME, held_out_retrieval, reported
 from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
 
 torch.set_num_threads(1)  # models this small only lose by sharing work between cores
+
+
+@pytest.fixture(scope="module")
+def trained_static(tiny_static, finished, tmp_path_factory):
+    """Return a finished model; read it only."""
+    out = tmp_path_factory.mktemp("trained") / "model"
+    train([finished], out, settings_of(tiny_static))
+    return out
 
 
 def settings_of(base, **more):
@@ -74,6 +84,8 @@ def test_labse_keeps_its_four_modules_and_trains_them(labse, finished, tmp_path)
 def test_e5_gets_its_prompts_and_stores_them(labse, finished, tmp_path):
     base = tmp_path / "multilingual-e5-small"
     shutil.copytree(labse, base)
+    untrained = load_encoder(str(base), tmp_path / "cache", device="cpu")
+    assert (untrained.prompt("query"), untrained.prompt("passage")) == ("query: ", "passage: ")
     out = tmp_path / "model"
     trained = train([finished], out, settings_of(base, steps=1))
     assert trained.manifest["prompts"] == {"query": "query: ", "passage": "passage: "}
@@ -94,6 +106,14 @@ def test_prompts_of_the_model_win_over_its_family_and_options_over_both(labse, f
         "query": "",
         "passage": "P ",
     }
+
+
+def test_that_a_model_was_trained_without_prompts_stays_known(labse, finished, tmp_path):
+    base, out = tmp_path / "e5-base", tmp_path / "e5-without"
+    shutil.copytree(labse, base)
+    train([finished], out, settings_of(base, steps=1, query_prompt="", passage_prompt=""))
+    encoder = load_encoder(str(out), tmp_path / "cache", device="cpu")
+    assert (encoder.prompt("query"), encoder.prompt("passage")) == ("", "")
 
 
 @pytest.mark.parametrize("options", [{}, {"query_prompt": "Q: "}, {"passage_prompt": ""}])
@@ -217,6 +237,19 @@ def test_the_same_command_gives_the_same_weights_and_another_seed_others(
     assert moved(weights(tmp_path / "a"), weights(tmp_path / "c"))
 
 
+def test_the_questions_measured_on_are_of_all_runs_and_languages(run_of, monkeypatch):
+    # Given more questions than are measured, one language after the other
+    monkeypatch.setattr(held_out_retrieval_module, "_MAX_QUERIES", 20)
+    runs = [
+        run_of([a_row(f"{lang}{i}", lang) for i in range(30)], name=lang) for lang in ("en", "pt")
+    ]
+    evaluator = held_out_retrieval(read_rows(runs), Prompts(), 8)
+    languages = [question.split(".")[1] for question in evaluator.queries]
+    assert len(languages) == 20
+    assert 5 <= languages.count("en") <= 15
+    assert [len(evaluator.relevant_docs[number]) for number in evaluator.queries_ids] == [1] * 20
+
+
 def test_early_stopping_takes_the_best_weights(tiny_static, finished, tmp_path):
     out = tmp_path / "model"
     settings = settings_of(
@@ -267,9 +300,32 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
         train([finished], out, settings_of(tiny_static, alpha=1), resume=True)
     with pytest.raises(InputError, match="lies in"):
         train([finished], out, settings_of(str(out)), overwrite=True)
+    with pytest.raises(TrainingError, match="--overwrite removes the training that --resume"):
+        train([finished], out, settings_of(tiny_static), resume=True, overwrite=True)
     assert train([finished], out, settings_of(tiny_static), resume=True).already
     anew = train([finished], out, settings_of(tiny_static, alpha=1), overwrite=True)
     assert anew.manifest["settings"]["alpha"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", None, r"model\.safetensors: was removed or changed"),
+        ("model.safetensors", b"cut", r"model\.safetensors: was removed or changed"),
+        ("training_manifest.json", b"{}", r"training_manifest\.json: lacks counts\.methods; train"),
+        ("training_manifest.json", b"[]", "is not a JSON object"),
+    ],
+)
+def test_a_finished_model_is_not_believed_when_it_was_damaged(
+    trained_static, tiny_static, finished, tmp_path, name, content, said
+):
+    out = shutil.copytree(trained_static, tmp_path / "model")
+    if content is None:
+        (out / name).unlink()
+    else:
+        (out / name).write_bytes(content)
+    with pytest.raises(TrainingError, match=said):
+        train([finished], out, settings_of(tiny_static), resume=True)
 
 
 def test_a_model_in_a_run_folder_is_refused(tiny_static, finished):
@@ -319,10 +375,11 @@ NOT_ENCODERS = {
     "decoder": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "a GPT2LMHeadModel"),
     "translator": (
         {"model_type": "marian", "is_encoder_decoder": True, "architectures": ["MarianMTModel"]},
-        r"an encoder-decoder \(MarianMTModel\)",
+        "a MarianMTModel, an encoder-decoder",
     ),
     "images": ({"model_type": "vit", "architectures": ["ViTModel"]}, "a ViTModel"),
-    "unknown": ({}, "model of no type"),
+    "unknown": ({}, "a model of unknown type"),
+    "odd": ({"model_type": ["bert"], "architectures": 5}, r"a \['bert'\]"),
 }
 
 
@@ -332,8 +389,19 @@ def test_a_base_model_that_is_no_encoder_is_refused_before_any_work(kind, finish
     base = tmp_path / kind
     base.mkdir()
     (base / "config.json").write_text(json.dumps(config))
-    with pytest.raises(TrainingError, match=f"is no text encoder: it is {said}|{said}"):
+    with pytest.raises(TrainingError, match=f"is no dense text encoder: it is {said}"):
         train([finished], tmp_path / "out", settings_of(base))
+
+
+@pytest.mark.parametrize("kind", ["CrossEncoder", "SparseEncoder", "MultiVectorEncoder"])
+def test_a_base_model_of_another_kind_is_refused_as_in_evaluation(kind, finished, tmp_path):
+    (tmp_path / "modules.json").write_text("[]")
+    said = {"model_type": kind}
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(said))
+    with pytest.raises(TrainingError, match=f"is no dense text encoder: it is a {kind}"):
+        train([finished], tmp_path / "out", settings_of(tmp_path))
+    with pytest.raises(ModelError, match=f"is a {kind}, not a dense text encoder"):
+        load_encoder(str(tmp_path), tmp_path / "cache")
 
 
 @pytest.mark.parametrize("name", ["no such", "bundled:mini", "./nowhere", "static:nowhere/x.spm"])
@@ -374,6 +442,7 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
         ({"methods": ("roundtrip",)}, "did you mean 'round_trip'"),
         ({"report_to": "tensorbord"}, "did you mean 'tensorboard'"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"base": "model", "dimensions": 8}, "'model' has vectors of its own length"),
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"temperature": 5e-324}, "temperature is 5e-324; it must be 0.0001 or more"),
         ({"alpha": 2}, "alpha is 2"),
@@ -389,7 +458,19 @@ def test_a_damaged_run_is_refused(tiny_static, copied, tmp_path):
 )
 def test_settings_out_of_range_are_refused(options, said):
     with pytest.raises(TrainingError, match=said):
-        settings_of("static:bundled", **options)
+        settings_of(**{"base": "static:bundled", **options})
+
+
+def test_by_default_all_ranks_together_see_as_many_pairs_as_there_are_rows():
+    settings = TrainingSettings("static:bundled", batch_size=10)
+    assert settings.resolved(8000).steps == 800
+    assert settings.resolved(8000, ranks=4).steps == 200
+
+
+def test_a_base_model_may_lie_in_a_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    assert TrainingSettings("~/model").base_model == str(tmp_path / "model")
 
 
 def test_settings_may_be_a_path_and_numpys_numbers():
@@ -451,6 +532,39 @@ def test_hard_negatives_are_of_the_title_and_the_language_and_outside_the_batch(
                 assert other_lang == lang
                 assert other[0] == source[0]
                 assert negative.split(".")[0] not in groups
+
+
+def test_hard_negatives_of_many_passages_are_drawn_without_ordering_them_all(run_of, monkeypatch):
+    from bt_augment.training import hard_negatives
+
+    run = run_of([a_row(str(i), "en", title="A" if i < 3 else f"T{i}") for i in range(40)])
+    rows = read_rows([run])
+    monkeypatch.setattr(hard_negatives, "_MANY", 10)
+    lookup = hard_negatives.HardNegatives(rows, count=4, batch_size=2)
+    ordered = []
+
+    class Stream(np.random.Generator):
+        """Notes how many places it brings into an order."""
+
+        def permutation(self, places):
+            ordered.append(len(places))
+            return super().permutation(places)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Stream(np.random.PCG64(seed)))
+
+    def negatives(batch):
+        texts = lookup({"question_row": batch, "passage_row": batch})
+        return [[texts[f"negative_{n}"][i] for n in (1, 2, 3, 4)] for i in range(len(batch))], texts
+
+    (first, second), texts = negatives([0, 7])
+    assert max(ordered) <= 10
+    assert len({*first, *texts["passage"]}) == len({*second, *texts["passage"]}) == 6
+    assert {rows.texts[i]["passage"] for i in (1, 2)} == set(first[:2])  # of the title
+
+    # And where nearly all are in the batch, those that are left are found
+    monkeypatch.setattr(hard_negatives, "_TRIES", 0)
+    found, texts = negatives(list(range(35)))
+    assert len(set(found[0]) - set(texts["passage"])) == 4
 
 
 def test_hard_negatives_train(tiny_static, finished, tmp_path):
@@ -588,6 +702,69 @@ def test_a_training_that_stopped_early_and_was_killed_is_not_gone_on_with(
     resumed = train([finished], killed, settings, resume=True)
     assert (resumed.resumed_at, resumed.manifest["steps"]) == (12, 12)
     assert not moved(weights(whole), weights(killed))
+
+
+def measured_as(monkeypatch, scores):
+    """Have each measurement give the next of these scores."""
+    left, measure = list(scores), f"{NAME}_cosine_ndcg@10"
+    monkeypatch.setattr(
+        InformationRetrievalEvaluator, "__call__", lambda *_, **__: {measure: left.pop(0)}
+    )
+
+
+def killed_when(monkeypatch, name, condition, run):
+    """Stand for a kill where a method of the model's folder is called and the condition holds."""
+    method = getattr(ModelFolder, name)
+
+    def stop(folder, *arguments):
+        if condition(folder, *arguments):
+            raise Stop
+        return method(folder, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, name, stop)
+        with pytest.raises(Stop):
+            run()
+
+
+def test_a_training_with_patience_takes_the_best_weights_after_a_move(
+    tiny_static, finished, tmp_path, monkeypatch
+):
+    settings = settings_of(
+        tiny_static, steps=6, held_out=0.1, patience=9, eval_steps=2, learning_rate=0.01
+    )
+    measured_as(monkeypatch, [0.5, 0.9, 0.4, 0.9, 0.5, 0.9, 0.4, 0.9, 0.9])
+    whole, killed, away = tmp_path / "whole", tmp_path / "killed", tmp_path / "moved"
+    train([finished], whole, settings)
+    killed_when(
+        monkeypatch,
+        "check_there",
+        lambda folder: (folder.work / "checkpoint-6" / "complete").exists(),
+        lambda: train([finished], killed, settings),
+    )
+    killed.rename(away)
+    best, aside = away / "training" / "checkpoint-4", tmp_path / "aside"
+    best.rename(aside)
+    with pytest.raises(TrainingError, match=r"checkpoint-4/complete: was removed or changed"):
+        train([finished], away, settings, resume=True)
+    aside.rename(best)
+    assert train([finished], away, settings, resume=True).resumed_at == 6
+    assert not moved(weights(whole), weights(away))
+
+
+def test_the_best_checkpoint_stays_until_a_better_one_is_whole(
+    tiny_static, finished, tmp_path, monkeypatch
+):
+    settings = settings_of(tiny_static, steps=8, held_out=0.1, patience=9, eval_steps=2)
+    measured_as(monkeypatch, [0.5, 0.4, 0.9, 0.3])
+    out = tmp_path / "out"
+    killed_when(
+        monkeypatch,
+        "mark_checkpoint",
+        lambda _, step: step == 6,
+        lambda: train([finished], out, settings),
+    )
+    assert ModelFolder(out).best_checkpoint(2).is_dir()
 
 
 @pytest.mark.parametrize("place", ["__init__", "encode", "forward"])
