@@ -132,6 +132,39 @@ def test_an_asymmetric_model_encodes_a_query_that_is_a_candidate_too_as_both(
     assert [scores[f"d{n}"] for n in range(3)] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_queries_that_are_documents_too_score_as_in_beir(static_model, write_jsonl, tmp_path):
+    from beir.retrieval.evaluation import EvaluateRetrieval
+    from sentence_transformers import SentenceTransformer
+
+    texts = [f"argument {n} about topic {n % 7} with {n * n}" for n in range(30)]
+    data = tmp_path / "arguana"
+    write_jsonl(data / "queries.jsonl", [{"_id": f"d{n}", "text": texts[n]} for n in range(10)])
+    write_jsonl(data / "corpus.jsonl", [{"_id": f"d{n}", "text": t} for n, t in enumerate(texts)])
+    qrels = {f"d{n}": {f"d{n + 7}": 1} for n in range(10)}
+    lines = [f"{query}\t{name}\t1\n" for query, judged in qrels.items() for name in judged]
+    (data / "qrels").mkdir()
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    results = evaluate(
+        Evaluation(
+            str(static_model), "beir", data, run_files=tmp_path / "runs", device="cpu",
+            keep_embeddings=False,
+        )
+    )  # fmt: skip
+
+    model = SentenceTransformer(str(static_model), device="cpu")
+    queries = model.encode([f"ask: {text}" for text in texts[:10]], normalize_embeddings=True)
+    documents = model.encode([f"say: {text}" for text in texts], normalize_embeddings=True)
+    scores = (queries.astype(float) @ documents.T).tolist()
+    ranked = {f"d{q}": {f"d{n}": s for n, s in enumerate(row)} for q, row in enumerate(scores)}
+    ndcg, _, recall, _ = EvaluateRetrieval.evaluate(qrels, ranked, [10])
+    ours = results["settings"]["mono"]
+    assert ours["nDCG@10"] == pytest.approx(ndcg["NDCG@10"], abs=1e-5)
+    assert ours["R@10"] == pytest.approx(recall["Recall@10"], abs=1e-5)
+    run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / "en-en.run")))
+    assert len(run) == 10 * 29
+    assert not any(line.query_id == line.doc_id for line in run)
+
+
 def test_every_text_is_encoded_once_per_model(static_model, parallel, tmp_path, monkeypatch):
     seen = []
     original = TorchEncoder.encode
