@@ -37,6 +37,13 @@ def test_the_randomisation_test_is_the_exact_one():
     assert result.low < result.effect < result.high
 
 
+def test_large_differences_tie_as_small_ones_do():
+    # Rank distances: all signs alike are 2 of 64 draws, and sums of 1e5 differ in the 11th digit.
+    distances = np.array([[60619.5, 48968.0, 44255.0, 54498.5, 56951.0, 47933.666666666664]])
+    result = measure_effect(np.zeros_like(distances), distances)
+    assert result.p == pytest.approx(2 / 64, abs=0.01)
+
+
 def test_many_queries_agree_with_the_paired_t_test():
     random = np.random.default_rng(4)
     first = random.random((1, 400))
