@@ -257,6 +257,16 @@ def test_toolret_refuses_grades_that_are_no_integers_and_labels_that_contradict(
     refused([{"id": "t1", "relevance": 1}, {"id": "t1", "relevance": 0}], "'t1' is labelled twice")
 
 
+@pytest.mark.parametrize(
+    ("name", "field"), [("toolret", "query"), ("toolret-instructed", "instruction")]
+)
+def test_toolret_names_the_query_with_half_a_surrogate_pair(toolret, name, field):
+    row = {"id": "a", "query": "q", "instruction": "i", "labels": [{"id": "t1"}], field: "\ud800"}
+    (toolret / "queries.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"queries\.jsonl, line 1: U\+D800 is half a surrogate"):
+        load(name, toolret)
+
+
 def test_miracl_reads_all_files_of_its_split(tmp_path, write_jsonl):
     write_jsonl(tmp_path / "en-queries" / "q.jsonl", [{"_id": f"q{n}", "text": "a"} for n in "12"])
     write_jsonl(tmp_path / "en-corpus" / "c.jsonl", [{"_id": f"d{n}", "text": "b"} for n in "12"])
