@@ -40,6 +40,27 @@ def test_vectors_are_found_by_kind_prompt_and_text(tmp_path):
         assert (store.rows(keys_of("passage", "p: ", TEXTS)) == ABSENT).all()
 
 
+def test_adding_to_a_large_store_does_not_sort_all_of_it_again(tmp_path, monkeypatch):
+    sorted_keys = []
+
+    def counting(keys, **kwargs):
+        sorted_keys.append(len(keys))
+        return argsort(keys, **kwargs)
+
+    argsort = np.argsort
+    monkeypatch.setattr(np, "argsort", counting)
+    texts = [str(n) for n in range(512)]
+    store = EmbeddingStore(tmp_path)
+    with store.writing():
+        store.begin(3)
+        for start in range(0, 512, 8):
+            keys = keys_of("query", "", texts[start : start + 8])
+            assert (store.rows(keys) == ABSENT).all()
+            store.append(keys, vectors_of(keys))
+        assert store.rows(keys_of("query", "", texts)).tolist() == list(range(512))
+    assert sum(sorted_keys) <= 512 * 8  # each as often as the store doubled, not 64 times
+
+
 @pytest.mark.parametrize("name", ["vectors.f32", "sums.u32", "keys.u64"])
 @pytest.mark.parametrize("cut", [1, 7, 16])
 def test_a_write_that_was_cut_leaves_whole_vectors(tmp_path, name, cut):
