@@ -9,6 +9,7 @@ what a later one finds beyond them it cuts off. A vector that was changed since 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,9 @@ Keys = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 ABSENT = -1
+
+_LOG = logging.getLogger(__name__)
+_SILENT_SECONDS = 1.0  # of waiting for another process
 
 _KEY_BYTES = 16
 _SUM_BYTES = 4
@@ -75,7 +79,14 @@ class EmbeddingStore:
         with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self._folder / ".lock")
-            lock.acquire()
+            try:
+                lock.acquire(timeout=_SILENT_SECONDS)
+            except filelock.Timeout:
+                _LOG.warning(
+                    "%s: another process encodes with the same model; waiting until it is done",
+                    self._folder,
+                )
+                lock.acquire()
         try:
             self._recover()
             yield

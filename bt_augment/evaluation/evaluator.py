@@ -243,7 +243,7 @@ def measure(
             _add(table, collection, search, language, pool, found)
             if runs and found.top and len(found.ranks.queries):
                 judged = np.unique(found.ranks.queries).tolist()
-                runs.write(language, pool, found.top, judged)
+                runs.write(language, pool, found.top.cut(run_depth), judged)
         progress.advance("search", done)
     missing = [name for name in settings if name not in table.settings()]
     if missing:

@@ -46,6 +46,10 @@ class Top:
     scores: Scores
     candidates: Ints
 
+    def cut(self, depth: int) -> Top:
+        """Return the first of them."""
+        return Top(self.scores[:, :depth], self.candidates[:, :depth])
+
 
 @dataclass(frozen=True)
 class Found:
@@ -195,15 +199,14 @@ class Search:
         self, language: str, pools: Mapping[str, int], relevant: Mapping[str, Ranks], depth: int
     ) -> dict[str, Found]:
         names = self.languages if POOL in pools else tuple(pools)
-        tops = {name: self._search(language, name, depth) for name in names}
+        reach = max(depth, *pools.values())  # more may be shown than measures look at
+        tops = {name: self._search(language, name, reach) for name in names}
         if POOL in pools:
-            tops[POOL] = _merged([tops[name] for name in names], self._order, depth)
+            tops[POOL] = _merged([tops[name] for name in names], self._order, reach)
         return {
             pool: Found(
-                _located(relevant[pool], tops[pool]),
-                Top(tops[pool].scores[:, :count], tops[pool].candidates[:, :count])
-                if count
-                else None,
+                _located(relevant[pool], tops[pool].cut(depth)),
+                tops[pool].cut(count) if count else None,
             )
             for pool, count in pools.items()
         }

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_augment.errors import StorageError
+from bt_augment.evaluation import embedding_store
 from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, keys_of
 
 TEXTS = ["one", "two", "três", "四", ""]
@@ -117,7 +118,8 @@ def test_a_damaged_length_of_vectors_is_named(tmp_path, noted):
         filled(tmp_path)
 
 
-def test_a_second_writer_waits_for_the_first(tmp_path):
+def test_a_second_writer_waits_for_the_first_and_says_so(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(embedding_store, "_SILENT_SECONDS", 0.1)
     program = (
         "import sys, time; from pathlib import Path\n"
         "from bt_augment.evaluation.embedding_store import EmbeddingStore\n"
@@ -132,6 +134,7 @@ def test_a_second_writer_waits_for_the_first(tmp_path):
         started = time.monotonic()
         filled(tmp_path)
         assert time.monotonic() - started > 0.5  # it waited for most of the first one's time
+    assert "another process encodes with the same model; waiting" in caplog.text
 
 
 def test_a_read_only_cache_is_named(tmp_path):

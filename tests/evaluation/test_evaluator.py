@@ -13,7 +13,7 @@ from ir_measures import AP, RR, R, nDCG
 from plain_evaluation import check_against_plain_evaluation, first_articles
 
 from bt_augment.errors import BtAugmentError, InputError
-from bt_augment.evaluation import Evaluation, evaluate, evaluator
+from bt_augment.evaluation import Evaluation, evaluate, evaluator, retrieval
 from bt_augment.evaluation.encoders import TorchEncoder
 
 
@@ -107,6 +107,28 @@ def test_run_files_score_the_same_elsewhere(results, out):
             ours = scores[str(measure)]
             ours = ours["en"]["pt"] if name == "en-pt" else ours["pt"]
             assert theirs[measure] == pytest.approx(ours, abs=1e-6), (name, measure)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_run_files_are_as_deep_as_asked_for(
+    static_model, parallel, cache, tmp_path, monkeypatch, large
+):
+    if large:
+        monkeypatch.setattr(retrieval, "FULL_DEPTH_CANDIDATES", 10)
+        monkeypatch.setattr(retrieval, "SEARCH_DEPTH", 20)
+    seen = []
+    for depth in (5, 30):
+        request = Evaluation(
+            str(static_model), "xquad-r", parallel, run_files=tmp_path / "runs", run_depth=depth,
+            device="cpu", environment=cache,
+        )  # fmt: skip
+        results = evaluate(request)
+        seen.append((results["depth"], results["settings"], results["language_bias"]))
+        for name in ("en-pt", "en-multi"):
+            run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / f"{name}.run")))
+            assert len(run) == depth * len({line.query_id for line in run})
+    assert seen[0] == seen[1]
+    assert seen[0][0] == (20 if large else "full")
 
 
 def test_an_asymmetric_model_encodes_a_query_that_is_a_candidate_too_as_both(

@@ -122,7 +122,7 @@ def test_a_querys_own_document_is_neither_ranked_nor_shown(depth):
     )  # fmt: skip
     store = SimpleNamespace(vectors=lambda: vectors)
     embeddings = Embeddings(store, {"en": np.arange(4, 7)}, {"en": np.arange(4)}, 0)
-    found = Search(collection, embeddings, depth=depth).run("en", {"en": 4})["en"]
+    found = Search(collection, embeddings, depth=depth).run("en", {"en": depth or 4})["en"]
     first, tied, judged = found.top.candidates.tolist()
     assert first[:3] == [1, 2, 3]  # d0 takes no place of the depth either
     assert first[3:] == ([] if depth == 3 else [-1])
