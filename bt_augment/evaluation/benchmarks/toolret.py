@@ -30,8 +30,9 @@ from bt_augment.evaluation.benchmarks.files import (
     rows,
 )
 from bt_augment.pairs.readers.base import Place, Row
+from bt_augment.pairs.readers.beir import COMPRESSED
 
-_SUFFIXES = (".jsonl", ".parquet", ".gz", ".zst")
+_SUFFIXES = (".jsonl", ".parquet", *COMPRESSED[1:])
 
 
 class ToolRet(Benchmark):
