@@ -9,10 +9,11 @@ import shutil
 import ir_measures
 import pyarrow.parquet as pq
 import pytest
+import torch
 from ir_measures import AP, RR, R, nDCG
 from plain_evaluation import check_against_plain_evaluation, first_articles
 
-from bt_augment.errors import BtAugmentError, InputError
+from bt_augment.errors import BtAugmentError, InputError, ModelError
 from bt_augment.evaluation import Evaluation, evaluate, evaluator, retrieval
 from bt_augment.evaluation.encoders import TorchEncoder
 
@@ -298,6 +299,32 @@ def test_results_do_not_replace_what_is_evaluated(static_model, parallel, cache,
     for out in (bench / "en.json", model / "modules.json"):
         with pytest.raises(InputError, match=f"{out.name}: is a file of"):
             evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out))
+    seen = []
     for _ in range(2):  # results may lie beside the model, and be made again
-        out = model / "results.json"
-        evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out, environment=cache))
+        request = Evaluation(
+            str(model), "xquad-r", bench, device="cpu", out=model / "results.json",
+            environment=cache,
+        )  # fmt: skip
+        seen.append(evaluate(request))
+    assert seen[1]["encoded"] == 0  # and they are no part of it
+    assert seen[1]["model_fingerprint"] == seen[0]["model_fingerprint"]
+    (model / "added_tokens.json").write_text('{"model": "no results"}')
+    assert evaluate(request)["model_fingerprint"] != seen[0]["model_fingerprint"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a.json"), ("a.json", "a")])
+def test_results_do_not_take_the_scores_per_query_of_others(
+    static_model, parallel, tmp_path, first, second
+):
+    content = {"model": "m", "benchmark": "b", "settings": {}}
+    (tmp_path / first).write_text(json.dumps(content))
+    request = Evaluation(str(static_model), "xquad-r", parallel, out=tmp_path / second)
+    with pytest.raises(InputError, match=rf"{second}: its scores per query .* of .*{first}"):
+        evaluate(request)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_a_gpu_that_is_not_there_is_no_fault_of_the_model(static_model, parallel, monkeypatch):
+    monkeypatch.setattr(evaluator, "load", lambda *_: pytest.fail("the benchmark was read"))
+    with pytest.raises(ModelError, match="--device cuda: torch finds no GPU"):
+        evaluate(Evaluation(str(static_model), "xquad-r", parallel, device="cuda"))
