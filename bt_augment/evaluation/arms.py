@@ -51,13 +51,22 @@ class Arm:
         """Return the arm written as ``FILE``, or as ``NAME=FILE,FILE,...``.
 
         Raises:
-            InputError: a file is there twice, and would count as two runs.
+            InputError: the arm or a file has no name, or a file is there twice, and would count as
+                two runs.
         """
         name, equals, files = text.partition("=")
         # Not by Path.is_file, which raises for a list of files that is longer than a name can be.
         if os.path.isfile(text) or not equals:  # noqa: PTH113
             return cls(Path(text).name.removesuffix(".json"), (Path(text),))
-        results = tuple(Path(file) for file in files.split(","))
+        named = [file.strip() for file in files.split(",")]
+        if not name.strip():
+            raise InputError(f"{text}: an arm has no name; write NAME=FILE,FILE,...")
+        if not all(named):
+            raise InputError(
+                f"{text}: a name of a file is empty; write NAME=FILE,FILE,... with a comma "
+                "between two files alone"
+            )
+        results = tuple(map(Path, named))
         places = [os.path.realpath(path) for path in results]  # one may be spelled in two ways
         if twice := next(
             (path for path, place in zip(results, places, strict=True) if places.count(place) > 1),
@@ -66,7 +75,7 @@ class Arm:
             raise InputError(
                 f"{text}: {twice} is there twice; each run of an arm is one results file"
             )
-        return cls(name, results)
+        return cls(name.strip(), results)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ what a later one finds beyond them it cuts off. A vector that was changed since 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,9 +27,26 @@ Rows = npt.NDArray[np.int64]
 
 ABSENT = -1
 
+_LOG = logging.getLogger(__name__)
+_SILENT_SECONDS = 1.0  # of waiting for another process
+
 _KEY_BYTES = 16
 _SUM_BYTES = 4
 _FLOAT_BYTES = 4
+
+
+class _Sorted:
+    """Rows of the store in the order of the first word of their keys."""
+
+    def __init__(self, keys: Keys, rows: Rows) -> None:
+        order = np.argsort(keys[:, 0], kind="stable")
+        self.keys, self.rows = keys[order], rows[order]
+        self._first = np.ascontiguousarray(self.keys[:, 0])
+
+    def find(self, keys: Keys) -> Rows:
+        """Return the row of each key, or :data:`ABSENT`."""
+        at = np.minimum(np.searchsorted(self._first, keys[:, 0]), len(self.rows) - 1)
+        return np.where((self.keys[at] == keys).all(axis=1), self.rows[at], ABSENT)
 
 
 class EmbeddingStore:
@@ -41,11 +59,12 @@ class EmbeddingStore:
     def __init__(self, folder: Path) -> None:
         """Name the folder; it is made when first written."""
         self._folder = folder
+        self._count = 0
+        self._index: list[_Sorted] = []
+        # Of the vectors that were there when writing began.
         self._keys: Keys = np.empty((0, 2), dtype=np.uint64)
-        self._order: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._sums: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
         self._unread: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
-        self._damaged: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.dimensions = 0
 
     @contextlib.contextmanager
@@ -60,7 +79,14 @@ class EmbeddingStore:
         with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self._folder / ".lock")
-            lock.acquire()
+            try:
+                lock.acquire(timeout=_SILENT_SECONDS)
+            except filelock.Timeout:
+                _LOG.warning(
+                    "%s: another process encodes with the same model; waiting until it is done",
+                    self._folder,
+                )
+                lock.acquire()
         try:
             self._recover()
             yield
@@ -80,26 +106,24 @@ class EmbeddingStore:
 
     def _any_damaged(self, rows: Rows) -> bool:
         """Check the vectors that were not read before, and leave damaged ones out of the index."""
-        unread = np.unique(rows[self._unread[rows]])
+        earlier = rows[rows < len(self._unread)]
+        unread = np.unique(earlier[self._unread[earlier]])
         if not len(unread):
             return False
         vectors = np.asarray(self.vectors()[unread])
-        damaged = _sums(self._keys[unread], vectors) != self._sums[unread]
+        damaged = unread[_sums(self._keys[unread], vectors) != self._sums[unread]]
         self._unread[unread] = False
-        self._damaged[unread] = damaged
-        if not damaged.any():
+        if not len(damaged):
             return False
-        self._index()
+        kept = [(part, ~np.isin(part.rows, damaged)) for part in self._index]
+        self._index = [_Sorted(part.keys[k], part.rows[k]) for part, k in kept if k.any()]
         return True
 
     def _found(self, keys: Keys) -> Rows:
-        if not len(self._order) or not len(keys):
-            return np.full(len(keys), ABSENT, dtype=np.int64)
-        first = self._keys[self._order, 0]
-        at = np.minimum(np.searchsorted(first, keys[:, 0]), len(first) - 1)
-        rows = self._order[at]
-        found = (self._keys[rows] == keys).all(axis=1)
-        return np.where(found, rows, ABSENT).astype(np.int64)
+        rows = np.full(len(keys), ABSENT, dtype=np.int64)
+        for part in self._index:
+            rows = np.where(rows == ABSENT, part.find(keys), rows)
+        return rows
 
     def append(self, keys: Keys, vectors: npt.NDArray[np.float32]) -> None:
         """Add vectors, on disk when this returns; call within :meth:`writing`.
@@ -114,22 +138,15 @@ class EmbeddingStore:
             _append(self._path("vectors.f32"), vectors.tobytes())
             _append(self._path("sums.u32"), sums.tobytes())
             _append(self._path("keys.u64"), keys.tobytes())
-        self._keys = np.concatenate([self._keys, keys])
-        self._sums = np.concatenate([self._sums, sums])
-        self._unread = np.concatenate([self._unread, np.zeros(len(keys), np.bool_)])
-        self._damaged = np.concatenate([self._damaged, np.zeros(len(keys), np.bool_)])
-        self._index()
+        self._add(keys)
 
     def vectors(self) -> npt.NDArray[np.float32]:
         """Return all vectors, mapped from disk; shape (rows, dimensions)."""
-        if not len(self._keys):
+        if not self._count:
             return np.empty((0, self.dimensions), dtype=np.float32)
         with storage_errors(self._folder):
             return np.memmap(
-                self._path("vectors.f32"),
-                np.float32,
-                "r",
-                shape=(len(self._keys), self.dimensions),
+                self._path("vectors.f32"), np.float32, "r", shape=(self._count, self.dimensions)
             )
 
     def _recover(self) -> None:
@@ -152,8 +169,8 @@ class EmbeddingStore:
             self._keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
             self._sums = np.fromfile(sums_path, np.uint32)
         self._unread = np.ones(count, np.bool_)
-        self._damaged = np.zeros(count, np.bool_)
-        self._index()
+        self._count, self._index = 0, []
+        self._add(self._keys)
 
     def _noted_dimensions(self) -> int:
         """Return the length of a vector.
@@ -176,20 +193,30 @@ class EmbeddingStore:
         Raises:
             StorageError: the store holds vectors of another length, or the disk refused.
         """
-        if self.dimensions and self.dimensions != dimensions and len(self._keys):
+        if self.dimensions and self.dimensions != dimensions and self._count:
             raise StorageError(
                 f"{self._folder}: holds vectors of {self.dimensions} dimensions, not {dimensions}; "
                 "remove the folder"
             )
-        if self.dimensions == dimensions and len(self._keys):
+        if self.dimensions == dimensions and self._count:
             return
         self.dimensions = dimensions
         with storage_errors(self._folder):
             self._path("dimensions").write_text(str(dimensions))
 
-    def _index(self) -> None:
-        order = np.argsort(self._keys[:, 0], kind="stable")
-        self._order = order[~self._damaged[order]]
+    def _add(self, keys: Keys) -> None:
+        """Take in the keys of the next rows.
+
+        Each part of the index is less than half of the one before, so that a key is sorted again
+        as often as the store doubles, not whenever some are added.
+        """
+        rows = np.arange(self._count, self._count + len(keys))
+        self._count += len(keys)
+        while self._index and len(self._index[-1].rows) <= 2 * len(rows):
+            part = self._index.pop()
+            keys, rows = np.concatenate([part.keys, keys]), np.concatenate([part.rows, rows])
+        if len(rows):
+            self._index.append(_Sorted(keys, rows))
 
     def _path(self, name: str) -> Path:
         return self._folder / name

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
+from bt_augment.evaluation.results import is_results
 from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
 from bt_augment.translation.model_folder import fingerprint
 
@@ -61,7 +62,10 @@ def _deciding_files(folder: Path, seen: set[Path]) -> Iterator[tuple[Path, list[
     names = [
         path.name
         for path in inside
-        if path.suffix in _DECIDING and path.name not in _NOT_THE_MODEL and path.is_file()
+        if path.suffix in _DECIDING
+        and path.name not in _NOT_THE_MODEL
+        and path.is_file()
+        and not (path.suffix == ".json" and is_results(path))  # of an evaluation, laid beside it
     ]
     if names:
         yield folder, names

@@ -68,12 +68,13 @@ def load_encoder(
         threads: CPU threads; None for all cores.
 
     Raises:
-        ModelError: no such model, not an encoder, or not one of the back end.
+        ModelError: no such model, not an encoder, or not one of the back end; or no such device.
         MissingDependencyError: sentence-transformers is not installed.
     """
     check_packages()
     if backend not in BACKENDS:
         raise ModelError(f"unknown back end {backend!r}; one of {', '.join(BACKENDS)}")
+    check_device(device)
     model, known = _load(name, cache_dir, device)
     if threads is not None:
         import torch
@@ -100,6 +101,20 @@ def check_packages() -> None:
             raise MissingDependencyError(
                 package.replace("_", "-"), "evaluate", "evaluating a model"
             )
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU where there is none.
+
+    Raises:
+        ModelError: torch finds none.
+    """
+    if not device.startswith("cuda"):
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ModelError(f"--device {device}: torch finds no GPU; use --device cpu")
 
 
 def check_model(name: str) -> None:

@@ -31,6 +31,7 @@ from bt_augment.evaluation.embedding_store import EmbeddingStore
 from bt_augment.evaluation.encoders import (
     TORCH,
     Encoder,
+    check_device,
     check_model,
     check_packages,
     load_encoder,
@@ -44,7 +45,7 @@ from bt_augment.evaluation.results import (
     PEER,
     RANK_DISTANCE,
     ScoreTable,
-    read_content,
+    is_results,
     write_results,
 )
 from bt_augment.evaluation.retrieval import POOL, Found, Search
@@ -120,6 +121,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
     started = time.monotonic()
     _check_choices(request)
     check_packages()
+    check_device(request.device)
     check_model(request.model)
     record = read_training_record(request.model)
     collection = load(request.benchmark, request.data, request.languages)
@@ -243,7 +245,7 @@ def measure(
             _add(table, collection, search, language, pool, found)
             if runs and found.top and len(found.ranks.queries):
                 judged = np.unique(found.ranks.queries).tolist()
-                runs.write(language, pool, found.top, judged)
+                runs.write(language, pool, found.top.cut(run_depth), judged)
         progress.advance("search", done)
     missing = [name for name in settings if name not in table.settings()]
     if missing:
@@ -342,6 +344,13 @@ def _check_choices(request: Evaluation) -> None:
         raise InputError(f"the depth of run files is {request.run_depth}; it must be 1 or more")
     if request.out is not None:
         check_file_out(request.out, "results.json")
+        bare = request.out.name.removesuffix(".json")
+        twin = request.out.with_name(bare if bare != request.out.name else f"{bare}.json")
+        if is_results(twin):
+            raise InputError(
+                f"{request.out}: its scores per query would take the place of those of {twin}; "
+                "choose another --out"
+            )
         for name in (request.model, request.data):
             refuse_impossible(name, InputError)
             folder = Path(name)
@@ -354,13 +363,8 @@ def _check_choices(request: Evaluation) -> None:
 
 def _is_part(out: Path, folder: Path) -> bool:
     """Return whether a file that would be replaced is one of a model or a benchmark."""
-    if not out.is_file() or not out.resolve().is_relative_to(folder.resolve()):
-        return False
-    try:
-        read_content(out)
-    except InputError:
-        return True
-    return False  # results may lie there, and be made again
+    inside = out.is_file() and out.resolve().is_relative_to(folder.resolve())
+    return inside and not is_results(out)  # results may lie there, and be made again
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from bt_augment.errors import ModelError, StorageError, memory_errors
 from bt_augment.evaluation.encoder_folder import quiet_transformers
 from bt_augment.evaluation.encoders import Vectors, computed_as, is_cosine
 from bt_augment.sentence_encoders import Kind, prompts_of
+from bt_augment.translation.devices import available_cores
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -80,7 +80,7 @@ class Int8Encoder:
         self.fingerprint = f"{identity}-{quantization}{computed_as(model)}"
         self._model = model
         self._prompts = prompts_of(model, name)
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or available_cores()
         on_gpu = model.device.type == "cuda"
         self._encoder = ctranslate2.Encoder(
             str(folder),

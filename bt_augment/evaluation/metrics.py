@@ -64,16 +64,6 @@ class Scores:
         return {name: float(values.mean()) for name, values in self.values.items()}
 
 
-def check_measures(names: Sequence[str]) -> None:
-    """Check that all names are measures.
-
-    Raises:
-        InputError: one is not; the message says which are.
-    """
-    for name in names:
-        _parse(name)
-
-
 def score(ranks: Ranks, measures: Sequence[str]) -> Scores:
     """Return measures for each query that has a relevant candidate.
 

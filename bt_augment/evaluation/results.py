@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,9 @@ _SCHEMA = pa.schema(
     ]
 )
 
+_BEGINNING = re.compile(rb'\s*\{\s*"model"\s*:')  # as write_results has it
+_LOOKED_AT = 64  # bytes
+
 _LONGEST_NUMBER = 64  # bits; JSON may hold whole numbers that are no float
 
 
@@ -155,6 +159,18 @@ def read_content(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is not a results file of bt-augment evaluate")
     loaded: dict[str, Any] = content
     return loaded
+
+
+def is_results(path: Path) -> bool:
+    """Return whether a file is a results file, by what it holds."""
+    try:
+        with path.open("rb") as file:
+            if not _BEGINNING.match(file.read(_LOOKED_AT)):
+                return False  # without reading all of a tokenizer
+        read_content(path)
+    except (OSError, InputError):
+        return False
+    return True
 
 
 def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:

@@ -4,7 +4,7 @@ Small pools are ranked to their last candidate, by matrix products in blocks. Po
 :data:`FULL_DEPTH_CANDIDATES` are searched by FAISS (exact inner product), a block of vectors at a
 time with a running merge, to :data:`SEARCH_DEPTH`; vectors stay on disk. Equal scores are ordered
 by candidate id, descending, as trec_eval does; only which of those that tie across the depth of
-a FAISS search are kept is left to it.
+a FAISS search are kept is left to it. What a benchmark leaves out for a query is never ranked.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class Top:
 
     scores: Scores
     candidates: Ints
+
+    def cut(self, depth: int) -> Top:
+        """Return the first of them."""
+        return Top(self.scores[:, :depth], self.candidates[:, :depth])
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,15 @@ class Search:
             parts.append(np.stack([judged.queries, indices, judged.grades]))
         return Ranks(*np.concatenate(parts, axis=1))
 
+    def _left_out(self, language: str, part: slice) -> list[tuple[int, int]]:
+        """Return query row and place in a part of what is not ranked for the queries."""
+        found = [
+            (query, row + self.offsets[name])
+            for name in self.languages
+            for query, row in self._collection.left_out(language, name)
+        ]
+        return [(query, at - part.start) for query, at in found if part.start <= at < part.stop]
+
     def _slice(self, pool: str) -> slice:
         if pool == POOL:
             return slice(0, self._size)
@@ -147,7 +160,8 @@ class Search:
                     )
                 if count:
                     top = _top(block, order, count)
-                    tops[pool].append(Top(top.scores, _shifted(top.candidates, part.start)))
+                    shown = np.where(np.isneginf(top.scores), -1, top.candidates)
+                    tops[pool].append(Top(top.scores, _shifted(shown, part.start)))
         return {
             pool: Found(
                 Ranks(relevant[pool].queries, ranks[pool], relevant[pool].grades),
@@ -166,6 +180,7 @@ class Search:
         unique, inverse = np.unique(rows, return_inverse=True)
         vectors = np.asarray(self._embeddings.store.vectors()[unique])
         queries = self._embeddings.query_vectors(language).astype(np.float64)
+        hidden = self._left_out(language, part)
         size = max(1, _BLOCK_SCORES // max(1, len(rows)))
         for start in range(0, len(queries), size):
             block = queries[start : start + size]
@@ -174,21 +189,24 @@ class Search:
                 columns = slice(first, first + _BLOCK_VECTORS)
                 scores[:, columns] = block @ vectors[columns].T.astype(np.float64)
             # By take: the rows of [:, inverse] are strewn over memory, and ranks wait for it.
-            yield start, np.take(scores, inverse, axis=1)
+            ranked = np.take(scores, inverse, axis=1)
+            for query, at in hidden:
+                if start <= query < start + len(block):
+                    ranked[query - start, at] = -np.inf
+            yield start, ranked
 
     def _run_to_depth(
         self, language: str, pools: Mapping[str, int], relevant: Mapping[str, Ranks], depth: int
     ) -> dict[str, Found]:
         names = self.languages if POOL in pools else tuple(pools)
-        tops = {name: self._search(language, name, depth) for name in names}
+        reach = max(depth, *pools.values())  # more may be shown than measures look at
+        tops = {name: self._search(language, name, reach) for name in names}
         if POOL in pools:
-            tops[POOL] = _merged([tops[name] for name in names], self._order, depth)
+            tops[POOL] = _merged([tops[name] for name in names], self._order, reach)
         return {
             pool: Found(
-                _located(relevant[pool], tops[pool]),
-                Top(tops[pool].scores[:, :count], tops[pool].candidates[:, :count])
-                if count
-                else None,
+                _located(relevant[pool], tops[pool].cut(depth)),
+                tops[pool].cut(count) if count else None,
             )
             for pool, count in pools.items()
         }
@@ -197,17 +215,22 @@ class Search:
         import faiss
 
         queries = np.ascontiguousarray(self._embeddings.query_vectors(language))
+        hidden = self._left_out(language, self._slice(name))
+        reach = depth + bool(hidden)  # no query has two of its own
         rows = self._embeddings.candidates[name]
         vectors = self._embeddings.store.vectors()
         top = Top(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
         for start in range(0, len(rows), _BLOCK_VECTORS):
             block = np.ascontiguousarray(vectors[rows[start : start + _BLOCK_VECTORS]])
             scores, found = faiss.knn(
-                queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT
+                queries, block, min(reach, len(block)), metric=faiss.METRIC_INNER_PRODUCT
             )
             moved = _shifted(found.astype(np.int64), start + self.offsets[name])
-            top = _merged([top, Top(scores, moved)], self._order, depth)
-        return top
+            top = _merged([top, Top(scores, moved)], self._order, reach)
+        for query, at in hidden:
+            own = top.candidates[query] == at + self.offsets[name]
+            top.scores[query, own], top.candidates[query, own] = -np.inf, -1
+        return _sorted(top, self._order, depth) if hidden else top
 
 
 def _descending(ids: pa.ChunkedArray) -> Ints:

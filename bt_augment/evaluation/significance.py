@@ -23,7 +23,7 @@ CROSSED = "queries and seeds random, crossed; t with Satterthwaite's degrees of 
 UNTESTED = "none: one query says nothing of others"
 
 _BLOCK = 1 << 23  # random numbers drawn at a time
-_ROUNDING = 1e-12  # sums in another order differ by this much
+_ROUNDING = 1e-12  # sums in another order differ by this much of the largest
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,12 @@ def _randomised(differences: Floats, seed: int) -> Effect:
     random = np.random.default_rng(seed)
     size = len(differences)
     effect = float(differences.mean())
+    reached = abs(effect) - _ROUNDING * max(1.0, float(np.abs(differences).max()))
     exceed = 0
     for count in _blocks(size):
         signs = random.integers(0, 2, (count, size), dtype=np.int8) * 2.0 - 1.0
         means = signs @ differences / size
-        exceed += int(np.count_nonzero(np.abs(means) >= abs(effect) - _ROUNDING))
+        exceed += int(np.count_nonzero(np.abs(means) >= reached))
     resampled = np.concatenate(
         [
             differences[random.integers(0, size, (count, size))].mean(axis=1)

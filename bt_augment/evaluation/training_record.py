@@ -106,7 +106,9 @@ def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
 
 
 def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
-    """Yield ``question`` and ``passage`` of the rows trained on, a shard at a time.
+    """Yield ``question`` and ``passage`` of the rows that a training took, a shard at a time.
+
+    Those held out from its steps are among them, as they may have said when it stops.
 
     Raises:
         RunFolderError: a run is gone or damaged, or holds other rows than at the training.

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import platform
 import shutil
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from bt_augment.experiment.rows import Row, collect_rows
 from bt_augment.experiment.store import StepStore
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
+from bt_augment.translation.devices import available_cores
 
 FOLDER = "results"
 SUMMARY = "summary.json"
@@ -167,7 +167,7 @@ def _summary(
         "recipe": dict(experiment.content),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": available_cores(),
             "python": platform.python_version(),
         },
         "steps": [

@@ -112,7 +112,7 @@ def unigram_tokenizer(path: Path) -> Tokenizer:
     """Return a SentencePiece unigram model as a ``tokenizers.Tokenizer`` with the same ids.
 
     Raises:
-        ModelError: the model is not a unigram model, or falls back to bytes.
+        ModelError: the model is not a unigram model.
         MissingDependencyError: protobuf is not installed.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers

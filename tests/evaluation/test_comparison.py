@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,24 @@ def test_the_randomisation_test_is_the_exact_one():
     assert result.effect == pytest.approx(differences.mean())
     assert result.p == pytest.approx(exact, abs=0.015)
     assert result.low < result.effect < result.high
+
+
+def test_large_differences_tie_as_small_ones_do():
+    # Rank distances: all signs alike are 2 of 64 draws, and sums of 1e5 differ in the 11th digit.
+    distances = np.array([[60619.5, 48968.0, 44255.0, 54498.5, 56951.0, 47933.666666666664]])
+    result = measure_effect(np.zeros_like(distances), distances)
+    assert result.p == pytest.approx(2 / 64, abs=0.01)
+
+
+@pytest.mark.parametrize("text", ["native=a.json,", "native=a.json,,b.json", "native=", " =a.json"])
+def test_an_arm_without_a_name_or_with_a_nameless_file_is_refused(text):
+    with pytest.raises(InputError, match=f"^{text}: (an arm|a name of a file)"):
+        Arm.parse(text)
+
+
+def test_spaces_between_the_files_of_an_arm_are_none_of_their_names():
+    arm = Arm.parse("native = a.json, b.json")
+    assert (arm.name, arm.results) == ("native", (Path("a.json"), Path("b.json")))
 
 
 def test_many_queries_agree_with_the_paired_t_test():

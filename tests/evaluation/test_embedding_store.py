@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_augment.errors import StorageError
+from bt_augment.evaluation import embedding_store
 from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, keys_of
 
 TEXTS = ["one", "two", "três", "四", ""]
@@ -38,6 +39,27 @@ def test_vectors_are_found_by_kind_prompt_and_text(tmp_path):
         np.testing.assert_array_equal(store.vectors()[rows[0]], vectors_of(TEXTS)[3])
         assert (store.rows(keys_of("query", "q: ", TEXTS)) == ABSENT).all()
         assert (store.rows(keys_of("passage", "p: ", TEXTS)) == ABSENT).all()
+
+
+def test_adding_to_a_large_store_does_not_sort_all_of_it_again(tmp_path, monkeypatch):
+    sorted_keys = []
+
+    def counting(keys, **kwargs):
+        sorted_keys.append(len(keys))
+        return argsort(keys, **kwargs)
+
+    argsort = np.argsort
+    monkeypatch.setattr(np, "argsort", counting)
+    texts = [str(n) for n in range(512)]
+    store = EmbeddingStore(tmp_path)
+    with store.writing():
+        store.begin(3)
+        for start in range(0, 512, 8):
+            keys = keys_of("query", "", texts[start : start + 8])
+            assert (store.rows(keys) == ABSENT).all()
+            store.append(keys, vectors_of(keys))
+        assert store.rows(keys_of("query", "", texts)).tolist() == list(range(512))
+    assert sum(sorted_keys) <= 512 * 8  # each as often as the store doubled, not 64 times
 
 
 @pytest.mark.parametrize("name", ["vectors.f32", "sums.u32", "keys.u64"])
@@ -96,7 +118,8 @@ def test_a_damaged_length_of_vectors_is_named(tmp_path, noted):
         filled(tmp_path)
 
 
-def test_a_second_writer_waits_for_the_first(tmp_path):
+def test_a_second_writer_waits_for_the_first_and_says_so(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(embedding_store, "_SILENT_SECONDS", 0.1)
     program = (
         "import sys, time; from pathlib import Path\n"
         "from bt_augment.evaluation.embedding_store import EmbeddingStore\n"
@@ -111,6 +134,7 @@ def test_a_second_writer_waits_for_the_first(tmp_path):
         started = time.monotonic()
         filled(tmp_path)
         assert time.monotonic() - started > 0.5  # it waited for most of the first one's time
+    assert "another process encodes with the same model; waiting" in caplog.text
 
 
 def test_a_read_only_cache_is_named(tmp_path):

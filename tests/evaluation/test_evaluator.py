@@ -9,11 +9,12 @@ import shutil
 import ir_measures
 import pyarrow.parquet as pq
 import pytest
+import torch
 from ir_measures import AP, RR, R, nDCG
 from plain_evaluation import check_against_plain_evaluation, first_articles
 
-from bt_augment.errors import BtAugmentError, InputError
-from bt_augment.evaluation import Evaluation, evaluate, evaluator
+from bt_augment.errors import BtAugmentError, InputError, ModelError
+from bt_augment.evaluation import Evaluation, evaluate, evaluator, retrieval
 from bt_augment.evaluation.encoders import TorchEncoder
 
 
@@ -109,6 +110,28 @@ def test_run_files_score_the_same_elsewhere(results, out):
             assert theirs[measure] == pytest.approx(ours, abs=1e-6), (name, measure)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_run_files_are_as_deep_as_asked_for(
+    static_model, parallel, cache, tmp_path, monkeypatch, large
+):
+    if large:
+        monkeypatch.setattr(retrieval, "FULL_DEPTH_CANDIDATES", 10)
+        monkeypatch.setattr(retrieval, "SEARCH_DEPTH", 20)
+    seen = []
+    for depth in (5, 30):
+        request = Evaluation(
+            str(static_model), "xquad-r", parallel, run_files=tmp_path / "runs", run_depth=depth,
+            device="cpu", environment=cache,
+        )  # fmt: skip
+        results = evaluate(request)
+        seen.append((results["depth"], results["settings"], results["language_bias"]))
+        for name in ("en-pt", "en-multi"):
+            run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / f"{name}.run")))
+            assert len(run) == depth * len({line.query_id for line in run})
+    assert seen[0] == seen[1]
+    assert seen[0][0] == (20 if large else "full")
+
+
 def test_an_asymmetric_model_encodes_a_query_that_is_a_candidate_too_as_both(
     router_model, write_jsonl, tmp_path
 ):
@@ -130,6 +153,39 @@ def test_an_asymmetric_model_encodes_a_query_that_is_a_candidate_too_as_both(
     run = ir_measures.read_trec_run(str(tmp_path / "runs" / "en-en.run"))
     scores = {found.doc_id: found.score for found in run}
     assert [scores[f"d{n}"] for n in range(3)] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_queries_that_are_documents_too_score_as_in_beir(static_model, write_jsonl, tmp_path):
+    from beir.retrieval.evaluation import EvaluateRetrieval
+    from sentence_transformers import SentenceTransformer
+
+    texts = [f"argument {n} about topic {n % 7} with {n * n}" for n in range(30)]
+    data = tmp_path / "arguana"
+    write_jsonl(data / "queries.jsonl", [{"_id": f"d{n}", "text": texts[n]} for n in range(10)])
+    write_jsonl(data / "corpus.jsonl", [{"_id": f"d{n}", "text": t} for n, t in enumerate(texts)])
+    qrels = {f"d{n}": {f"d{n + 7}": 1} for n in range(10)}
+    lines = [f"{query}\t{name}\t1\n" for query, judged in qrels.items() for name in judged]
+    (data / "qrels").mkdir()
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    results = evaluate(
+        Evaluation(
+            str(static_model), "beir", data, run_files=tmp_path / "runs", device="cpu",
+            keep_embeddings=False,
+        )
+    )  # fmt: skip
+
+    model = SentenceTransformer(str(static_model), device="cpu")
+    queries = model.encode([f"ask: {text}" for text in texts[:10]], normalize_embeddings=True)
+    documents = model.encode([f"say: {text}" for text in texts], normalize_embeddings=True)
+    scores = (queries.astype(float) @ documents.T).tolist()
+    ranked = {f"d{q}": {f"d{n}": s for n, s in enumerate(row)} for q, row in enumerate(scores)}
+    ndcg, _, recall, _ = EvaluateRetrieval.evaluate(qrels, ranked, [10])
+    ours = results["settings"]["mono"]
+    assert ours["nDCG@10"] == pytest.approx(ndcg["NDCG@10"], abs=1e-5)
+    assert ours["R@10"] == pytest.approx(recall["Recall@10"], abs=1e-5)
+    run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / "en-en.run")))
+    assert len(run) == 10 * 29
+    assert not any(line.query_id == line.doc_id for line in run)
 
 
 def test_every_text_is_encoded_once_per_model(static_model, parallel, tmp_path, monkeypatch):
@@ -243,6 +299,32 @@ def test_results_do_not_replace_what_is_evaluated(static_model, parallel, cache,
     for out in (bench / "en.json", model / "modules.json"):
         with pytest.raises(InputError, match=f"{out.name}: is a file of"):
             evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out))
+    seen = []
     for _ in range(2):  # results may lie beside the model, and be made again
-        out = model / "results.json"
-        evaluate(Evaluation(str(model), "xquad-r", bench, device="cpu", out=out, environment=cache))
+        request = Evaluation(
+            str(model), "xquad-r", bench, device="cpu", out=model / "results.json",
+            environment=cache,
+        )  # fmt: skip
+        seen.append(evaluate(request))
+    assert seen[1]["encoded"] == 0  # and they are no part of it
+    assert seen[1]["model_fingerprint"] == seen[0]["model_fingerprint"]
+    (model / "added_tokens.json").write_text('{"model": "no results"}')
+    assert evaluate(request)["model_fingerprint"] != seen[0]["model_fingerprint"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a.json"), ("a.json", "a")])
+def test_results_do_not_take_the_scores_per_query_of_others(
+    static_model, parallel, tmp_path, first, second
+):
+    content = {"model": "m", "benchmark": "b", "settings": {}}
+    (tmp_path / first).write_text(json.dumps(content))
+    request = Evaluation(str(static_model), "xquad-r", parallel, out=tmp_path / second)
+    with pytest.raises(InputError, match=rf"{second}: its scores per query .* of .*{first}"):
+        evaluate(request)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_a_gpu_that_is_not_there_is_no_fault_of_the_model(static_model, parallel, monkeypatch):
+    monkeypatch.setattr(evaluator, "load", lambda *_: pytest.fail("the benchmark was read"))
+    with pytest.raises(ModelError, match="--device cuda: torch finds no GPU"):
+        evaluate(Evaluation(str(static_model), "xquad-r", parallel, device="cuda"))

@@ -108,6 +108,30 @@ def test_ranks_and_first_candidates_are_those_of_a_brute_force_ranking(depth, se
                     assert (np.diff(part.top.scores[query]) <= 0).all()
 
 
+@pytest.mark.parametrize("depth", [None, 4, 3])
+def test_a_querys_own_document_is_neither_ranked_nor_shown(depth):
+    vectors = np.eye(7, dtype=np.float32)
+    vectors[4] = vectors[6] = (0.5, 0.4, 0.3, 0.2, 0, 0, 0)  # of the queries d0 and d1
+    vectors[5] = (0, 0, 0, 0, 1, 0, 0)  # of q: all tie
+    names = [f"d{n}" for n in range(4)]
+    table = pa.table({"id": names, "text": names, "context": pa.nulls(4, pa.string())})
+    collection = Collection(
+        "test", ("mono",), ("AP",), {"en": Queries(["d0", "q", "d1"], ["x"] * 3)},
+        {"en": Candidates(table, {name: n for n, name in enumerate(names)})},
+        {"d0": {"d3": 1, "d0": 0}, "q": {"d3": 1}, "d1": {"d1": 1}}, without_own=True,
+    )  # fmt: skip
+    store = SimpleNamespace(vectors=lambda: vectors)
+    embeddings = Embeddings(store, {"en": np.arange(4, 7)}, {"en": np.arange(4)}, 0)
+    found = Search(collection, embeddings, depth=depth).run("en", {"en": depth or 4})["en"]
+    first, tied, judged = found.top.candidates.tolist()
+    assert first[:3] == [1, 2, 3]  # d0 takes no place of the depth either
+    assert first[3:] == ([] if depth == 3 else [-1])
+    assert judged[:3] == [0, 1, 2]  # d1 is relevant to the query of its id
+    assert found.ranks.ranks.tolist()[::2] == [3, 2]
+    if depth != 3:
+        assert tied == [3, 2, 1, 0]
+
+
 def test_faiss_in_blocks_gives_what_one_search_gives(monkeypatch):
     random = np.random.default_rng(1)
     collection, embeddings, vectors = problem(0, sizes=(40, 30, 20), distinct=90)

@@ -288,6 +288,8 @@ def _benchmark(name: str, *files: str) -> Target:
         collection = load(name, folder)
         for one in collection.languages:
             collection.judgements(one, collection.languages[0])
+            for text in (*collection.queries[one].ids, *collection.queries[one].texts):
+                text.encode()
 
     target.__doc__ = f"The benchmark {name}."
     return target

@@ -56,7 +56,7 @@ class Candidates:
 
     Attributes:
         table: columns ``id``, ``text`` (stripped) and ``context`` (null where there is none).
-        positions: row of each judged candidate by its id.
+        positions: row of each candidate that is judged, or may be a query's own, by its id.
     """
 
     table: pa.Table
@@ -113,6 +113,8 @@ class Collection:
         qrels: relevance by query id, then candidate id.
         contexts: whether candidates have a paragraph around them.
         parallel: whether one query id is the same question in every language.
+        without_own: whether a candidate with the query's own id is left out of its ranking,
+            unless it is judged relevant to it.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Collection:
     qrels: Qrels
     contexts: bool = False
     parallel: bool = True
+    without_own: bool = False
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -140,6 +143,15 @@ class Collection:
         ]
         columns = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return Judgements(columns[0], columns[1], columns[2])
+
+    def left_out(self, query_language: str, candidate_language: str) -> list[tuple[int, int]]:
+        """Return query row and candidate row of each candidate that is not ranked for a query."""
+        positions = self.candidates[candidate_language].positions if self.without_own else {}
+        return [
+            (row, positions[query])
+            for row, query in enumerate(self.queries[query_language].ids)
+            if query in positions and self.qrels.get(query, {}).get(query, 0) <= 0
+        ]
 
     def digest(self) -> str:
         """Return a digest of every id, text and grade: scores are compared on equal ones alone.

@@ -19,7 +19,11 @@ _SPLITS = ("test", "dev")  # MS MARCO is scored on dev
 
 
 class Beir(Benchmark):
-    """One language; English unless ``languages`` names another."""
+    """One language; English unless ``languages`` names another.
+
+    A document with the query's own id is not ranked, as BEIR's own evaluation has it: in ArguAna
+    and Quora the queries are documents too.
+    """
 
     settings = (MONO,)
 
@@ -36,12 +40,15 @@ class Beir(Benchmark):
             raise InputError(f"{folder}: has neither qrels/test.tsv nor qrels/dev.tsv")
         qrels = read_qrels(judged_by)
         queries = read_queries([p for p in [paths["queries"]] if p])
-        candidates = read_candidates(
-            [p for p in [paths["corpus"]] if p], {name for g in qrels.values() for name in g}
-        )
+        judged = {name for grades in qrels.values() for name in grades}
+        candidates = read_candidates([p for p in [paths["corpus"]] if p], judged | qrels.keys())
         check_qrels(judged_by, qrels, set(queries.ids), set(candidates.positions))
         return self.collection(
-            {tag: only_judged(queries, set(qrels))}, {tag: candidates}, qrels, parallel=False
+            {tag: only_judged(queries, set(qrels))},
+            {tag: candidates},
+            qrels,
+            parallel=False,
+            without_own=True,
         )
 
 

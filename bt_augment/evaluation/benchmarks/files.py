@@ -6,14 +6,14 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bt_augment.errors import InputError, LanguageError
+from bt_augment.errors import InputError, LanguageError, StorageError
 from bt_augment.evaluation.benchmarks.base import Candidates, Qrels, Queries
 from bt_augment.languages import normalize_tag
 from bt_augment.pairs.readers.arrow import ParquetReader
@@ -186,13 +186,14 @@ def spooled(
 
     Raises:
         InputError: two candidates of one id.
+        StorageError: the temporary folder refused.
     """
     positions: dict[str, int] = {}
     hashes: list[int] = []
     batches: list[pa.RecordBatch] = []
     pending: list[tuple[str, str, str | None]] = []
     count = 0
-    with ExitStack() as opened:
+    with _spool_errors(), ExitStack() as opened:
         writer: Any = None
         file: Any = None
 
@@ -232,6 +233,18 @@ def spooled(
             table = pa.Table.from_batches(batches, _SCHEMA)
     _check_unique(table, hashes)
     return Candidates(table, positions)
+
+
+@contextmanager
+def _spool_errors() -> Iterator[None]:
+    """Tell what the system refuses to the file of candidates; readers tell of theirs themselves."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{tempfile.tempdir or 'the temporary folder'}: cannot hold a large corpus ({error}). "
+            "Free some space there, or set TMPDIR to a folder with more"
+        ) from error
 
 
 def check_text(place: Place | str, *texts: str) -> None:

@@ -28,6 +28,7 @@ from bt_augment.evaluation.benchmarks.base import (
 from bt_augment.evaluation.benchmarks.beir import only_judged
 from bt_augment.evaluation.benchmarks.files import (
     check_qrels,
+    find_file,
     merged,
     read_candidates,
     read_qrels,
@@ -35,8 +36,10 @@ from bt_augment.evaluation.benchmarks.files import (
     read_tsv_queries,
 )
 from bt_augment.languages import normalize_tag
+from bt_augment.pairs.readers.beir import COMPRESSED
 
 _SPLIT = "dev"  # its answers are public, those of test-a and test-b are not
+_SUFFIXES = (".parquet", ".jsonl", ".tsv", *COMPRESSED[1:])
 _FOLDER = re.compile(r"miracl-v1\.0-([\w-]+)|([\w-]+)-queries")
 
 
@@ -61,7 +64,7 @@ class Miracl(Benchmark):
             paths = _paths(available[tag], tag)
             parts = [read_qrels(path, f"{tag}:") for path in paths.qrels]
             own = merged(paths.qrels, parts)
-            is_table = paths.queries[0].suffix == ".tsv"
+            is_table = ".tsv" in paths.queries[0].suffixes
             read = (
                 read_tsv_queries(paths.queries[0], f"{tag}:")
                 if is_table
@@ -108,8 +111,8 @@ def _paths(queries: Path, tag: str) -> _Paths:
     places = [queries.parent / corpus, *queries.parent.parent.glob(f"*/{corpus}")]
     place = next((p for p in places if p.is_dir()), places[0])
     return _Paths(
-        _some(queries / "topics", f"topics.{name}", tag),
-        _some(queries / "qrels", f"qrels.{name}", tag)[:1],
+        _table(queries / "topics", f"topics.{name}", tag),
+        _table(queries / "qrels", f"qrels.{name}", tag),
         _some(place, "docs-*.jsonl*", tag),
     )
 
@@ -119,9 +122,15 @@ def _of_split(files: Sequence[Path]) -> Sequence[Path]:
     return [path for path in files if path.name.startswith(_SPLIT)] or files
 
 
+def _table(folder: Path, name: str, tag: str) -> list[Path]:
+    path = find_file(folder, name)
+    if path is None:
+        raise InputError(f"{folder}: has no {name}, which MIRACL needs for {tag!r}")
+    return [path]
+
+
 def _some(folder: Path, pattern: str, tag: str) -> list[Path]:
-    kinds = (".parquet", ".jsonl", ".tsv", ".gz", ".zst")
-    found = sorted(p for p in folder.glob(pattern) if p.is_file() and p.suffix in kinds)
+    found = sorted(p for p in folder.glob(pattern) if p.is_file() and p.suffix in _SUFFIXES)
     if not found:
         raise InputError(f"{folder}: has no {pattern}, which MIRACL needs for {tag!r}")
     return found

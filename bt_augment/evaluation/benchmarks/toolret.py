@@ -22,10 +22,17 @@ from bt_augment.evaluation.benchmarks.base import (
     Queries,
 )
 from bt_augment.evaluation.benchmarks.beir import one_language
-from bt_augment.evaluation.benchmarks.files import MAX_GRADE, field, read_candidates, rows
+from bt_augment.evaluation.benchmarks.files import (
+    MAX_GRADE,
+    check_text,
+    field,
+    read_candidates,
+    rows,
+)
 from bt_augment.pairs.readers.base import Place, Row
+from bt_augment.pairs.readers.beir import COMPRESSED
 
-_SUFFIXES = (".jsonl", ".parquet", ".gz", ".zst")
+_SUFFIXES = (".jsonl", ".parquet", *COMPRESSED[1:])
 
 
 class ToolRet(Benchmark):
@@ -54,6 +61,7 @@ class ToolRet(Benchmark):
                 if name in texts:
                     raise InputError(f"{row.place}: the query id {name!r} is there twice")
                 texts[name] = self._text(row, text)
+                check_text(row.place, name, texts[name])
                 places[name] = row.place
                 grades = qrels[name] = {}
                 for tool, grade in _labels(row):

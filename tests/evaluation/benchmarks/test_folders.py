@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import resource
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bt_augment.errors import InputError
+from bt_augment.errors import InputError, StorageError
 from bt_augment.evaluation.benchmarks import files, load
 
 
@@ -124,6 +127,20 @@ def test_a_large_corpus_waits_on_disk(xtyle, monkeypatch):
     assert after.positions == before.positions
 
 
+def test_a_temporary_folder_that_has_no_room_is_told(xtyle, monkeypatch, write_jsonl):
+    rows = [{"_id": f"en{n}", "text": "long " * 400} for n in range(20)]
+    write_jsonl(xtyle / "corpus.en.jsonl", rows)
+    monkeypatch.setattr(files, "_SPOOL_ROWS", 2)
+    monkeypatch.setattr(files, "_IN_MEMORY_ROWS", 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"cannot hold a large corpus.*set TMPDIR"):
+            load("xtyle", xtyle)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.fixture
 def beir(tmp_path, write_jsonl):
     folder = tmp_path / "beir"
@@ -188,6 +205,20 @@ def test_miracl_reads_each_language_in_its_own_corpus(miracl):
     assert relevant(collection, "yo", "sw") == {}
 
 
+@pytest.mark.parametrize(
+    ("suffix", "packed"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_miracl_reads_compressed_files(miracl, suffix, packed):
+    before = load("miracl", miracl)
+    for path in list(miracl.rglob("*.*")):
+        if path.is_file():
+            content = path.read_bytes()
+            path.unlink()
+            text = gzip.decompress(content) if path.suffix == ".gz" else content
+            path.with_name(f"{path.name.removesuffix('.gz')}{suffix}").write_bytes(packed(text))
+    assert load("miracl", miracl).digest() == before.digest()
+
+
 def test_miracl_names_the_relevant_id_its_corpus_lacks(miracl):
     (miracl / "miracl-corpus-v1.0-sw" / "docs-1.jsonl.gz").unlink()
     with pytest.raises(InputError, match=r"sw-dev\.tsv, line 3: the relevant id '8#0'"):
@@ -231,6 +262,17 @@ def test_toolret_reads_labels_as_list_or_text(toolret):
     assert load("toolret-instructed", toolret).queries["en"].texts[0] == "Instruct: i\nQuery: q"
 
 
+@pytest.mark.parametrize(
+    ("suffix", "packed"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_toolret_reads_compressed_files(toolret, suffix, packed):
+    before = load("toolret", toolret)
+    for path in list(toolret.rglob("*.jsonl")):
+        path.with_name(f"{path.name}{suffix}").write_bytes(packed(path.read_bytes()))
+        path.unlink()
+    assert load("toolret", toolret).digest() == before.digest()
+
+
 @pytest.mark.parametrize("relevance", ["1e999", "9" * 30, '"high"'])
 def test_toolret_names_the_query_whose_label_has_no_grade(toolret, relevance):
     line = f'{{"id": "a", "query": "q", "labels": [{{"id": "t1", "relevance": {relevance}}}]}}'
@@ -255,6 +297,16 @@ def test_toolret_refuses_grades_that_are_no_integers_and_labels_that_contradict(
     refused([{"id": "t1", "relevance": 0.9}], "the field 'labels' is not")
     refused("[" * 100_000, "the field 'labels' is not")
     refused([{"id": "t1", "relevance": 1}, {"id": "t1", "relevance": 0}], "'t1' is labelled twice")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("toolret", "query"), ("toolret-instructed", "instruction")]
+)
+def test_toolret_names_the_query_with_half_a_surrogate_pair(toolret, name, field):
+    row = {"id": "a", "query": "q", "instruction": "i", "labels": [{"id": "t1"}], field: "\ud800"}
+    (toolret / "queries.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"queries\.jsonl, line 1: U\+D800 is half a surrogate"):
+        load(name, toolret)
 
 
 def test_miracl_reads_all_files_of_its_split(tmp_path, write_jsonl):
