@@ -16,7 +16,7 @@ from bt_augment.errors import BtAugmentError
 from bt_augment.experiment.performing import Performer
 from bt_augment.experiment.plan import Plan, make_plan
 from bt_augment.experiment.recipe import Experiment
-from bt_augment.experiment.results import write_results
+from bt_augment.experiment.results import check_results, write_results
 from bt_augment.experiment.steps import STEPS, EvaluateWork, PrepareWork, Step, TrainWork
 from bt_augment.experiment.store import EXPERIMENT, StepStore
 from bt_augment.generation.memory import release
@@ -100,6 +100,7 @@ def run_experiment(
     store = StepStore(out)
     store.check()
     plan = make_plan(experiment, environment)
+    check_results(experiment, plan, store)
     with store.claimed():
         states = states_of(plan, store)
         told.planned(plan, states)

@@ -23,6 +23,8 @@ def _share(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(_listed)]
+# Part of a folder's name; of dots alone it would be the folder above.
+FolderName = Annotated[str, Field(pattern=r"^[\w.-]*[\w-][\w.-]*$")]
 # A probability, and a share.
 Alpha = Annotated[float, Ge(0), Le(1)]
 Seed = Annotated[int, Ge(0)]
@@ -174,7 +176,7 @@ class Sections(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: FolderName
     description: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     keep_models: bool = True
@@ -192,7 +194,7 @@ class Sections(BaseModel):
     evaluation: dict[str, Any] = {}
     benchmarks: dict[str, BenchmarkSection] = Field(min_length=1)
     comparison: ComparisonSection = Field(default_factory=ComparisonSection)
-    profile: str | None = None
+    profile: FolderName | None = None
     profiles: dict[str, dict[str, Any]] = {}
 
 

@@ -29,6 +29,8 @@ SHIPPED = {
         ({"alphas": [1.5]}, "alphas.0", "less than or equal to 1, not 1.5"),
         ({"device": "gpu"}, "device", "'auto', 'cpu' or 'cuda'"),
         ({"name": "a/b"}, "name", "match pattern"),
+        ({"name": ".."}, "name", "match pattern"),
+        ({"profile": "/../else", "profiles": {"/../else": {}}}, "profile", "match pattern"),
         ({"arms": {"native": {"method": ["native"]}}}, "arms.native.method",
          "unknown key (did you mean 'methods'?); allowed are alphas, augmented_share, filtered"),
         ({"arms": {"native": {"methods": ["round_tripp"]}}}, "arms.native.methods.0",
