@@ -55,15 +55,19 @@ class _Loader(yaml.SafeLoader):
                     )
         super().flatten_mapping(node)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        # As it is written: merging puts keys of others before those that override them.
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
                     None, None, f"the key {key.value!r} is there twice", key.start_mark
                 )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+            seen.add(key.value)
+        return node
 
 
 class Places:
