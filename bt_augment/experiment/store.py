@@ -86,6 +86,26 @@ class StepStore:
                 f"{EXPERIMENT} ({', '.join(strangers[:3])}); choose an empty folder with --out"
             )
 
+    def note(self, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+        """Note whose folder it is.
+
+        Args:
+            recipe: of the experiment.
+            resolved: what its names of the hub stand for.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        write_json(self.out / EXPERIMENT, {"format": 1, "recipe": recipe, "resolved": resolved})
+
+    def resolved(self) -> Mapping[str, Any]:
+        """Return what names of the hub stood for when the experiment was last run."""
+        try:
+            found = json.loads((self.out / EXPERIMENT).read_bytes())["resolved"]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     @property
     def scratch(self) -> Path:
         """Return a folder for what only a step in flight needs."""

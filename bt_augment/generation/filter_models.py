@@ -24,7 +24,7 @@ def filter_models(recipe: Recipe, cache: Path) -> dict[str, dict[str, str]]:
         ModelError: there is no such model, or it cannot be read.
     """
     found = {}
-    for score, name in _named(recipe).items():
+    for score, name in named_models(recipe).items():
         path = Path(name)
         if path.exists():
             found[score] = {"name": name, "fingerprint": content_of(path, cache)}
@@ -49,7 +49,8 @@ def with_pinned(recipe: Recipe, models: Mapping[str, Mapping[str, str]]) -> Reci
     return replace(recipe, filters=filters)
 
 
-def _named(recipe: Recipe) -> dict[str, str]:
+def named_models(recipe: Recipe) -> dict[str, str]:
+    """Return the model that the recipe names for each score that asks one."""
     return {
         score: str(recipe.filters[score].options[_MODEL])
         for score in sorted(recipe.enabled)

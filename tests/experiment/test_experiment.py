@@ -296,6 +296,16 @@ def test_a_second_run_does_nothing(load, done, environment):
     assert outcome.summary == json.loads((done / "results" / "summary.json").read_text())
 
 
+def test_what_names_of_the_hub_stand_for_is_noted_with_the_recipe(tmp_path):
+    store = StepStore(tmp_path)
+    assert store.resolved() == {}
+    store.note({"name": "tiny"}, {"base model owner/encoder": "owner/encoder@abc"})
+    assert store.resolved() == {"base model owner/encoder": "owner/encoder@abc"}
+    for damaged in ("{", "[]", '{"resolved": 3}'):
+        (tmp_path / "experiment.json").write_text(damaged)
+        assert store.resolved() == {}
+
+
 def test_moved_data_and_another_place_of_the_recipe_change_nothing(
     load, done, environment, pairs, tmp_path
 ):
