@@ -28,6 +28,7 @@ from bt_augment.experiment.store import RESULTS, StepStore
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.whole_folder import refuse_strangers, whole_folder
+from bt_augment.translation.devices import available_cores
 
 SUMMARY = "summary.json"
 _CONTRACT = 4  # raised when the tables say other things of the same results
@@ -209,7 +210,7 @@ def _summary(
         "recipe": dict(experiment.content),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": available_cores(),
             "python": platform.python_version(),
         },
         "steps": [
