@@ -201,10 +201,9 @@ def load_recipe(
         ModelError: models contradict each other.
     """
     content, where = read_settings(path if path is None else Path(path))
-    for key, value in (overrides or {}).items():
-        assign(content, key, value)
-    for key, value in parse_assignments(assignments, "filters.fidelity.chrf.min=45"):
-        assign(content, key, value)
+    where = where.assigned([assign(content, *item) for item in (overrides or {}).items()])
+    given = parse_assignments(assignments, "filters.fidelity.chrf.min=45")
+    where = where.assigned([assign(content, *item) for item in given], "--set ")
     return recipe_from(content, where)
 
 
@@ -232,12 +231,17 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _typed(sections: _Sections, where: Places) -> Recipe:
-    selection = ModelSelection.parse(sections.translation.models)
+    with where.at(("translation", "models")):
+        selection = ModelSelection.parse(sections.translation.models)
+    routes = []
+    for number, text in enumerate(sections.routes):
+        with where.at(("routes", number)):
+            routes.append(Route.parse(text))
     folders = {name: Path(folder) for name, folder in sections.decontaminate.items()}
     settings = _filter_settings(sections.filters, where)
     if not folders:
         settings = {
-            name: FilterSetting(s.threshold, s.enabled and not _needs_benchmark(name), s.options)
+            name: FilterSetting(s.threshold, s.enabled and not needs_benchmark(name), s.options)
             for name, s in settings.items()
         }
     logprob = sections.translation.decoding.with_logprob or any(
@@ -246,7 +250,7 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
     decoding = {**_plain(sections.translation.decoding), "with_logprob": logprob}
     return Recipe(
         input=InputSettings(**_plain(sections.input)),
-        routes=tuple(dict.fromkeys(Route.parse(route) for route in sections.routes)),
+        routes=tuple(dict.fromkeys(routes)),
         lexicons=tuple(dict.fromkeys(sections.code_switch.lexicons)),
         switching=Switching(sections.code_switch.ratio, sections.code_switch.seed),
         models=selection,
@@ -258,7 +262,8 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
     )
 
 
-def _needs_benchmark(name: str) -> bool:
+def needs_benchmark(name: str) -> bool:
+    """Tell whether a score is computed against the benchmarks to keep out alone."""
     return name.startswith("contamination.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from bt_augment.errors import RecipeError, did_you_mean
+from bt_augment.errors import BtAugmentError, RecipeError, did_you_mean
 
 Keys = tuple[str | int, ...]
 
@@ -55,15 +56,19 @@ class _Loader(yaml.SafeLoader):
                     )
         super().flatten_mapping(node)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # As it is written: merging puts keys of others before those that override them.
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
                     None, None, f"the key {key.value!r} is there twice", key.start_mark
                 )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+            seen.add(key.value)
+        return node
 
 
 class Places:
@@ -80,6 +85,7 @@ class Places:
         self._root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
         self._overlays: tuple[Keys, ...] = ()
         self._sections: tuple[Keys, ...] = ((),)  # tried in this order
+        self._assigned: Mapping[Keys, str] = {}  # key → what goes before it in a message
 
     def under(self, *section: str | int) -> Places:
         """Return the places of the keys below one section."""
@@ -93,18 +99,36 @@ class Places:
         """Return places that look first in a section whose keys replace those of the file."""
         return self._with(overlays=(section, *self._overlays))
 
+    def assigned(self, keys: Iterable[Keys], option: str = "") -> Places:
+        """Return places that know of keys whose values are not those of the file.
+
+        Args:
+            keys: as :func:`assign` returns them.
+            option: that said them, with a blank after it; nothing where a message names the key
+                alone.
+        """
+        return self._with(assigned={**self._assigned, **dict.fromkeys(keys, option)})
+
     def __call__(self, keys: Sequence[str | int] = ()) -> str:
         """Return the place of a key as a message names it."""
-        tried = [
-            (*overlay, *section, *keys)
-            for section in self._sections
-            for overlay in (*self._overlays, ())
-        ]
         for whole in (True, False):
-            for place in tried:
-                if line := self._line(place, whole=whole):
-                    return f"{self._path}, line {line}: {_dotted(place)}"
+            for section in self._sections:
+                full = (*section, *keys)
+                if (option := self._option(full, below=not whole)) is not None:
+                    return f"{option}{_dotted(full)}"
+                for place in ((*overlay, *full) for overlay in (*self._overlays, ())):
+                    if line := self._line(place, whole=whole):
+                        return f"{self._path}, line {line}: {_dotted(place)}"
         return _dotted((*self._sections[-1], *keys))
+
+    @contextmanager
+    def at(self, keys: Sequence[str | int]) -> Iterator[None]:
+        """Put the place of a key before the message of an error that is raised within."""
+        try:
+            yield
+        except BtAugmentError as error:
+            error.args = (f"{self(keys)}: {error}",)
+            raise
 
     def unknown(self, keys: Sequence[str | int], allowed: Iterable[str], kind: str = "key") -> str:
         """Return the message for a name that is not one of those allowed."""
@@ -163,13 +187,25 @@ class Places:
             )
 
     def _with(
-        self, overlays: tuple[Keys, ...] | None = None, sections: tuple[Keys, ...] | None = None
+        self,
+        overlays: tuple[Keys, ...] | None = None,
+        sections: tuple[Keys, ...] | None = None,
+        assigned: Mapping[Keys, str] | None = None,
     ) -> Places:
         other = Places(self._path, "")
         other._root = self._root
         other._overlays = self._overlays if overlays is None else overlays
         other._sections = self._sections if sections is None else sections
+        other._assigned = self._assigned if assigned is None else assigned
         return other
+
+    def _option(self, keys: Keys, *, below: bool) -> str | None:
+        """Return what goes before a key that was assigned, or that lies above one."""
+        for known, option in self._assigned.items():
+            size = min(len(known), len(keys)) if below else len(known)
+            if size and known[:size] == keys[:size]:
+                return option
+        return None
 
     def _line(self, keys: Sequence[str | int], *, whole: bool) -> int | None:
         """Return the line of a key, or, unless it is to be the whole one, of what stands for it."""
@@ -205,20 +241,29 @@ def read_settings(path: Path | None) -> tuple[dict[str, Any], Places]:
     return content, Places(path, text)
 
 
-def assign(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key of nested mappings.
+def assign(content: dict[str, Any], key: str, value: Any) -> Keys:
+    """Set a dotted key of nested mappings, and return it in its parts.
+
+    A name that is there, such as that of a base model, may itself hold dots.
 
     Raises:
         RecipeError: a part of the key holds a value, not a section.
     """
-    *parents, last = key.split(".")
+    left = key.split(".")
     node = content
-    for parent in parents:
-        child = node.setdefault(parent, {})
+    keys: Keys = ()
+    while True:
+        ends = range(len(left), 0, -1)
+        size = next((end for end in ends if ".".join(left[:end]) in node), 1)
+        name, left = ".".join(left[:size]), left[size:]
+        keys += (name,)
+        if not left:
+            node[name] = value
+            return keys
+        child = node.setdefault(name, {})
         if not isinstance(child, dict):
-            raise RecipeError(f"{key}: {parent} holds a value, not a section")
+            raise RecipeError(f"{key}: {name} holds a value, not a section")
         node = child
-    node[last] = value
 
 
 def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str, Any]]:

@@ -159,7 +159,7 @@ def _one_type(schema: Node, node: Node) -> str:
         return "section"
     name = {"string": "text", "boolean": "true or false"}.get(node["type"], node["type"])
     bounds = [
-        f"{word} {node[key]:,g}"
+        f"{word} {node[key]:,.10g}"
         for key, word in (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "to"))
         if key in node
     ]

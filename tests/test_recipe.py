@@ -94,7 +94,7 @@ def test_an_unknown_key_is_named_with_its_place_and_a_suggestion(
 def test_a_value_out_of_range_is_named_with_what_is_allowed(key, value, said):
     with pytest.raises(RecipeError) as caught:
         load_recipe(assignments=[f"{key}={value}"])
-    assert str(caught.value).startswith(f"{key}")
+    assert str(caught.value).startswith(f"--set {key}")
     assert said in str(caught.value)
 
 
@@ -103,7 +103,7 @@ def test_an_unknown_name_is_told_before_what_is_wrong_with_its_value():
         ("filters.fidelty.chrf", "filters.fidelty", "fidelity"),
         ("filters.fidelity.chfr", "filters.fidelity.chfr", "chrf"),
     ):
-        said = rf"^{re.escape(wrong)}: unknown key \(did you mean '{right}'\?\)"
+        said = rf"^--set {re.escape(wrong)}: unknown key \(did you mean '{right}'\?\)"
         with pytest.raises(RecipeError, match=said):
             load_recipe(assignments=[f"{key}=3"])
 
@@ -111,6 +111,16 @@ def test_an_unknown_name_is_told_before_what_is_wrong_with_its_value():
 def test_a_value_out_of_range_in_a_file_has_its_line(recipe):
     with pytest.raises(RecipeError, match=r"recipe\.yaml, line 3: translation\.decoding\.seed: "):
         load_recipe(recipe("translation:\n  decoding:\n    seed: -1\n"))
+
+
+def test_a_value_of_an_option_is_not_put_down_to_the_file(recipe):
+    path = recipe("output:\n  unit_rows: 10\nroutes: [en:pt]\n")
+    with pytest.raises(RecipeError, match=r"^--set output\.unit_rows: Input should be"):
+        load_recipe(path, assignments=["output.unit_rows=0"])
+    with pytest.raises(RecipeError, match=r"^output\.unit_rows: Input should be"):
+        load_recipe(path, {"output.unit_rows": 0})
+    with pytest.raises(RouteError, match=r"recipe\.yaml, line 1: routes\.1: route 'en' needs"):
+        load_recipe(recipe("routes: [en:pt, en]\n"))
 
 
 def test_thresholds_that_contradict_each_other_are_refused(recipe):
@@ -226,7 +236,7 @@ def test_a_value_that_is_no_yaml_is_told_in_one_line():
 def test_yes_and_no_are_no_numbers(setting):
     with pytest.raises(RecipeError, match=r"wants a number, not (true|false)") as caught:
         load_recipe(assignments=[setting])
-    assert str(caught.value).startswith(setting.partition("=")[0])
+    assert str(caught.value).startswith(f"--set {setting.partition('=')[0]}")
 
 
 @pytest.mark.parametrize("setting", ["input.lang=no", "input.question=0", "input.title=T: long"])

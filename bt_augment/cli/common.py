@@ -36,15 +36,15 @@ def common_options(function: F) -> F:
     )(function)
 
 
-def set_option(function: F) -> F:
-    """Add ``--set KEY=VALUE``."""
+def set_option(example: str = "filters.fidelity.chrf.min=45") -> Callable[[F], F]:
+    """Return what adds ``--set KEY=VALUE``, with an example for its help."""
     return click.option(
         "--set",
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Set a recipe key, such as filters.fidelity.chrf.min=45. Repeatable; wins over all.",
-    )(function)
+        help=f"Set a recipe key, such as {example}. Repeatable; wins over all.",
+    )
 
 
 def _verbose(context: click.Context, parameter: click.Parameter, value: int) -> None:

@@ -28,7 +28,7 @@ from bt_augment.cli.terminal import print_json
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML recipe whose filters section decides, in place of the run's own.",
 )
-@set_option
+@set_option()
 @click.option("--overwrite", is_flag=True, help="Remove what another run left in --out.")
 @common_options
 def command(

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML recipe; options here win over it.",
 )
-@set_option
+@set_option()
 @click.option("--limit", type=click.IntRange(min=1), help="Read so many pairs at most.")
 @click.option("--unit-rows", type=click.IntRange(1, 100_000), help="Pairs per unit and shard.")
 @click.option(

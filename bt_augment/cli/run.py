@@ -19,7 +19,7 @@ from bt_augment.cli.terminal import echo, print_json
     type=LocalFolder(),
     help="Folder of the experiment. Default: experiments/NAME, or NAME-PROFILE.",
 )
-@set_option
+@set_option("data.NAME=PATH or profile=small")
 @click.option("--dry-run", is_flag=True, help="Print the steps, and do none.")
 @common_options
 def command(
@@ -45,7 +45,7 @@ def command(
     if dry_run:
         store = StepStore(folder)
         store.check()
-        plan = make_plan(experiment, os.environ)
+        plan = make_plan(experiment, os.environ, store.resolved())
         states = states_of(plan, store)
         if as_json:
             print_json(plan_json(plan, states, store))

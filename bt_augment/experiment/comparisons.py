@@ -21,8 +21,8 @@ class Table:
         base: name of the base model.
         title: what is compared with what.
         against_baseline: whether it is with the experiment's baseline.
-        comparison: the lines; p-values are corrected over all tables of one base model,
-            measure and kind.
+        comparison: the lines; p-values are corrected over all tables of one benchmark, base
+            model, measure and kind.
     """
 
     judge: str

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -22,12 +23,14 @@ from bt_augment.experiment.sections import (
     Sections,
     arm_of,
 )
+from bt_augment.languages import normalize_tag
 from bt_augment.recipe import Recipe, recipe_from
 from bt_augment.settings_file import Places, assign, merged, parse_assignments, read_settings
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.static_encoder import is_static
 
 _LONGEST_NAME = 100  # bytes; two of them and a suffix are a file's name
+_NO_LINE = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs, line ends
 _EXAMPLE = "data.squadshifts=PATH or profile=small"
 # The experiment decides these: arms, alphas, seeds and base models are what it varies.
 DECIDED = (
@@ -58,15 +61,14 @@ def load_experiment(path: Path | str, assignments: Sequence[str] = ()) -> Experi
     given = list(parse_assignments(assignments, _EXAMPLE))
     for key, value in given:
         if key == "profile":
-            content["profile"] = value
+            where = where.assigned([assign(content, key, value)], "--set ")
         elif key.partition(".")[0] == "profiles":
             raise RecipeError(
                 f"--set {key}: choose a profile with --set profile=NAME, and change what it says "
                 "by the key itself, such as --set training.steps=100; assignments come last"
             )
     content, where = _profiled(content, where)
-    for key, value in given:
-        assign(content, key, value)
+    where = where.assigned([assign(content, *item) for item in given], "--set ")
     where.refuse_flags(content, Sections)
     try:
         sections = Sections.model_validate(content)
@@ -95,6 +97,28 @@ def _unknown(
     return f"{where(keys)}: {name!r} is an {said}"
 
 
+def _check_tags(tags: Sequence[str] | None, where: Places) -> None:
+    for number, tag in enumerate(tags or ()):
+        with where.at(("languages", number)):
+            normalize_tag(tag)
+
+
+def _wrong_name(name: str) -> str:
+    """Return what is wrong with a name of which files and rows of tables are made, or nothing."""
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if size > _LONGEST_NAME:
+        return (
+            f"files are named after it, so a name is at most {_LONGEST_NAME} bytes long, and this "
+            f"has {size}; choose a shorter one"
+        )
+    if any(category(character) in _NO_LINE for character in name):
+        return (
+            "it is written in one line of a table, so a name holds no line break and no other "
+            "control character; choose another"
+        )
+    return ""
+
+
 class _Resolver:
     """Follows the names that sections use for each other, and fills in defaults."""
 
@@ -108,13 +132,14 @@ class _Resolver:
         s = self._sections
         for section in ("runs", "arms", "base_models", "benchmarks"):
             for name in getattr(s, section):
-                size = len(name.encode("utf-8", "surrogatepass"))
-                if size > _LONGEST_NAME:
-                    raise RecipeError(
-                        f"{self._where((section, name))}: files are named after it, so a name is "
-                        f"at most {_LONGEST_NAME} bytes long, and this has {size}; choose a "
-                        "shorter one"
-                    )
+                if wrong := _wrong_name(name):
+                    raise RecipeError(f"{self._where((section, name))}: {wrong}")
+        for name in s.arms:
+            if "@" in name:
+                raise RecipeError(
+                    f"{self._where(('arms', name))}: ARM@ALPHA is an arm at one alpha, so that the "
+                    "name of an arm holds no @; choose another"
+                )
         runs = {name: self._run(name) for name in s.runs}
         arms = {name: self._arm(name, arm) for name, arm in s.arms.items()}
         experiment = Experiment(
@@ -130,6 +155,7 @@ class _Resolver:
             judges=tuple(self._judge(name, part) for name, part in s.benchmarks.items()),
             comparison=s.comparison,
             content={k: v for k, v in self._content.items() if k != "profiles"},
+            where=self._where,
         )
         self._check_comparison()
         for name in s.data:
@@ -176,7 +202,7 @@ class _Resolver:
         if not recipe.routes and not recipe.lexicons:
             raise RecipeError(f"{self._where(('generation',))}: no routes for the run {name!r}")
         inputs = []
-        for number, source in enumerate(part.inputs):
+        for number, source in enumerate(part.inputs or ()):
             for path in self._data(source, *place, "inputs", number):
                 # A name on the hub has no place here, and looks like one.
                 if not Path(path).exists() and recipe.input.format != "hub":
@@ -200,6 +226,7 @@ class _Resolver:
     def _arm(self, name: str, part: ArmSection) -> Arm:
         runs = tuple(part.runs or self._sections.runs)
         self._check_names(runs, self._sections.runs, ("arms", name, "runs"), "run")
+        _check_tags(part.languages, self._where.under("arms", name))
         return Arm(
             name=name,
             runs=runs,
@@ -295,9 +322,11 @@ class _Resolver:
         content = merged(self._sections.evaluation, part.evaluation)
         where.refuse_flags(content, EvaluationSection)
         try:
-            return EvaluationSection.model_validate(content)
+            section = EvaluationSection.model_validate(content)
         except ValidationError as error:
             where.refuse(error, EvaluationSection)
+        _check_tags(section.languages, where)
+        return section
 
     def _judge(self, name: str, part: BenchmarkSection) -> Judge:
         place = ("benchmarks", name)

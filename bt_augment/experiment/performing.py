@@ -30,6 +30,7 @@ from bt_augment.experiment.store import StepStore
 from bt_augment.generation import Generation, Summary, generate, refilter
 from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.recipe import needs_benchmark
 from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sync_tree
 from bt_augment.translation.devices import Device
@@ -37,8 +38,6 @@ from bt_augment.translation.devices import Device
 if TYPE_CHECKING:
     from bt_augment.training.aligned_rows import AlignedRows
     from bt_augment.training.settings import TrainingSettings
-
-_CONTAMINATION = "contamination."
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Performer:
         self.store.begin(step, source=source)
         recipe = stored_recipe(source)
         off = {
-            name: replace(s, enabled=s.enabled and name.startswith(_CONTAMINATION))
+            name: replace(s, enabled=s.enabled and needs_benchmark(name))
             for name, s in recipe.filters.items()
         }
         out = self.store.path(step)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bt_augment.cache import cache_folder
-from bt_augment.errors import ModelError, RecipeError
+from bt_augment.errors import InputError, ModelError, RecipeError
 from bt_augment.evaluation import Evaluation
 from bt_augment.experiment.alphas import Skipped, alphas_of
 from bt_augment.experiment.measures import BIAS
@@ -28,9 +31,10 @@ from bt_augment.experiment.steps import (
     key_of,
     with_needs,
 )
-from bt_augment.generation.filter_models import filter_models
+from bt_augment.generation.filter_models import filter_models, named_models
 from bt_augment.generation.preparation import input_settings, needed_hops
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
+from bt_augment.pairs.readers.detect import on_hub
 from bt_augment.recipe import Recipe
 from bt_augment.sentence_encoders import family_prompts
 from bt_augment.shards.manifest import read_manifest
@@ -43,7 +47,10 @@ from bt_augment.translation.lexicon import Lexicon
 from bt_augment.translation.model_folder import named_path
 from bt_augment.translation.models import ModelCatalog
 
+logger = logging.getLogger(__name__)
+
 UNTRAINED = "untrained"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -77,32 +84,42 @@ class Plan:
         cells: the results files, in the order in which they come to be.
         steps: each step once, after all that it needs.
         skipped: what is left out, and why.
+        resolved: what names of the hub stand for, as JSON; for the next plan.
     """
 
     cells: tuple[Cell, ...]
     steps: tuple[Step, ...]
     skipped: tuple[Skipped, ...]
+    resolved: Mapping[str, Any]
 
 
-def make_plan(experiment: Experiment, environment: Mapping[str, str]) -> Plan:
+def make_plan(
+    experiment: Experiment,
+    environment: Mapping[str, str],
+    resolved: Mapping[str, Any] | None = None,
+) -> Plan:
     """Return the steps of an experiment; reads what is needed to know the inputs again.
 
     Args:
         experiment: what is asked.
         environment: where ``BT_AUGMENT_CACHE`` is looked up.
+        resolved: what names of the hub stood for in an earlier plan; taken where it does not
+            answer, so that what was done then is known again.
 
     Raises:
         InputError: an input cannot be read.
         RunFolderError: a run folder that should be there already is not whole.
-        ModelError: a model's folder cannot be read.
+        ModelError: a model's folder cannot be read, or a filter's model not be looked up.
     """
-    return _Planner(experiment, cache_folder(environment)).plan()
+    return _Planner(experiment, cache_folder(environment), resolved or {}).plan()
 
 
 class _Planner:
-    def __init__(self, experiment: Experiment, cache: Path) -> None:
+    def __init__(self, experiment: Experiment, cache: Path, earlier: Mapping[str, Any]) -> None:
         self._experiment = experiment
         self._cache = cache
+        self._earlier = earlier
+        self._resolved: dict[str, Any] = {}
         self._steps: dict[str, Step] = {}  # entries that come to the same are one step
         self._device = resolve_device(experiment.device)
         self._runs = {name: self._run(run) for name, run in experiment.runs.items()}
@@ -116,7 +133,8 @@ class _Planner:
         steps = list(with_needs(cell.result for cell in cells))
         # Benchmarks and rows first: what is wrong with either shows before the first training.
         data = [step for kind in DATA_KINDS for step in steps if step.kind == kind]
-        return Plan(cells, (*data, *(s for s in steps if s not in data)), skipped)
+        ordered = (*data, *(s for s in steps if s not in data))
+        return Plan(cells, ordered, skipped, self._resolved)
 
     def _run(self, run: DataRun) -> Source:
         if run.folder is not None:
@@ -131,10 +149,7 @@ class _Planner:
             name: content_of(folder, self._cache) for name, folder in recipe.decontaminate.items()
         }
         resolved["code_switch"]["lexicons"] = [Lexicon.read(text).label for text in recipe.lexicons]
-        inputs = [
-            {key: value for key, value in entry.items() if key != "path" or "sha256" not in entry}
-            for entry in input_fingerprint(run.inputs, input_settings(recipe))
-        ]
+        inputs = list(self._input_prints(run))
         key = key_of(
             "generate",
             {
@@ -147,6 +162,30 @@ class _Planner:
         work = GenerateWork(run.inputs, recipe)
         step = self._step("generate", run.name, key, f"generate {run.name}", work)
         return Source(key, step)
+
+    def _input_prints(self, run: DataRun) -> Iterator[Any]:
+        settings = input_settings(run.recipe)
+        for source in run.inputs:
+            find = partial(input_fingerprint, [source], settings)
+            if on_hub(source, settings):
+                named = (settings.config, settings.split, settings.revision)
+                yield from self._looked_up(f"input {source} {named}", find, list)
+            else:
+                for entry in find():
+                    yield {key: value for key, value in entry.items() if key != "path"}
+
+    def _looked_up(self, name: str, find: Callable[[], _T], kind: type[_T]) -> _T:
+        """Return what a name of the hub stands for now, else what it last stood for."""
+        try:
+            found = find()
+        except (InputError, ModelError) as error:
+            earlier = self._earlier.get(name)
+            if not isinstance(earlier, kind):
+                raise
+            logger.warning("%s: not looked up, and taken as it was last: %s", name, error)
+            found = earlier
+        self._resolved[name] = found
+        return found
 
     def _step(
         self, kind: Kind, name: str, key: str, clock: str, work: Work, needs: tuple[Step, ...] = ()
@@ -164,10 +203,16 @@ class _Planner:
                 found[":".join(hop)] = catalog.resolve(name, *hop).fingerprint
             elif named_path(name).is_dir():
                 found[":".join(hop)] = content_of(named_path(name), self._cache)
-        with suppress(ModelError):  # no hub and no copy: the generation will say so
-            for score, model in filter_models(recipe, self._cache).items():
-                found[score] = model.get("fingerprint") or model["revision"]
+        if named := named_models(recipe):
+            find = partial(self._filter_models, recipe)
+            found |= self._looked_up(f"filter models {named}", find, dict)
         return found
+
+    def _filter_models(self, recipe: Recipe) -> dict[str, str]:
+        return {
+            score: model.get("fingerprint") or model["revision"]
+            for score, model in filter_models(recipe, self._cache).items()
+        }
 
     def _unfiltered(self, run: str) -> Source:
         source = self._runs[run]
@@ -205,9 +250,10 @@ class _Planner:
         }  # fmt: skip
         if name not in trained:
             raise RecipeError(
-                f"base_models.{base.name}: the baseline {name!r} is not trained, so that there is "
-                f"nothing to compare with (trained are {', '.join(sorted(trained)) or 'none'}). "
-                "See arms and alphas, or choose another comparison.baseline"
+                f"{self._experiment.where(('base_models', base.name))}: the baseline {name!r} is "
+                "not trained, so that there is nothing to compare with (trained are "
+                f"{', '.join(sorted(trained)) or 'none'}). See arms and alphas, or choose another "
+                "comparison.baseline"
             )
 
     def _base_content(self, base: Base) -> str:
@@ -221,7 +267,8 @@ class _Planner:
         if is_static(base.model):
             return base.model
         with suppress(ModelError):  # no hub and no copy: the training will say so
-            return pinned_name(base.model)
+            find = partial(pinned_name, base.model)
+            return self._looked_up(f"base model {base.model}", find, str)
         return base.model
 
     def _prepare(self, base: Base, content: str, name: str) -> Step:

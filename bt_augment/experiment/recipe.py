@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from bt_augment.experiment.sections import ComparisonSection, EvaluationSection
 from bt_augment.recipe import Recipe
+from bt_augment.settings_file import Places
 from bt_augment.training.settings import TrainingSettings
 
 
@@ -75,6 +76,7 @@ class Experiment:
 
     Attributes:
         content: the recipe as it was resolved: profile and assignments applied.
+        where: names the places of its keys in messages.
     """
 
     name: str
@@ -89,3 +91,4 @@ class Experiment:
     judges: tuple[Judge, ...]
     comparison: ComparisonSection
     content: Mapping[str, Any]
+    where: Places = field(repr=False, compare=False)

@@ -6,14 +6,16 @@ import csv
 import hashlib
 import io
 import json
+import os
 import platform
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import read_results
 from bt_augment.experiment.alphas import said
 from bt_augment.experiment.comparisons import Table, comparisons, unmeasured, untested
@@ -22,39 +24,70 @@ from bt_augment.experiment.pages import comparisons_page, latex_tables, main_pag
 from bt_augment.experiment.plan import Plan
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row, collect_rows
-from bt_augment.experiment.store import StepStore
+from bt_augment.experiment.store import RESULTS, StepStore
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
+from bt_augment.shards.whole_folder import refuse_strangers, whole_folder
 from bt_augment.translation.devices import available_cores
 
-FOLDER = "results"
 SUMMARY = "summary.json"
 _CONTRACT = 4  # raised when the tables say other things of the same results
+# What is written by, as far as a killed process or a damaged summary leaves that to be guessed.
+_PATTERNS = (
+    "table.*", "comparisons.md", "matrix.csv", SUMMARY, "*.html", "figures/*/*.svg",
+    "figures/*/*.pdf", ".*.tmp", "figures/*/.*.tmp",
+)  # fmt: skip
+
+
+def check_results(experiment: Experiment, plan: Plan, store: StepStore) -> None:
+    """Refuse early what :func:`write_results` would refuse.
+
+    Raises:
+        RunFolderError: ``results/`` has to be written anew, and holds files of others.
+        StorageError: the disk refused.
+    """
+    folder = store.out / RESULTS
+    if _known(folder, _key(experiment, plan)) is None:
+        with storage_errors(folder):
+            refuse_strangers(Path(os.path.realpath(folder)), _is_own, RunFolderError)
 
 
 def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
     """Write ``results/``: tables, figures and ``summary.json``, which comes last.
 
-    Where all of them are there for the same results, nothing is done.
+    Where all of them are there for the same results, nothing is done; else the folder is replaced
+    at once by a new one.
 
     Returns:
         What ``summary.json`` holds.
 
     Raises:
         InputError: a results file cannot be read or compared.
+        RunFolderError: the folder holds files of others.
         StorageError: the disk refused.
     """
-    folder = store.out / FOLDER
-    path = folder / SUMMARY
+    folder = store.out / RESULTS
     key = _key(experiment, plan)
-    known = _stored(path)
-    if known.get("key") == key and _are_there(folder, known.get("files")):
+    known = _known(folder, key)
+    if known is not None:
         return known
     rows = collect_rows(experiment, plan, store)
     tables = comparisons(rows, experiment)
-    with storage_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)  # figures of arms that are no more
-        folder.mkdir(parents=True)
+    busy = RunFolderError(f"{folder}: another process writes it; wait for it")
+    with whole_folder(folder, busy, _is_own) as partial:
+        _write(partial, key, experiment, plan, store, rows, tables)
+    return _stored(folder / SUMMARY)
+
+
+def _write(
+    folder: Path,
+    key: str,
+    experiment: Experiment,
+    plan: Plan,
+    store: StepStore,
+    rows: Sequence[Row],
+    tables: Sequence[Table],
+) -> None:
     left_out = [
         *said(plan.skipped),
         *unmeasured(rows, experiment),
@@ -72,8 +105,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         write_atomically(folder / name, text.encode())
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     summary = {"key": key, "files": files, **_summary(experiment, plan, store, rows, tables)}
-    write_json(path, summary)
-    return _stored(path)
+    write_json(folder / SUMMARY, summary)
 
 
 def _key(experiment: Experiment, plan: Plan) -> str:
@@ -86,8 +118,19 @@ def _key(experiment: Experiment, plan: Plan) -> str:
     return hashlib.sha256(json.dumps(decisive, default=str).encode()).hexdigest()[:16]
 
 
-def _are_there(folder: Path, names: Any) -> bool:
-    return isinstance(names, list) and all((folder / str(name)).is_file() for name in names)
+def _known(folder: Path, key: str) -> dict[str, Any] | None:
+    """Return the summary of that key; None where it, or a file that it lists, is not there."""
+    summary = _stored(folder / SUMMARY)
+    names = summary.get("files")
+    there = isinstance(names, list) and all((folder / str(name)).is_file() for name in names)
+    return summary if there and summary.get("key") == key else None
+
+
+def _is_own(folder: Path, path: str) -> bool:
+    listed = _stored(folder / SUMMARY).get("files")
+    if isinstance(listed, list):
+        return path == SUMMARY or path in listed
+    return any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in _PATTERNS)
 
 
 def _stored(path: Path) -> dict[str, Any]:

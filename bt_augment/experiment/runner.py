@@ -16,13 +16,12 @@ from bt_augment.errors import BtAugmentError
 from bt_augment.experiment.performing import Performer
 from bt_augment.experiment.plan import Plan, make_plan
 from bt_augment.experiment.recipe import Experiment
-from bt_augment.experiment.results import write_results
+from bt_augment.experiment.results import check_results, write_results
 from bt_augment.experiment.steps import STEPS, EvaluateWork, PrepareWork, Step, TrainWork
-from bt_augment.experiment.store import EXPERIMENT, StepStore
+from bt_augment.experiment.store import StepStore
 from bt_augment.generation.memory import release
 from bt_augment.generation.progress import Progress as StepProgress
 from bt_augment.generation.progress import Silent
-from bt_augment.shards.manifest import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -99,11 +98,12 @@ def run_experiment(
     out = Path(out)
     store = StepStore(out)
     store.check()
-    plan = make_plan(experiment, environment)
+    plan = make_plan(experiment, environment, store.resolved())
+    check_results(experiment, plan, store)
     with store.claimed():
         states = states_of(plan, store)
         told.planned(plan, states)
-        write_json(out / EXPERIMENT, {"format": 1, "recipe": experiment.content})
+        store.note(experiment.content, plan.resolved)
         performer = Performer(store, experiment.device, environment)
         todo = [step for step in plan.steps if states[step.key] == TODO]
         _check_bases(experiment, todo)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -22,10 +22,15 @@ def _share(value: Any) -> Any:
     return None if value == "any" else value
 
 
-Names = Annotated[list[str], BeforeValidator(_listed)]
+_T = TypeVar("_T")
+# An empty list would stand for all, or for nothing to do.
+Some = Annotated[list[_T], Field(min_length=1)]
+Names = Annotated[Some[str], BeforeValidator(_listed)]
+# Part of a folder's name; of dots alone it would be the folder above.
+FolderName = Annotated[str, Field(pattern=r"^[\w.-]*[\w-][\w.-]*$")]
 # A probability, and a share.
 Alpha = Annotated[float, Ge(0), Le(1)]
-Seed = Annotated[int, Ge(0)]
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what numpy takes
 Method = Literal["native", "translation", "round_trip", "pivot", "code_switch"]
 
 
@@ -40,7 +45,7 @@ class RunSection(BaseModel):
 
     model_config = _STRICT
 
-    inputs: Names = []
+    inputs: Names | None = None
     folder: str | None = None
     settings: dict[str, Any] = {}
 
@@ -61,11 +66,11 @@ class ArmSection(BaseModel):
     model_config = _STRICT
 
     runs: Names | None = None
-    methods: list[Method] = Field(default=["native"], min_length=1)
+    methods: Some[Method] = ["native"]
     filtered: bool = True
     augmented_share: Annotated[Alpha | None, BeforeValidator(_share)] = 0.5
     languages: Names | None = None
-    alphas: list[Alpha] | None = None
+    alphas: Some[Alpha] | None = None
 
 
 class BaseModelSection(BaseModel):
@@ -88,8 +93,8 @@ class BaseModelSection(BaseModel):
     evaluation: dict[str, Any] = {}
     untrained: bool = True
     arms: Names | None = None
-    alphas: list[Alpha] | None = None
-    seeds: list[Seed] | None = None
+    alphas: Some[Alpha] | None = None
+    seeds: Some[Seed] | None = None
 
 
 class EvaluationSection(BaseModel):
@@ -122,7 +127,7 @@ class BenchmarkSection(BaseModel):
 
     benchmark: str
     data: str
-    settings: list[Literal["mono", "cross", "multi"]] | None = None
+    settings: Some[Literal["mono", "cross", "multi"]] | None = None
     candidate_text: Literal["sentence", "sentence+context"] = "sentence"
 
 
@@ -135,7 +140,7 @@ class ComparisonSection(BaseModel):
         contrasts: pairs of arms `[A, B]` that are compared with each other at each alpha, or
             `[A@0, B@0.5]` at those.
         metrics: measures of the tables; the first is the main one.
-        correction: of the p-values of a table.
+        correction: of the p-values, over all tables of one benchmark, base model and measure.
         figures: draw the main measure by language pair and over alpha; takes matplotlib.
     """
 
@@ -143,7 +148,7 @@ class ComparisonSection(BaseModel):
 
     baseline: str = "native"
     contrasts: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    metrics: list[str] = Field(default=["RR@20", "AP", "R@10", "rank_distance"], min_length=1)
+    metrics: Some[str] = ["RR@20", "AP", "R@10", "rank_distance"]
     correction: Literal["holm", "none"] = "holm"
     figures: bool = True
 
@@ -174,7 +179,7 @@ class Sections(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: FolderName
     description: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     keep_models: bool = True
@@ -183,8 +188,8 @@ class Sections(BaseModel):
     generation: dict[str, Any] = {}
     runs: dict[str, RunSection] = Field(min_length=1)
     arms: dict[str, ArmSection] = Field(min_length=1)
-    alphas: list[Alpha] = Field(default=[0.5], min_length=1)
-    seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
+    alphas: Some[Alpha] = [0.5]
+    seeds: Some[Seed] = [0, 1, 2]
     base_models: dict[str, Annotated[BaseModelSection, BeforeValidator(_model)]] = Field(
         min_length=1
     )
@@ -192,7 +197,7 @@ class Sections(BaseModel):
     evaluation: dict[str, Any] = {}
     benchmarks: dict[str, BenchmarkSection] = Field(min_length=1)
     comparison: ComparisonSection = Field(default_factory=ComparisonSection)
-    profile: str | None = None
+    profile: FolderName | None = None
     profiles: dict[str, dict[str, Any]] = {}
 
 

@@ -25,10 +25,12 @@ from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 EXPERIMENT = "experiment.json"
 _DONE, _STARTED = ".done.json", ".started.json"  # notes beside what a step wrote
 _SCRATCH = ".scratch"
+RESULTS = "results"
 # A kill leaves the temporary name of what was being written.
-_OWN = frozenset(
-    {EXPERIMENT, temporary_name(Path(EXPERIMENT)).name, LOCK, _SCRATCH, STEPS, "results"}
-)
+_FIRST = frozenset({EXPERIMENT, temporary_name(Path(EXPERIMENT)).name, LOCK})
+_OWN = _FIRST | {
+    _SCRATCH, STEPS, RESULTS, *(f".{RESULTS}.{end}" for end in ("partial", "replaced", "lock"))
+}  # fmt: skip
 _MODULES = "modules.json"  # without it a folder is no model that can be loaded
 # What says how a model was made stays when its weights are removed.
 _KEPT = frozenset({TRAINING_MANIFEST, "README.md"})
@@ -75,12 +77,34 @@ class StepStore:
             return
         if not self.out.is_dir():
             raise RunFolderError(f"{self.out}: is a file, not a folder; choose another --out")
-        strangers = sorted(p.name for p in self.out.iterdir() if p.name not in _OWN)
+        # Until its recipe is noted an experiment writes nothing else: `results` may be another's.
+        own = _OWN if (self.out / EXPERIMENT).is_file() else _FIRST
+        strangers = sorted(p.name for p in self.out.iterdir() if p.name not in own)
         if strangers:
             raise RunFolderError(
-                f"{self.out}: holds files that are not of an experiment "
-                f"({', '.join(strangers[:3])}); choose an empty folder with --out"
+                f"{self.out}: holds files that are not of an experiment, which has "
+                f"{EXPERIMENT} ({', '.join(strangers[:3])}); choose an empty folder with --out"
             )
+
+    def note(self, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+        """Note whose folder it is.
+
+        Args:
+            recipe: of the experiment.
+            resolved: what its names of the hub stand for.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        write_json(self.out / EXPERIMENT, {"format": 1, "recipe": recipe, "resolved": resolved})
+
+    def resolved(self) -> Mapping[str, Any]:
+        """Return what names of the hub stood for when the experiment was last run."""
+        try:
+            found = json.loads((self.out / EXPERIMENT).read_bytes())["resolved"]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def scratch(self) -> Path:

@@ -28,7 +28,7 @@ def filter_models(
         ModelError: there is no such model, or it cannot be read.
     """
     found = {}
-    for score, name in _named(recipe).items():
+    for score, name in named_models(recipe).items():
         path = Path(name)
         if path.exists():
             found[score] = {"name": name, "fingerprint": content_of(path, cache)}
@@ -88,7 +88,8 @@ def check_filter_models(
             )
 
 
-def _named(recipe: Recipe) -> dict[str, str]:
+def named_models(recipe: Recipe) -> dict[str, str]:
+    """Return the model that the recipe names for each score that asks one."""
     return {
         score: str(recipe.filters[score].options[_MODEL])
         for score in sorted(recipe.enabled)

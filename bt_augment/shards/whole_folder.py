@@ -54,7 +54,7 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
     try:
         with storage_errors(out):
             for folder in (partial, replaced, out):
-                _refuse_strangers(folder, own, type(busy))
+                refuse_strangers(folder, own, type(busy))
             _remove(partial)
             if replaced.is_dir() and not replaced.is_symlink() and not out.exists():
                 replaced.rename(out)  # a process was killed before the new one had its place
@@ -71,7 +71,7 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
             with storage_errors(out):
                 sync_tree(partial)
                 # It may have taken hours, and what came into an empty folder is nobody else's.
-                _refuse_strangers(out, own if before else _none, type(busy))
+                refuse_strangers(out, own if before else _none, type(busy))
                 if out.exists():
                     out.rename(replaced)  # at once: a folder half removed would be neither
                 try:
@@ -93,8 +93,14 @@ def _none(_: Path, __: str) -> bool:
     return False
 
 
-def _refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None:
-    """Refuse a folder that cannot be removed without removing what others put there."""
+def refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None:
+    """Refuse a folder that cannot be removed without removing what others put there.
+
+    Args:
+        folder: need not be there.
+        own: as for :func:`whole_folder`.
+        kind: of the error to raise.
+    """
     if folder.is_symlink() or not folder.exists():
         return
     if not folder.is_dir():

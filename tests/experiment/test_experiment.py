@@ -310,6 +310,16 @@ def test_a_second_run_does_nothing(load, done, environment):
     assert outcome.summary == json.loads((done / "results" / "summary.json").read_text())
 
 
+def test_what_names_of_the_hub_stand_for_is_noted_with_the_recipe(tmp_path):
+    store = StepStore(tmp_path)
+    assert store.resolved() == {}
+    store.note({"name": "tiny"}, {"base model owner/encoder": "owner/encoder@abc"})
+    assert store.resolved() == {"base model owner/encoder": "owner/encoder@abc"}
+    for damaged in ("{", "[]", '{"resolved": 3}'):
+        (tmp_path / "experiment.json").write_text(damaged)
+        assert store.resolved() == {}
+
+
 def test_moved_data_and_another_place_of_the_recipe_change_nothing(
     load, done, environment, pairs, tmp_path
 ):
@@ -515,6 +525,7 @@ def test_an_unfinished_step_whose_input_moved_starts_anew(
     out = tmp_path / "out"
     step = next(s for s in make_plan(experiment, environment).steps if s.kind == "generate")
     StepStore(out).begin(step, inputs=["elsewhere.jsonl"])
+    (out / "experiment.json").write_text("{}")
     (out / step.path).mkdir(parents=True)
     (out / step.path / "run.json").write_text(json.dumps({"recipe": {}}))
 
@@ -529,6 +540,43 @@ def test_a_folder_of_something_else_is_refused(load, environment, tmp_path):
     (tmp_path / "out" / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match=r"not of an experiment \(thesis\.tex\)"):
         run_experiment(load(), tmp_path / "out", environment=environment)
+
+
+def test_results_of_something_else_are_not_taken_for_an_experiment(load, environment, tmp_path):
+    own = tmp_path / "out" / "results" / "own.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    with pytest.raises(RunFolderError, match=r"not of an experiment, .* \(results\)"):
+        run_experiment(load(), tmp_path / "out", environment=environment)
+    assert own.read_text() == "mine"
+
+
+def test_a_note_among_the_results_stays_and_is_missed_before_any_work(load, done, environment):
+    (done / "results" / "notes.md").write_text("mine")
+    heard = Heard()
+    with pytest.raises(RunFolderError, match=r"not written by this command \(notes\.md\)"):
+        run_experiment(load("seeds=[0,1,2]"), done, environment=environment, progress=heard)
+    assert not heard.steps
+    assert (done / "results" / "notes.md").read_text() == "mine"
+    assert (done / "results" / "table.md").is_file()
+    again(load(), done, environment)  # the tables are there: nothing would be removed
+
+
+def test_results_may_be_a_link_and_what_a_kill_left_of_them_is_replaced(
+    load, done, environment, tmp_path
+):
+    # Given results elsewhere, half written beside and without the list of their files
+    elsewhere = (done / "results").rename(tmp_path / "elsewhere")
+    (done / "results").symlink_to(elsewhere)
+    (tmp_path / ".elsewhere.partial" / "figures" / "parallel-static").mkdir(parents=True)
+    (tmp_path / ".elsewhere.partial" / "figures" / "parallel-static" / ".alpha.svg.tmp").touch()
+    (elsewhere / "summary.json").unlink()
+    again(load(), done, environment)
+    assert sorted(path.name for path in elsewhere.iterdir()) == [
+        "comparisons.md", "matrix.csv", "summary.json", "table.csv", "table.md", "table.tex",
+    ]  # fmt: skip
+    assert (done / "results").is_symlink()
+    assert not (tmp_path / ".elsewhere.partial").exists()
 
 
 def test_a_kill_while_the_recipe_is_noted_locks_nothing(load, environment, tmp_path):

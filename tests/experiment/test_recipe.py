@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 import yaml
 
 from bt_augment.errors import BtAugmentError, InputError, ModelError, RecipeError
 from bt_augment.experiment import load_experiment, make_plan
+from bt_augment.experiment.alphas import alphas_of
+from bt_augment.experiment.sections import Method
+from bt_augment.pairs.schema import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = {
@@ -26,9 +31,12 @@ SHIPPED = {
         ({"armz": {}}, "armz", "unknown key (did you mean 'arms'?); allowed are alphas, arms,"),
         ({"seeds": []}, "seeds", "at least 1 item"),
         ({"seeds": [-1]}, "seeds.0", "greater than or equal to 0"),
+        ({"seeds": [5_000_000_000]}, "seeds.0", "less than or equal to 4294967295"),
         ({"alphas": [1.5]}, "alphas.0", "less than or equal to 1, not 1.5"),
         ({"device": "gpu"}, "device", "'auto', 'cpu' or 'cuda'"),
         ({"name": "a/b"}, "name", "match pattern"),
+        ({"name": ".."}, "name", "match pattern"),
+        ({"profile": "/../else", "profiles": {"/../else": {}}}, "profile", "match pattern"),
         ({"arms": {"native": {"method": ["native"]}}}, "arms.native.method",
          "unknown key (did you mean 'methods'?); allowed are alphas, augmented_share, filtered"),
         ({"arms": {"native": {"methods": ["round_tripp"]}}}, "arms.native.methods.0",
@@ -39,6 +47,23 @@ SHIPPED = {
          "valid number"),
         ({"arms": {"native": {"runs": ["pears"]}}}, "arms.native.runs",
          "'pears' is an unknown run (did you mean 'pairs'?); allowed are pairs"),
+        ({"arms": {"native": {}, "native@1": {}}}, "arms.native@1", "holds no @"),
+        ({"arms": {"native": {}, "a\nb": {}}}, "arms.a\nb", "no line break"),
+        ({"base_models": {"s\x85": "static:bundled"}}, "base_models.s\\x85", "no line break"),
+        ({"arms": {"native": {"languages": ["en", "e!"]}}}, "arms.native.languages.1", "'e!'"),
+        ({"arms": {"native": {"runs": []}}}, "arms.native.runs", "at least 1 item"),
+        ({"base_models": {"s": {"model": "static:bundled", "seeds": []}}}, "base_models.s.seeds",
+         "at least 1 item"),
+        ({"base_models": {"s": {"model": "static:bundled", "arms": []}}}, "base_models.s.arms",
+         "at least 1 item"),
+        ({"evaluation": {"languages": []}}, "evaluation.languages", "at least 1 item"),
+        ({"evaluation": {"languages": ["e!"]}}, "evaluation.languages.0", "'e!'"),
+        ({"benchmarks": {"p": {"benchmark": "xquad-r", "data": "parallel", "settings": []}}},
+         "benchmarks.p.settings", "at least 1 item"),
+        ({"generation": {"routes": ["en:pt", "en"]}}, "generation.routes.1", "needs two or more"),
+        ({"runs": {"pairs": {"inputs": "pairs", "settings": {"translation": {
+            "models": ["a/b", "c/d"]}}}}},
+         "runs.pairs.settings.translation.models", "c/d"),
         ({"training": {"step": 3}}, "training.step", "unknown key (did you mean 'steps'?)"),
         ({"training": {"alpha": 1}}, "training.alpha", "unknown key"),
         ({"training": {"step": 3}, "base_models": {"static": "static:bundled"}}, "training.step",
@@ -95,7 +120,7 @@ SHIPPED = {
 )  # fmt: skip
 def test_what_is_wrong_is_named(recipe, sections, place, said):
     path = recipe(**sections)
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(BtAugmentError) as caught:
         load_experiment(path)
     message = str(caught.value)
     line = f"{path}, line "
@@ -110,6 +135,40 @@ def test_a_profile_is_not_changed_by_an_assignment(recipe):
         load_experiment(path, ["profiles.small.training.steps=3"])
     advised = str(e.value).rpartition("--set ")[2].partition(";")[0]
     assert load_experiment(path, [advised]).bases[0].training.steps == 100
+
+
+@pytest.mark.parametrize("profiles", [{}, {"small": {"training": {"steps": 2}}}])
+def test_what_an_assignment_said_is_not_put_down_to_the_file(recipe, profiles):
+    path = recipe(profiles=profiles, generation={"routes": ["en:pt"], "output": {"unit_rows": 9}})
+    given = ["profile=small"] if profiles else []
+    for assignment, place in (
+        ("training.steps=many", "training.steps"),
+        ("seeds=[1,-1]", "seeds.1"),
+        ("generation.output.unit_rows=0", "generation.output.unit_rows"),
+        ("generation.routes=[en]", "generation.routes.0"),
+        ("arms.native.runs=pears", "arms.native.runs"),
+        ("profile=smal", "profile"),
+    ):
+        with pytest.raises(BtAugmentError) as caught:
+            load_experiment(path, [*given, assignment])
+        assert str(caught.value).startswith(f"--set {place}: ")
+    with pytest.raises(RecipeError, match=r"^\S+, line \d+: runs\.pairs\.settings\.output\.unit_r"):
+        load_experiment(
+            recipe(runs={"pairs": {"inputs": "pairs", "settings": {"output": {"unit_rows": 0}}}}),
+            ["generation.output.unit_rows=5"],
+        )
+
+
+def test_an_assignment_reaches_names_with_dots(load):
+    bases = {"e5": "static:bundled", "e5-v1.5": {"model": "static:bundled", "seeds": [0]}}
+    experiment = load("base_models.e5-v1.5.seeds=[7]", base_models=bases)
+    assert [base.seeds for base in experiment.bases] == [(0, 1), (7,)]
+    experiment = load("base_models.e5-v1.5=static:bundled", base_models=bases)
+    assert experiment.bases[1].seeds == (0, 1)
+
+
+def test_all_methods_can_be_named():
+    assert get_args(Method) == METHODS
 
 
 def test_the_line_is_that_of_the_profile_which_said_it(recipe):
@@ -157,9 +216,40 @@ def test_dimensions_for_all_are_for_static_encoders_and_of_no_other(load, encode
         load(base_models=models)
 
 
+def left_out(experiment):
+    return {skip.arm: skip.reason for skip in alphas_of(experiment)[1]}
+
+
+def test_why_an_alpha_is_left_out_is_said_as_far_as_it_is_known(load, finished, tmp_path):
+    # Given rows that lexicons alone tell of, and methods that tell the languages or do not
+    lexicons = {"input": {"lang": "en"}, "code_switch": {"lexicons": ["en:pt=words.txt"]}}
+    arms = {"native": {"methods": ["native", "code_switch"]},
+            "switched": {"methods": ["code_switch"]}}  # fmt: skip
+    found = left_out(load(generation=lexicons, arms=arms, comparison={}))
+    assert found["native"] == (
+        "its rows are all in en, as far as routes and lexicons tell; if its native rows are in "
+        "several languages, name its alphas in arms.native.alphas"
+    )
+    assert found["switched"].startswith("its rows are all in en, so that no question goes with")
+
+    # Then of a finished run its own counts say it
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    whole = {"runs": {"pairs": {"folder": "pairs"}}, "arms": {"native": {}}, "comparison": {}}
+    assert "so that no question" in left_out(load(f"data.pairs={run}", **whole))["native"]
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["sha256"]
+    rows = manifest["ingested"]["languages"].pop("en")
+    manifest["ingested"]["languages"] = {"en": rows - 1, "pt": 1}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert left_out(load(f"data.pairs={run}", **whole)) == {}
+
+
 def test_a_base_model_without_the_baseline_is_refused(load, environment):
     experiment = load(base_models={"s": {"model": "static:bundled", "alphas": [0.5]}})
-    with pytest.raises(RecipeError, match=r"base_models\.s: the baseline 'native' is not trained"):
+    with pytest.raises(
+        RecipeError, match=r"recipe\.yaml, line \d+: base_models\.s: the baseline 'native'"
+    ):
         make_plan(experiment, environment)
 
 
@@ -184,6 +274,32 @@ def test_a_folder_whose_name_decides_the_prompts_is_trained_anew(
     plain = keys_at("encoder")
     assert keys_at("copy") == plain
     assert keys_at("multilingual-e5-small").isdisjoint(plain)
+
+
+def test_without_the_hub_names_are_what_they_were_in_the_last_plan(load, environment, monkeypatch):
+    def hub(answer):
+        for kind in ("dataset_info", "model_info"):
+            monkeypatch.setattr(f"huggingface_hub.HfApi.{kind}", answer)
+
+    def unreachable(*_, **__):
+        raise OSError("no connection")
+
+    experiment = load(
+        "data.pairs=hub:owner/pairs", "generation.filters.fidelity.cometkiwi.enabled=true",
+        "generation.input.format=hub", base_models={"e5": "owner/encoder"},
+    )  # fmt: skip
+    hub(lambda *_, **__: SimpleNamespace(sha="a" * 40))
+    online = make_plan(experiment, environment)
+    hub(unreachable)
+    noted = json.loads(json.dumps(online.resolved))
+    assert len(noted) == 3
+    offline = make_plan(experiment, environment, noted)
+    assert [step.key for step in offline.steps] == [step.key for step in online.steps]
+    for name in noted:
+        if name.startswith("base model"):  # which the training would miss
+            continue
+        with pytest.raises(BtAugmentError, match="no connection"):
+            make_plan(experiment, environment, {k: v for k, v in noted.items() if k != name})
 
 
 def test_without_the_hub_a_model_is_known_by_its_name(load, environment, monkeypatch):

@@ -92,6 +92,7 @@ TEXTS = {
     "a number of no digits": "name: !!int\n",
     "a truth that is none": "name: !!bool\n",
     "a key that cannot be one": "? [a, b]\n: c\n",
+    "a key of aliases by the thousand million": BOMB + "? [*a9]\n: c\n",
     "a number of ten thousand digits": f"name: {'9' * 10_000}\n",
 }
 
@@ -130,6 +131,16 @@ def test_a_recipe_may_merge_keys(tmp_path):
         "filters:\n  text:\n    truncated: &off {enabled: false}\n    mangled: {<<: [*off, *off]}\n"
     )
     assert not {"text.truncated", "text.mangled"} & load_recipe(path).enabled
+
+
+def test_a_recipe_may_override_merged_keys_in_what_is_merged_in_turn(tmp_path):
+    from bt_augment.settings_file import read_settings
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text("b: &b {x: 1, y: 1}\nz:\n  a: &a {<<: *b, x: 2}\nc: {<<: *a, w: 3}\n")
+    content, _ = read_settings(path)
+    assert content["z"] == {"a": {"x": 2, "y": 1}}
+    assert content["c"] == {"x": 2, "y": 1, "w": 3}
 
 
 def test_a_shared_alias_is_no_bomb(tmp_path):
