@@ -96,7 +96,7 @@ def _manifest_of(store: ObjectStore) -> bytes:
         raise RunFolderError(f"{store.url}: there is no run (no {RUN}); check the URL")
     if written is None:
         raise RunFolderError(
-            f"{store.url}: no {MANIFEST}; this is not a finished run. Run the same generate "
+            f"{store.url}: no {MANIFEST}; this is not a finished run. Run the same "
             "command again to finish it"
         )
     return written
