@@ -82,8 +82,9 @@ class StepStore:
         strangers = sorted(p.name for p in self.out.iterdir() if p.name not in own)
         if strangers:
             raise RunFolderError(
-                f"{self.out}: holds files that are not of an experiment, which has "
-                f"{EXPERIMENT} ({', '.join(strangers[:3])}); choose an empty folder with --out"
+                f"{self.out}: holds files that are not of an experiment "
+                f"({', '.join(strangers[:3])}), which is known by its {EXPERIMENT}; choose an "
+                "empty folder with --out"
             )
 
     def note(self, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
