@@ -217,7 +217,7 @@ LANGUAGES = ("en", "pt")
 COUNTS = {"queries": {"en": 40}}
 
 
-def write(path, shift=0.0, seed=0, questions=40, **changes):
+def write(path, shift=0.0, seed=0, questions=40, first=0, **changes):
     """Write results of a small made-up evaluation; pt lacks the last ten questions."""
     random = np.random.default_rng(99)
     noise = np.random.default_rng(seed)
@@ -225,9 +225,8 @@ def write(path, shift=0.0, seed=0, questions=40, **changes):
     for q, c in itertools.product(LANGUAGES, LANGUAGES):
         size = questions if q == c == "en" else questions - 10
         values = random.random(size) * 0.6 + shift + noise.normal(0, 0.02, size)
-        table.add(
-            q, c, [f"q{n:03d}" for n in range(size)], Scores(np.arange(size), {"RR@20": values})
-        )
+        ids = [f"q{first + n:03d}" for n in range(size)]
+        table.add(q, c, ids, Scores(np.arange(size), {"RR@20": values}))
     content = {
         "model": "m", "benchmark": "xtyle", "candidate_text": "sentence",
         "counts": {"queries": {"en": questions}}, "settings": table.settings(),
@@ -268,6 +267,13 @@ def test_seeds_of_an_arm_are_its_runs(tmp_path):
     assert line.corrected == line.effect.p
     with pytest.raises(InputError, match="one arm has one run, another several"):
         compare([arms[0], Arm.parse(str(paths["bt"][0]))])
+
+
+def test_runs_of_one_arm_over_other_questions_are_refused(tmp_path):
+    one, other = write(tmp_path / "x.json"), write(tmp_path / "y.json", seed=1, first=1)
+    third, fourth = write(tmp_path / "v.json", seed=2), write(tmp_path / "w.json", seed=3)
+    with pytest.raises(InputError, match=r"y\.json: was evaluated on other questions than .*x\."):
+        compare([Arm("a", (one, other)), Arm("b", (third, fourth))])
 
 
 def test_an_arm_may_have_more_files_than_a_name_has_room_for(tmp_path):
