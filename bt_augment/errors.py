@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+TURNING_MARKS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # Unicode's Bidi_Control
+
 # What a terminal would obey instead of showing (control characters but tab and line feed, marks
 # that turn text around), and halves of surrogate pairs, which no encoding has.
-_NOT_SHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_SHOWN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING_MARKS}\ud800-\udfff]")
 
 # How torch and CTranslate2 say in RuntimeErrors that a GPU's memory or the machine's ran out.
 _NO_MEMORY = re.compile(

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bt_augment.errors import StorageError, printable
+from bt_augment.errors import TURNING_MARKS, StorageError, printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 # What JSON leaves as it is and a terminal would obey; JSON itself escapes the rest.
-_RAW_IN_JSON = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_RAW_IN_JSON = re.compile(rf"[\x7f-\x9f{TURNING_MARKS}\ud800-\udfff]")
 
 _STDOUT, _STDERR = 1, 2
 

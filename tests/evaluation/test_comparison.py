@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_1samp, ttest_rel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import norm, t, ttest_1samp, ttest_rel
 
 from bt_augment.errors import InputError, MissingDependencyError
 from bt_augment.evaluation import Arm, compare, significance
@@ -54,6 +57,13 @@ def test_an_arm_without_a_name_or_with_a_nameless_file_is_refused(text):
 def test_spaces_between_the_files_of_an_arm_are_none_of_their_names():
     arm = Arm.parse("native = a.json, b.json")
     assert (arm.name, arm.results) == ("native", (Path("a.json"), Path("b.json")))
+
+
+def test_no_p_value_is_less_than_the_resamples_can_tell():
+    first = np.zeros((1, 40))
+    result = measure_effect(first, first + 0.5)  # of 2^40 ways to sign them, two are as extreme
+    assert (result.effect, result.low, result.high) == (0.5, 0.5, 0.5)
+    assert result.p == 1 / 10_001
 
 
 def test_many_queries_agree_with_the_paired_t_test():
@@ -100,6 +110,47 @@ def test_the_crossed_variance_worked_by_hand():
     freedom = variance**2 / (questions**2 / 1 + runs**2 / 1)
     assert result.effect == 2.5
     assert result.high - 2.5 == pytest.approx(t.ppf(0.975, freedom) * variance**0.5)
+
+
+@pytest.mark.parametrize(
+    ("runs", "questions", "seeds"),
+    [
+        # means of the questions 5 and 5, of the runs 4 and 6; residuals 4: all rests on the runs
+        ([[0.0, 8.0], [10.0, 2.0]], 0.0, 1.0),
+        # means of the questions 4 and 6, of the runs 5 and 5: all rests on the questions
+        ([[0.0, 10.0], [8.0, 2.0]], 1.0, 0.0),
+    ],
+)
+def test_no_residual_takes_away_more_than_either_part_has(runs, questions, seeds):
+    """Each part is a variance of 2 over 2; the residual, 4 x 16 over 4, is more than both."""
+    result = mean_with_interval(np.array(runs))
+    assert (result.effect, result.method) == (5.0, significance.CROSSED)
+    variance = max(questions, seeds)  # one part alone: its one degree of freedom
+    assert result.high - 5 == pytest.approx(t.ppf(0.975, 1) * variance**0.5)
+
+
+@settings(max_examples=50)
+@given(
+    st.tuples(st.integers(2, 4), st.integers(2, 6)).flatmap(
+        lambda shape: arrays(np.int64, (2, *shape), elements=st.integers(-3, 3))
+    )
+)
+def test_an_interval_is_no_narrower_than_questions_or_seeds_alone_make_it(scores):
+    first, second = scores.astype(np.float64)
+    runs, number = first.shape
+    differences = second.mean(axis=0) - first.mean(axis=0)
+    questions = differences.var(ddof=1) / number
+    seeds = sum(one.mean(axis=1).var(ddof=1) / runs for one in (first, second))
+    result = analytic_effect(first, second)
+    # the normal's quantile is the least that Student's t has at any degrees of freedom
+    least = norm.ppf(0.975) * max(questions, seeds) ** 0.5
+    assert (result.high - result.low) / 2 >= least - 1e-9
+
+
+def test_runs_that_all_gain_the_same_leave_no_doubt():
+    runs = np.ones((2, 5))
+    result = measure_effect(runs, runs + 0.5)
+    assert (result.effect, result.low, result.high, result.p) == (0.5, 0.5, 0.5, 0.0)
 
 
 def test_intervals_over_questions_and_seeds_hold_the_truth_as_often_as_they_say():
@@ -185,7 +236,7 @@ LANGUAGES = ("en", "pt")
 COUNTS = {"queries": {"en": 40}}
 
 
-def write(path, shift=0.0, seed=0, questions=40, **changes):
+def write(path, shift=0.0, seed=0, questions=40, first=0, **changes):
     """Write results of a small made-up evaluation; pt lacks the last ten questions."""
     random = np.random.default_rng(99)
     noise = np.random.default_rng(seed)
@@ -193,9 +244,8 @@ def write(path, shift=0.0, seed=0, questions=40, **changes):
     for q, c in itertools.product(LANGUAGES, LANGUAGES):
         size = questions if q == c == "en" else questions - 10
         values = random.random(size) * 0.6 + shift + noise.normal(0, 0.02, size)
-        table.add(
-            q, c, [f"q{n:03d}" for n in range(size)], Scores(np.arange(size), {"RR@20": values})
-        )
+        ids = [f"q{first + n:03d}" for n in range(size)]
+        table.add(q, c, ids, Scores(np.arange(size), {"RR@20": values}))
     content = {
         "model": "m", "benchmark": "xtyle", "candidate_text": "sentence",
         "counts": {"queries": {"en": questions}}, "settings": table.settings(),
@@ -236,6 +286,13 @@ def test_seeds_of_an_arm_are_its_runs(tmp_path):
     assert line.corrected == line.effect.p
     with pytest.raises(InputError, match="one arm has one run, another several"):
         compare([arms[0], Arm.parse(str(paths["bt"][0]))])
+
+
+def test_runs_of_one_arm_over_other_questions_are_refused(tmp_path):
+    one, other = write(tmp_path / "x.json"), write(tmp_path / "y.json", seed=1, first=1)
+    third, fourth = write(tmp_path / "v.json", seed=2), write(tmp_path / "w.json", seed=3)
+    with pytest.raises(InputError, match=r"y\.json: was evaluated on other questions than .*x\."):
+        compare([Arm("a", (one, other)), Arm("b", (third, fourth))])
 
 
 def test_an_arm_may_have_more_files_than_a_name_has_room_for(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import StorageError
-from bt_augment.filtering import columns
+from bt_augment.filtering import columns, duplicates
 from bt_augment.filtering.bands import band_keys, similarity
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
 from bt_augment.filtering.sketches import SIGNATURE_SIZE, normalize, shingles, signatures
@@ -119,6 +119,17 @@ def test_natives_can_be_added_in_parts(index: DuplicateIndex) -> None:
     index.add(-1, sketch(rows((QUESTION, PASSAGE))), ["a"])
     index.add(-2, sketch(rows(OTHER)), ["b"])
     assert scores(index, 0, [(QUESTION, PASSAGE), OTHER], ["b", "a"]) == ([1, 1], [1, 1])
+
+
+def test_of_a_crowded_band_the_earliest_are_looked_at(index: DuplicateIndex, monkeypatch) -> None:
+    monkeypatch.setattr(duplicates, "MAX_CANDIDATES_PER_BAND", 2)
+    same = sketch(rows(*[(QUESTION, PASSAGE)] * 4))
+    index.add(-1, same, ["a", "b", "c", "d"])
+    keys = duplicates.band_keys(same.language_pairs, same.questions, same.passages[[0] * 4])
+    found, stored = index._candidates(keys[:1], np.zeros(1, dtype=np.int64), before=0)
+    ((first,),) = index._db.execute("SELECT min(id) FROM rows")
+    assert stored.tolist() == [first, first + 1]
+    assert found.tolist() == [0, 0]
 
 
 def test_the_split_into_units_makes_no_difference(tmp_path: Path) -> None:
@@ -269,7 +280,8 @@ def test_an_index_is_sound_as_it_was_written(tmp_path: Path) -> None:
         assert index.is_sound()
         index.add(NATIVE_UNIT, sketch(rows(*pairs)), ["a", "b", "c"])
         index.add(NATIVE_UNIT - 1, sketch(rows()), [])
-        index.add(0, sketch(rows(*pairs)), ["a", "b", "c"])
+        index.add(0, sketch(rows(*pairs)), ["a", "b", "c"])  # the last again: without bands
+        assert index.is_sound()
         index.add(0, sketch(rows(*pairs[:2])), ["a", "b"])
         assert index.is_sound()
     with DuplicateIndex(path, "other") as index:

@@ -36,6 +36,7 @@ def test_overlap_is_the_share_of_13_grams():
     assert known.passage_overlap(" ".join(WORDS[:30])) == pytest.approx(8 / 18)
     assert known.passage_overlap(" ".join(WORDS[:20]).upper() + "!") == 1.0
     assert known.passage_overlap(" ".join(reversed(WORDS))) == 0.0
+    assert known.passage_overlap(" ".join(WORDS[3:16])) == 1.0  # one n-gram
     assert known.passage_overlap(" ".join(WORDS[:12])) == 0.0
     assert known.passage_overlap("") == 0.0
 
@@ -51,6 +52,11 @@ def test_scripts_without_spaces_are_compared_by_characters():
     known = BenchmarkText([], [text[:30]])
     # 40 characters have 21 20-grams; the first 30 hold 11 of them
     assert known.passage_overlap(text[:40]) == pytest.approx(11 / 21)
+    thai = "".join(chr(0x0E01 + n % 46) for n in range(120))
+    known = BenchmarkText([], [thai[:70]])
+    assert known.passage_overlap(thai[5:55]) == 1.0  # one of 50 characters
+    assert known.passage_overlap(thai[5:54]) == 0.0
+    assert known.passage_overlap(thai[:80]) == pytest.approx(21 / 31)
 
 
 def test_folders_of_all_layouts_are_read(write, tmp_path):
@@ -66,17 +72,21 @@ def test_folders_of_all_layouts_are_read(write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("files", "said"),
     [
-        ("b/notes.txt", "nothing"),
-        ("b/en.json", '{"data": [{"paragraphs": ['),
-        ("b/corpus.jsonl", "{broken\n"),
-        ("b/corpus.jsonl", '{"_id": "1"}\n'),
+        ({"notes.txt": "nothing"}, "b holds neither <lang>.json in the SQuAD layout nor"),
+        ({"en.json": '{"data": [{"paragraphs": ['}, r"en\.json.*is not JSON from here on"),
+        ({"corpus.jsonl": '{"_id": "1", "text": "Beta."}\n{broken\n'}, r"corpus\.jsonl.*line 2"),
+        ({"corpus.jsonl": '{"_id": "1", "text": "Beta."}\n{"_id": "2"}\n'},
+         r"corpus\.jsonl.*line 2.*none of the fields text"),
     ],
-)
-def test_a_benchmark_that_cannot_be_read_whole_is_refused(write, tmp_path, name, content):
-    write(name, content)
-    with pytest.raises(InputError, match="b"):
+)  # fmt: skip
+def test_a_benchmark_that_cannot_be_read_whole_is_refused(write, tmp_path, files, said):
+    if "corpus.jsonl" in files:
+        write("b/queries.jsonl", [{"_id": "1", "text": "Who B?"}])
+    for name, content in files.items():
+        write(f"b/{name}", content)
+    with pytest.raises(InputError, match=said):
         BenchmarkText.from_folders({"b": tmp_path / "b"})
 
 

@@ -3,17 +3,20 @@
 import ast
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import regex
+
+from bt_augment.errors import printable
 
 CLI = Path(__file__).resolve().parents[2] / "bt_augment" / "cli"
 
-RED, TITLE, BELL, C1, DELETE, TURNED = (
-    "\x1b[31m", "\x1b]0;owned\x07", "\x07", "\x9b2J", "\x7f", "\u202e",
-)  # fmt: skip
-EVIL = RED + TITLE + BELL + C1 + DELETE + TURNED
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+RED, TITLE, BELL, C1, DELETE = "\x1b[31m", "\x1b]0;owned\x07", "\x07", "\x9b2J", "\x7f"
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+EVIL = RED + TITLE + BELL + C1 + DELETE + "\u202e\u2066\u200f"  # words too long for a line are cut
+OBEYED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING}]")
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +63,32 @@ def test_inspect_shows_control_characters_as_escapes(command, evil):
     shown = "".join(
         command("inspect", evil[1], *which, "--full").out for which in ((), ("--rejected",))
     )
-    for text in (r"\x1b[31m", r"\x1b]0;owned\x07", r"\x9b2J", r"\x7f", r"\u202e"):
+    for text in (r"\x1b[31m", r"\x1b]0;owned\x07", r"\x9b2J", r"\x7f", r"\u202e\u2066\u200f"):
         assert text in shown
+
+
+def test_every_mark_that_turns_text_around_is_written_out():
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert regex.findall(r"\p{Bidi_Control}", every) == list(TURNING)
+    assert printable(TURNING) == TURNING.encode("ascii", "backslashreplace").decode()
+    assert printable("می\u200cخواهم, שלום") == "می\u200cخواهم, שלום"  # letters, and what joins them
+
+
+LOGGING = """
+import logging
+import bt_augment.cli.app as commands
+from bt_augment.cli.main import main
+def app(**_):
+    logging.getLogger("a.library").warning("skips %s", "pairs\x1b[31m.jsonl")
+commands.app = app
+main()
+"""
+
+
+def test_a_log_line_gives_no_orders(command):
+    done = command(program=LOGGING)
+    assert done.code == 0, done.err
+    assert r"skips pairs\x1b[31m.jsonl" in done.err
 
 
 def test_json_holds_the_text_as_it_is_and_prints_it_harmless(command, evil):

@@ -7,6 +7,8 @@ import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.shards import run_folder
+from bt_augment.shards.journal import Journal
+from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.run_files import check_overwrite
 from bt_augment.shards.run_folder import RunFolder
 
@@ -113,6 +115,17 @@ def test_overwrite_does_not_follow_a_link(tmp_path):
     assert not (folder.path / "train").exists()
 
 
+def test_a_link_in_an_unfinished_folder_is_refused_before_anything_is_written(tmp_path):
+    folder = begin(tmp_path / "out")
+    outside = tmp_path / "mine.arrow"
+    outside.write_text("mine")
+    (folder.path / "train").mkdir()
+    (folder.path / "train" / "data-00000-of-00001.arrow").symlink_to(outside)
+    with pytest.raises(RunFolderError, match=r"data-00000-of-00001\.arrow: is a symbolic link"):
+        begin(tmp_path / "out")
+    assert outside.read_text() == "mine"
+
+
 def test_overwrite_killed_at_any_file_can_be_repeated(tmp_path, monkeypatch):
     real = os.unlink
     for survivors in range(8):
@@ -168,6 +181,20 @@ def test_what_differs_is_named_by_its_place(tmp_path):
         begin(tmp_path / "out", other)
     assert 'inputs.0.sha256 was "1", is "2"' in str(caught.value)
     assert "device is new" in str(caught.value)
+
+
+def test_one_input_more_is_another_run(tmp_path):
+    begin(tmp_path / "out")
+    inputs = [*IDENTITY["inputs"], {"path": "b.json", "sha256": "2"}]
+    with pytest.raises(RunFolderError, match=r'inputs was \[\{"path": "a\.json".*\], is \['):
+        begin(tmp_path / "out", {**IDENTITY, "inputs": inputs})
+
+
+def test_a_unit_is_entered_when_the_disk_has_it(tmp_path, finished, monkeypatch):
+    journal, synced = Journal(tmp_path / "journal.jsonl", "run"), []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
+    journal.append(read_manifest(finished).units[0])
+    assert synced == [journal.path.stat().st_size]
 
 
 def test_other_library_versions_are_no_other_run(tmp_path):

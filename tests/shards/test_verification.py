@@ -130,14 +130,34 @@ def test_an_edited_total(copied, field):
     assert problems
 
 
-def test_counts_edited_in_unit_and_total_alike(copied):
+@pytest.mark.parametrize(
+    ("field", "total", "told"),
+    [
+        ("candidates", "candidates", "candidates"),
+        ("accepted", "accepted", "accepted"),
+        ("rejected", "rejected", "rejected"),
+        ("native_rejected", "native_rejected", "native_rejected"),
+        ("rows", "native", "native rows"),
+    ],
+)
+def test_counts_edited_in_unit_and_total_alike(copied, field, total, told):
+    def more(manifest):
+        for part, name in ((manifest["units"][3], field), (manifest["totals"], total)):
+            part[name] += 1
+
+    found = json.loads((copied / "manifest.json").read_text())["units"][3][field]
+    problem = f"unit 3: the manifest says {told} {found + 1}, its shards hold {found}"
+    assert [x for x in edit(copied, more) if x.startswith("unit ")] == [problem]
+
+
+def test_routes_edited_in_unit_and_total_alike(copied):
     def move(manifest):
         for part in (manifest["units"][3], manifest["totals"]):
-            part["accepted"] += 1
-            part["rejected"] -= 1
+            part["routes"]["en:pt"]["accepted"] += 1
+            part["routes"]["en:pt"]["rejected"] -= 1
 
-    problems = edit(copied, move)
-    assert any("unit 3: the manifest says accepted" in problem for problem in problems)
+    (problem,) = edit(copied, move)
+    assert problem.startswith("unit 3: the manifest says routes ")
 
 
 def test_edited_reasons(copied):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import TrainingError
+from bt_augment.training.decks import Deck
 from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler, hybrid_batches
 from bt_augment.training.pair_index import PairIndex
 
@@ -42,6 +43,19 @@ def sampler_of(index, batch_size=8, seed=0, steps=None, world_size=1, **mix):
         None, batch_size, seed=seed, mix=BatchMix(**mix), pairs=index, steps=steps,
         world_size=world_size,
     )  # fmt: skip
+
+
+def test_what_waits_in_a_deck_does_not_grow_with_the_passes():
+    """A batch takes one pair of ten in ten of the groups; the others lose their turn."""
+    groups = np.concatenate([np.repeat(np.arange(10), 10), np.arange(10, 300)])
+    deck = Deck(np.arange(len(groups)), groups, key=(0,))
+    waits = []
+    for _ in range(60):  # fifteen passes
+        deck.begin_batch()
+        used: set[int] = set()
+        assert None not in [deck.draw(used) for _ in range(100)]
+        waits.append(len(deck._held) + len(deck._ready))
+    assert max(waits) < 2 * len(groups)
 
 
 shapes = st.fixed_dictionaries(

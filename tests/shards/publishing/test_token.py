@@ -1,7 +1,7 @@
 """A token is in no log, card, run.json or message, even where a server repeats it."""
 
-import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +11,7 @@ from .conftest import REPO, TOKEN
 from .hub import serving
 from .hub_state import Fault
 
+SECURITY = Path(__file__).resolve().parents[3] / "docs" / "security.md"
 COMMANDS = ("generate", "publish", "train", "evaluate")
 
 
@@ -85,7 +86,9 @@ def test_a_run_made_with_a_token_at_hand_holds_none(user, command, english, writ
     nowhere(made, *(folder for folder in (dry,) if folder.exists()))
 
 
-@pytest.mark.parametrize("secret", ["HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY"])
+@pytest.mark.parametrize(
+    "secret", ["HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+)
 def test_the_command_line_hides_what_any_message_repeats(environment, monkeypatch, command, secret):
     canary = "canary-0123456789abcdef"
     monkeypatch.setitem(environment, secret, canary)
@@ -93,6 +96,15 @@ def test_the_command_line_hides_what_any_message_repeats(environment, monkeypatc
     assert done.code == 2
     assert canary not in done.out + done.err
     assert "no-such-[token].json" in done.err
+
+
+def test_all_variables_that_the_security_page_names_are_hidden():
+    (line,) = (x for x in SECURITY.read_text().splitlines() if x.startswith("Tokens that are hid"))
+    names = re.findall(r"`([A-Z_]+)`", line)
+    assert len(names) == 6
+    for name in names:
+        secrets = Secrets({name: "canary-0123456789abcdef", "HF_TOKEN_PATH": "no-such"})
+        assert secrets.redacted("by canary-0123456789abcdef") == "by [token]", name
 
 
 @pytest.mark.parametrize(
@@ -167,4 +179,4 @@ def test_what_is_no_token_is_left_alone(environment, monkeypatch, command, tmp_p
     monkeypatch.setitem(environment, "HF_TOKEN", "no")
     done = command("verify", tmp_path)
     assert "is not a run folder" in done.err
-    assert json.dumps(done.err)
+    assert "[token]" not in done.err

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
+from bt_augment.shards.remote import leases
 from bt_augment.shards.remote.leases import LEASE, Lease
 from bt_augment.shards.remote.object_store import ObjectStore
 
@@ -116,6 +117,49 @@ def test_a_deleted_lock_stops_its_holder(store, bucket):
         bucket.files.rm_file(f"{URL}/{LEASE}")
         with pytest.raises(RunFolderError, match="lock was deleted"):
             lease.check()
+
+
+def test_a_renewal_puts_the_object_anew(store, bucket):
+    """Its age, by which others judge, is that of the object."""
+    lease = Lease(store)
+    with lease.held("one"):
+        put = bucket.objects(URL)[LEASE]
+        bucket.files.pipe_file(f"{URL}/{LEASE}", b'{"holder": "one"}')  # tells no host
+        lease._renew()
+        assert bucket.objects(URL)[LEASE] == put
+
+
+def test_once_it_is_lost_every_check_says_so_and_the_others_lock_stays(store, bucket):
+    other = b'{"holder": "two"}'
+    lease = Lease(store)
+    with lease.held("one"):
+        bucket.files.pipe_file(f"{URL}/{LEASE}", other)
+        lease.check()  # renewed a moment ago: no other can have taken it over
+        for check in (lease._renew, lease.check, lease.check):
+            with pytest.raises(RunFolderError, match="has taken over this run"):
+                check()
+    assert bucket.objects(URL) == {LEASE: other}
+
+
+def test_the_store_is_asked_when_half_the_time_is_over(store, bucket, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(leases, "_now", lambda: now[0])
+    lease = Lease(store, seconds=100)
+    with lease.held("one"):
+        bucket.files.pipe_file(f"{URL}/{LEASE}", b'{"holder": "two"}')
+        now[0] += 49
+        lease.check()
+        now[0] += 2
+        with pytest.raises(RunFolderError, match="has taken over this run"):
+            lease.check()
+
+
+def test_no_clock_that_is_set_decides(store, bucket, monkeypatch):
+    lease = Lease(store)
+    with lease.held("one"), monkeypatch.context() as patch:
+        bucket.files.pipe_file(f"{URL}/{LEASE}", b'{"holder": "two"}')
+        patch.setattr(leases.time, "time", lambda: 1e12)
+        lease.check()  # asks nothing: no time has passed
 
 
 def test_one_that_was_made_is_taken_back_where_the_store_refuses_then(store, bucket, monkeypatch):
