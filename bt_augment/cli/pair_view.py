@@ -111,9 +111,9 @@ def _answers(answers: list[dict[str, Any]]) -> str:
     return "; ".join(said)
 
 
-def _scores(scores: dict[str, float | None]) -> str:
+def _scores(scores: dict[str, float | None] | None) -> str:
     families: dict[str, list[str]] = {}
-    for name, value in scores.items():
+    for name, value in (scores or {}).items():
         if value is not None:
             family, _, score = name.partition(".")
             families.setdefault(family, []).append(f"{score} {value:.3g}")

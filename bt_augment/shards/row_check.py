@@ -11,7 +11,7 @@ from bt_augment.pairs.schema import METHODS, NATIVE, row_schema
 _LANGUAGES = ("question_lang", "passage_lang")
 _SHOWN = 40  # characters of what is no tag
 _SCORES = "scores"  # their names differ from version to version
-_MAY_BE_NULL = frozenset({"title", "answers", "pivot_question", "pivot_passage", "models"})
+_MAY_BE_NULL = frozenset({"title", "answers", "pivot_question", "pivot_passage", "models", _SCORES})
 
 
 def row_problem(table: pa.Table, schema: pa.Schema | None = None) -> str | None:

@@ -144,10 +144,12 @@ def test_the_command_does_what_the_page_says(page, report, command, tmp_path):
     assert done.json["accepted"] == result(page)
 
 
-def test_rows_without_any_scores_are_shown(finished, split_rows, tmp_path):
+def test_rows_without_any_scores_are_shown(finished, split_rows, tmp_path, command):
     rows = [{**row, "scores": None} for row in made(split_rows(finished, "train"))[:2]]
     run = write_run(tmp_path / "run", finished, [rows])
     assert write_report([str(run)], tmp_path / "report.html").counts["examples"] == 2
+    seen = command("inspect", run)
+    assert seen.code == 0, seen.err
 
 
 def test_values_that_are_unknown_can_be_let_pass(page, finished, split_rows, tmp_path):

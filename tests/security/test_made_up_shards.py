@@ -63,7 +63,6 @@ CHANGES = {
     "text for the scores": lambda t: of_all("x")(t, "scores"),
     "no method": lambda t: nulled(t, "method"),
     "no passage": lambda t: nulled(t, "passage"),
-    "no scores": lambda t: nulled(t, "scores"),
     "another method": lambda t: of_all("magic")(t, "method"),
     "nothing on the route": lambda t: put(
         t, "route", pa.array([[None]] * t.num_rows, pa.list_(pa.string()))

@@ -49,7 +49,7 @@ def test_a_pipe_at_a_temporary_name_is_not_waited_for(tmp_path, in_time):
 
 def test_a_model_folder_is_not_written_through_a_link(tmp_path, precious):
     (tmp_path / f"config.json.{os.getpid()}.tmp").symlink_to(precious)
-    model_folder.write_atomically(tmp_path / "config.json", {"a": 1})
+    model_folder.write_shared_json(tmp_path / "config.json", {"a": 1})
     assert precious.read_text() == "precious"
 
 

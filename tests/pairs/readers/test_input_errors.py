@@ -235,7 +235,8 @@ def test_fingerprints_are_those_of_the_bytes(write, tmp_path):
         {"path": str(path), "bytes": size, "sha256": hashlib.sha256(data).hexdigest()}
         for path, size, data in ((one, 1, b"1"), (two, 2, b"22"))
     ]
-    assert fingerprint([str(tmp_path / "d")]) == expected
+    folder = str(tmp_path / "d")
+    assert fingerprint([folder]) == [{**entry, "folder": folder} for entry in expected]
     assert fingerprint([str(two)]) == expected[1:]
 
 

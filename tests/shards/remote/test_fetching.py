@@ -214,6 +214,6 @@ def test_a_report_calls_a_run_by_its_url(bucket, there, tmp_path, command):
     done = command("report", URL, "--out", page, "--quiet")
     assert done.code == 0, done.err
     text = page.read_text(encoding="utf-8")
-    assert "<title>Run calm</title>" in text
+    assert "<title>Run calm · bt-augment</title>" in text
     assert f"bt-augment filter {URL}" in text
     assert "/runs/bucket-" not in text
