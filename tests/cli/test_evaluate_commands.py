@@ -47,7 +47,7 @@ def test_evaluate_and_compare(learning_command, model, data, tmp_path):
     assert drawn.code == 0, drawn.err
     assert drawn.out == compared.out  # the table alone
     assert "no curve of alpha" in drawn.err
-    assert len(list((tmp_path / "figures").glob("heat-map-*.svg"))) == 3
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 3
     as_json = learning_command("compare", out, tmp_path / "b.json", "--json").json
     assert as_json["lines"][1]["effect"]["p"] == 1.0
 

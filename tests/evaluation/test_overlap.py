@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from bt_augment.errors import ModelError
 from bt_augment.evaluation import Evaluation, evaluate, overlap
 from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping
-from bt_augment.evaluation.training_record import _digest, read_training_record
+from bt_augment.evaluation.training_record import _digest, read_training_record, training_rows
 from bt_augment.pairs.contamination import BenchmarkText
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
@@ -75,6 +76,16 @@ def test_only_the_rows_trained_on_are_held_against_the_benchmark(trained, benchm
     assert everything["questions"] + everything["passages"] > (
         native["questions"] + native["passages"]
     )
+
+
+def test_only_rows_of_the_languages_trained_on_are_read(trained):
+    record = read_training_record(str(trained["all"]))
+    everything = sum(table.num_rows for table in training_rows(record))
+    of_english, of_both = (
+        sum(table.num_rows for table in training_rows(replace(record, languages=tags)))
+        for tags in (("en",), ("en", "pt"))
+    )
+    assert 0 < of_english < of_both == everything
 
 
 def test_a_clean_benchmark_has_none(trained, parallel, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
+from bt_augment.shards import claims
 from bt_augment.shards.claims import claimed, is_claimed
 
 
@@ -13,6 +14,26 @@ def test_a_lock_is_claimed_while_it_is_held(tmp_path):
     with claimed(tmp_path, RunFolderError("busy"), name="a.lock"):
         assert is_claimed(tmp_path / "a.lock")
     assert not is_claimed(tmp_path / "a.lock")
+
+
+def test_one_that_has_patience_gets_what_the_other_lets_go_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "_BETWEEN_SECONDS", 0.01)
+    other, told = claimed(tmp_path, RunFolderError("busy")), []
+    other.__enter__()
+
+    def waiting(seconds):
+        told.append(seconds)
+        if len(told) == 3:
+            other.__exit__(None, None, None)
+
+    with claimed(tmp_path, RunFolderError("busy"), patience=60, waiting=waiting):
+        assert len(told) == 3
+        with (
+            pytest.raises(RunFolderError, match="busy"),
+            claimed(tmp_path, RunFolderError("busy"), patience=0.05, waiting=told.append),
+        ):
+            pass
+    assert len(told) > 3
 
 
 @pytest.mark.parametrize(

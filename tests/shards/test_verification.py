@@ -44,11 +44,12 @@ def test_a_missing_shard(copied):
     assert verify(copied).problems == (f"{SHARD}: is missing",)
 
 
-def test_an_extra_shard(copied):
-    shutil.copy(copied / SHARD, copied / "train" / "data-00008-of-00009.arrow")
+@pytest.mark.parametrize("split", ["train", "rejected"])
+def test_an_extra_shard(copied, split):
+    shutil.copy(copied / SHARD, copied / split / "data-00008-of-00009.arrow")
     assert verify(copied).problems == (
-        "train/data-00008-of-00009.arrow: is not in the manifest",
-    )  # fmt: skip
+        f"{split}/data-00008-of-00009.arrow: is not in the manifest",
+    )
 
 
 def test_where_all_else_is_sound_an_extra_shard_need_only_go(copied, command):
@@ -158,6 +159,30 @@ def test_routes_edited_in_unit_and_total_alike(copied):
 
     (problem,) = edit(copied, move)
     assert problem.startswith("unit 3: the manifest says routes ")
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ("accepted", "476 candidates, but 477 accepted or rejected"),
+        ("candidates", "238 native rows x 2 routes x 1 candidates, less 0 where the route does not "
+         "apply, should give 476 rows, but 477 were made"),
+    ],
+)  # fmt: skip
+def test_books_that_do_not_balance_where_unit_and_total_were_edited(copied, field, problem):
+    def more(manifest):
+        for part in (manifest["units"][3], manifest["totals"]):
+            part[field] += 1
+
+    assert problem in edit(copied, more)
+
+
+def test_an_edited_number_of_rows_of_a_shard(copied):
+    def more(manifest):
+        manifest["units"][1]["files"]["train"]["rows"] += 1
+
+    rows = json.loads((copied / "manifest.json").read_text())["units"][1]["files"]["train"]["rows"]
+    assert edit(copied, more) == (f"{SHARD}: holds {rows} rows instead of {rows + 1}",)
 
 
 def test_edited_reasons(copied):

@@ -38,6 +38,18 @@ def index_of(groups, languages=2, questions=1, round_trips=True):
     )
 
 
+def mixed_index(pairs, groups=20):
+    """Return native pairs of every group, and made ones of some groups, by pair of languages."""
+    columns = [
+        (group, *languages, made)
+        for languages, made_groups in pairs.items()
+        for made, of in ((False, range(groups)), (True, made_groups))
+        for group in of
+    ]
+    *numbers, made = (np.array(column) for column in zip(*columns, strict=True))
+    return PairIndex(*numbers, made=made, languages=LANGUAGES)
+
+
 def sampler_of(index, batch_size=8, seed=0, steps=None, world_size=1, **mix):
     return HybridBatchSampler(
         None, batch_size, seed=seed, mix=BatchMix(**mix), pairs=index, steps=steps,
@@ -207,6 +219,33 @@ def test_the_share_is_told_where_none_is_asked_for():
     assert 0 < share < 1
 
 
+def test_a_step_that_lacks_made_pairs_is_made_up_for_by_later_ones():
+    index = mixed_index({(1, 1): range(20), (3, 3): [0]})  # a Portuguese step has one at most
+    batches = list(sampler_of(index, alpha=1, augmented_share=0.5, steps=50))
+    made = [int(index.made[batch].sum()) for batch in batches]
+    assert 1 in made
+    assert sum(made) == 50 * 8 / 2
+
+
+def test_where_a_batch_keeps_to_a_language_pair_what_stands_in_does_too():
+    index = mixed_index({(1, 3): range(4), (3, 1): range(4, 8), (0, 1): range(8, 12)})
+    batches = sampler_of(
+        index, 12, alpha=0, augmented_share=0.5, language_pair_per="batch", steps=30
+    )
+    for batch in batches:  # six made pairs are wanted, and a language pair has four
+        assert int(index.made[batch].sum()) == 4
+        languages = index.question_lang[batch], index.passage_lang[batch]
+        assert len(set(zip(*languages, strict=True))) == 1
+
+
+def test_made_pairs_are_spread_over_the_language_pairs_of_a_batch():
+    index = mixed_index(dict.fromkeys([(0, 1), (1, 3), (3, 1)], range(20)))
+    drawn = np.concatenate(list(sampler_of(index, 12, alpha=0, augmented_share=0.5, steps=400)))
+    for language in (0, 1, 3):
+        made = index.made[drawn][index.question_lang[drawn] == language]
+        assert abs(made.mean() - 0.5) < 5 * (0.25 / len(made)) ** 0.5
+
+
 def test_share_zero_and_one_leave_the_other_kind_out():
     index = index_of(20, languages=2)
     native = np.concatenate(list(sampler_of(index, augmented_share=0, steps=60)))
@@ -242,6 +281,17 @@ def test_languages_are_drawn_uniformly_or_by_size():
         batches = list(sampler_of(index, alpha=1, draw=draw, steps=900))
         share = sum(index.question_lang[batch[0]] == 0 for batch in batches) / 900
         assert abs(share - expected) < 4 * (expected * (1 - expected) / 900) ** 0.5
+
+
+@pytest.mark.parametrize("per", ["example", "batch"])
+def test_language_pairs_are_drawn_uniformly_or_by_size(per):
+    index = mixed_index({(0, 1): range(20), (1, 3): []})  # 40 pairs, and 20
+    for draw, expected in (("uniform", 1 / 2), ("size", 2 / 3)):
+        mix = {"alpha": 0, "augmented_share": None, "draw": draw, "language_pair_per": per}
+        batches = list(sampler_of(index, steps=900, **mix))
+        share = np.mean(index.question_lang[np.concatenate(batches)] == 0)
+        drawn = 900 * (1 if per == "batch" else 8)
+        assert abs(share - expected) < 4 * (expected * (1 - expected) / drawn) ** 0.5
 
 
 def test_cross_lingual_examples_each_draw_their_language_pair():

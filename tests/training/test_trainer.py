@@ -19,6 +19,7 @@ from bt_augment.errors import InputError, ModelError, RunFolderError, TrainingEr
 from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.sentence_encoders import Prompts
 from bt_augment.training import held_out_retrieval as held_out_retrieval_module
+from bt_augment.training import model_folder
 from bt_augment.training.aligned_rows import read_rows
 from bt_augment.training.base_model import load_base_model
 from bt_augment.training.held_out_retrieval import NAME, held_out_retrieval, reported
@@ -353,6 +354,19 @@ def test_a_checkpoint_cut_off_by_a_crash_is_not_resumed(tiny_static, finished, t
     folder.remove_cut_off_checkpoints()
     assert folder.last_checkpoint() == folder.work / "checkpoint-10"
     assert not (folder.work / "checkpoint-15").exists()
+
+
+def test_a_checkpoint_is_marked_when_the_disk_has_it(tmp_path, monkeypatch):
+    folder, synced = ModelFolder(tmp_path), []
+    checkpoint = folder.work / "checkpoint-5"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "weights").write_bytes(b"weights")
+    monkeypatch.setattr(
+        model_folder, "sync_tree", lambda path: synced.append((path, folder.last_checkpoint()))
+    )
+    folder.mark_checkpoint(5)
+    assert synced == [(checkpoint, None)]
+    assert folder.last_checkpoint() == checkpoint
 
 
 @pytest.mark.parametrize("name", ["weights", "complete"])
