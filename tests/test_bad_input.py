@@ -350,7 +350,9 @@ def arguments_for(source, run):
     return ("generate", source, "--route", "en:pt", "--unit-rows", 16, "--out", run)
 
 
-@pytest.mark.parametrize("kib", [60, 200, 400])
+@pytest.mark.parametrize(
+    "kib", [200, *(pytest.param(kib, marks=pytest.mark.slow) for kib in (60, 400))]
+)
 def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_space(
     command, tmp_path, calm, arrow_bytes, kib
 ):

@@ -16,7 +16,15 @@ def shell(line):
     return ("bash", "-c", f"set -o pipefail; {line}", "bash")
 
 
-@pytest.mark.parametrize("line", ['"$@" 2>&-', '"$@" 2>/dev/full', '"$@" 2>&1 | true', '"$@" >&-'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"$@" 2>&-',
+        '"$@" 2>&1 | true',
+        pytest.param('"$@" 2>/dev/full', marks=pytest.mark.slow),
+        pytest.param('"$@" >&-', marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_is_finished_where_progress_cannot_be_told(
     new_command, write_rows, english, tmp_path, line
 ):
@@ -73,8 +81,8 @@ def test_damage_is_told_also_where_nobody_reads_the_result(new_command, copied):
     "variables",
     [
         {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "latin-1"},
-        {**UTF8_OFF, "LC_ALL": "POSIX"},
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow),
+        pytest.param({**UTF8_OFF, "LC_ALL": "POSIX"}, marks=pytest.mark.slow),
         {**UTF8_OFF, "LC_ALL": "C"},
     ],
 )

@@ -648,6 +648,7 @@ def test_a_full_disk_stops_the_writing_of_a_base_model_with_a_message(
         run_experiment(experiment, tmp_path / "out", environment=environment)
 
 
+@pytest.mark.slow
 def test_killed_while_training_it_goes_on_to_the_same_results(
     learning_command, undisturbed, content, tmp_path
 ):

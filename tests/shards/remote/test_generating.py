@@ -79,9 +79,10 @@ def test_from_a_bucket_to_a_bucket(
 @pytest.mark.parametrize(
     "lost",
     [
-        "nothing", "cache", "entry", "index and shard", "cache and bit", "cache and count",
+        "index and shard", "cache and bit",
         *(pytest.param(name, marks=pytest.mark.slow)
-          for name in ("index", "shard", "cache and shard", "cache and entry")),
+          for name in ("nothing", "cache", "entry", "cache and count", "index", "shard",
+                       "cache and shard", "cache and entry")),
     ],
 )  # fmt: skip
 def test_killed_it_goes_on_to_the_same_bytes(

@@ -52,6 +52,7 @@ def objects(google):
     return {path.removeprefix(f"{root}/"): google.cat_file(path) for path in google.find(root)}
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_to_the_bytes_of_a_folder(
     google, there, repeated, command, environment, tmp_path
 ):
