@@ -1,4 +1,4 @@
-"""Settings in YAML: read safely, changed by ``--set``, and errors that name the place."""
+"""Settings in YAML, changed by ``--set``, and errors that name the place."""
 
 from __future__ import annotations
 
@@ -14,17 +14,10 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from bt_augment.errors import BtAugmentError, RecipeError, did_you_mean
+from bt_augment.safe_yaml import NotYamlError, parse
 
 Keys = tuple[str | int, ...]
 
-# Numbers, dates and explicit tags raise their own errors when their text is none.
-_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
-
-# Aliases can make a page of YAML stand for more than any memory holds.
-_MOST_VALUES = 100_000
-_DEEPEST = 50
-_LONGEST_NUMBER = 128  # bits; Python does not write numbers of more than 4,300 digits
-_MERGE = "tag:yaml.org,2002:merge"
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/dev/null")
 _SHOWN = 200  # characters of a value in a message
 
@@ -32,43 +25,6 @@ _SHOWN = 200  # characters of a value in a message
 _IN_QUOTES = "; YAML reads it so unless it stands in quotes, such as '\"no\"' or '\"1\"'"
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would keep the last.
-
-    Keys merged by ``<<`` are counted: a few lines of them stand for more than any memory holds.
-    """
-
-    _merged = 0
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        for key, value in node.value:
-            if key.tag != _MERGE:
-                continue
-            for part in value.value if isinstance(value, yaml.SequenceNode) else (value,):
-                if isinstance(part, yaml.MappingNode):
-                    self.flatten_mapping(part)
-                    self._merged += len(part.value)
-                if self._merged > _MOST_VALUES:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"more than {_MOST_VALUES:,} merged keys", key.start_mark
-                    )
-        super().flatten_mapping(node)
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        # As it is written: merging puts keys of others before those that override them.
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.composer.ComposerError(
-                    None, None, f"the key {key.value!r} is there twice", key.start_mark
-                )
-            seen.add(key.value)
-        return node
 
 
 class Places:
@@ -282,9 +238,8 @@ def parse_assignments(texts: Sequence[str], example: str) -> Iterator[tuple[str,
             raise RecipeError(f"--set {text!r}: write KEY=VALUE, such as {example}")
         try:
             content = _assigned(value, text)
-        except _YAML_ERRORS as error:
-            _, cause = _fault(error, value)
-            raise RecipeError(f"--set {text!r}: the value is not YAML ({cause})") from error
+        except NotYamlError as error:
+            raise RecipeError(f"--set {text!r}: the value is not YAML ({error.cause})") from error
         yield key, content
 
 
@@ -296,18 +251,15 @@ def _assigned(value: str, text: str) -> Any:
     Raises:
         RecipeError: something else than text stands before what YAML would drop.
     """
-    loader = _Loader(value)
-    node = loader.get_single_node()
-    if node is None:
+    found = parse(value)
+    if found is None:
         return value.strip() or None
-    content = _bounded(loader.construct_document(node))
-    dropped = value[node.end_mark.index :].strip()
-    if not dropped.startswith("#") or getattr(node, "style", None) in ("'", '"'):
-        return content
-    if not isinstance(content, str):
+    if not found.comment:
+        return found.content
+    if not isinstance(found.content, str):
         raise RecipeError(
-            f"--set {text!r}: to YAML {dropped!r} is a comment; leave it out, or put a text that "
-            "holds it in quotes, as in KEY='\"5 #x\"'"
+            f"--set {text!r}: to YAML {found.comment!r} is a comment; leave it out, or put a text "
+            "that holds it in quotes, as in KEY='\"5 #x\"'"
         )
     return value.strip()
 
@@ -320,37 +272,6 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
         result[key] = merged(old, value) if both else value  # type: ignore[arg-type]
     return result
-
-
-def _bounded(content: Any) -> Any:
-    """Return what a YAML text stands for, if it is no deeper and no larger than settings are.
-
-    No two parts of it are one object, as what aliases name is: setting one must not set the other.
-
-    Raises:
-        ValueError: it is, or has a whole number so long that Python does not write it.
-    """
-    left = [(content, 1)]
-    values = 0
-    while left:
-        value, depth = left.pop()
-        values += 1
-        if values > _MOST_VALUES or depth > _DEEPEST:
-            raise ValueError(f"more than {_MOST_VALUES:,} values, or {_DEEPEST} levels of nesting")
-        for number in (value, *value) if isinstance(value, dict) else (value,):
-            if isinstance(number, int) and number.bit_length() > _LONGEST_NUMBER:
-                raise ValueError(f"a whole number of more than {_LONGEST_NUMBER} bits")
-        if isinstance(value, dict):
-            left += [(item, depth + 1) for item in value.values()]
-        elif isinstance(value, list | tuple | set):
-            left += [(item, depth + 1) for item in value]
-    return _unshared(content)
-
-
-def _unshared(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _unshared(value) for key, value in content.items()}
-    return [_unshared(value) for value in content] if isinstance(content, list) else content
 
 
 def _dotted(keys: Sequence[str | int]) -> str:
@@ -423,28 +344,12 @@ def _read(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
 
 
-def _fault(error: Exception, text: str) -> tuple[str, str]:
-    """Return where YAML ends to be YAML, as messages write it, and why; each in one line."""
-    cause = str(error)
-    line = column = 0
-    if isinstance(error, yaml.MarkedYAMLError):
-        cause = ": ".join(part for part in (error.context, error.problem) if part)
-        if mark := error.problem_mark or error.context_mark:
-            line, column = mark.line + 1, mark.column + 1
-    elif isinstance(error, yaml.reader.ReaderError):
-        cause = f"the character {error.character!r} is not allowed"
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-    place = f", line {line}, column {column}" if line else ""
-    return place, " ".join(cause.split())
-
-
 def _parse(text: str, path: Path | None) -> dict[str, Any]:
     try:
-        content = _bounded(_Loader(text).get_single_data())
-    except _YAML_ERRORS as error:
-        place, cause = _fault(error, text)
-        raise RecipeError(f"{path}{place}: is not YAML: {cause}") from error
+        found = parse(text)
+    except NotYamlError as error:
+        raise RecipeError(f"{path}{error.place}: is not YAML: {error.cause}") from error
+    content = found.content if found else None
     if content is None:
         return {}
     if not isinstance(content, dict):
