@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from bt_augment.errors import InputError, LanguageError, StorageError
+from bt_augment.errors import InputError, LanguageError
 from bt_augment.evaluation.benchmarks.base import Candidates, Qrels, Queries
+from bt_augment.evaluation.benchmarks.spooled import check_text, spooled
 from bt_augment.languages import normalize_tag
 from bt_augment.pairs.readers.arrow import ParquetReader
 from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Place, Quarantined, Row
@@ -22,9 +18,6 @@ from bt_augment.pairs.readers.beir import COMPRESSED, find_file
 from bt_augment.pairs.readers.compression import open_text
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 
-_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("context", pa.string())])
-_SPOOL_ROWS = 1 << 14
-_IN_MEMORY_ROWS = 1 << 18  # some 100 MB of passages; more of them wait on disk
 _INTEGER = re.compile(r"[+-]?\d{1,9}(\.0+)?")  # longer ones are infinite, or no array holds them
 MAX_GRADE = 999_999_999
 
@@ -39,7 +32,6 @@ _CANDIDATE_TEXT = ("text", "passage", "documentation")
 __all__ = [
     "by_language",
     "check_qrels",
-    "check_text",
     "field",
     "find_file",
     "merged",
@@ -49,7 +41,6 @@ __all__ = [
     "read_queries",
     "read_tsv_queries",
     "rows",
-    "spooled",
 ]
 
 
@@ -175,104 +166,6 @@ def read_candidates(
                 yield row.place, prefix + field(row, _ID), text, None
 
     return spooled(made(), judged)
-
-
-def spooled(
-    items: Iterable[tuple[Place | str, str, str, str | None]], judged: Mapping[str, Any] | set[str]
-) -> Candidates:
-    """Return candidates from (place, id, text, context); many of them are kept on disk.
-
-    An empty candidate stays one: corpora of the field have some.
-
-    Raises:
-        InputError: two candidates of one id.
-        StorageError: the temporary folder refused.
-    """
-    positions: dict[str, int] = {}
-    hashes: list[int] = []
-    batches: list[pa.RecordBatch] = []
-    pending: list[tuple[str, str, str | None]] = []
-    count = 0
-    with _spool_errors(), ExitStack() as opened:
-        writer: Any = None
-        file: Any = None
-
-        def flush() -> None:
-            nonlocal writer, file
-            columns = zip(*pending, strict=True)
-            arrays = [pa.array(c, t) for c, t in zip(columns, _SCHEMA.types, strict=True)]
-            batches.append(pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA))
-            pending.clear()
-            if writer is None and count > _IN_MEMORY_ROWS:
-                file = opened.enter_context(tempfile.NamedTemporaryFile(suffix=".arrow"))
-                writer = opened.enter_context(pa.ipc.new_file(file, _SCHEMA))
-            if writer is not None:
-                for batch in batches:
-                    writer.write_batch(batch)
-                batches.clear()
-
-        for place, name, text, context in items:
-            check_text(place, name, text, context or "")
-            if name in judged:
-                if name in positions:
-                    raise InputError(f"{place}: the candidate id {name!r} is there twice")
-                positions[name] = count
-            hashes.append(hash(name))
-            pending.append((name, text, context))
-            count += 1
-            if len(pending) == _SPOOL_ROWS:
-                flush()
-        if pending:
-            flush()
-        if writer is not None:
-            writer.close()
-            file.flush()
-            # The mapping outlives the name, which is gone when this block ends.
-            table = pa.ipc.open_file(pa.memory_map(file.name)).read_all()
-        else:
-            table = pa.Table.from_batches(batches, _SCHEMA)
-    _check_unique(table, hashes)
-    return Candidates(table, positions)
-
-
-@contextmanager
-def _spool_errors() -> Iterator[None]:
-    """Tell what the system refuses to the file of candidates; readers tell of theirs themselves."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{tempfile.tempdir or 'the temporary folder'}: cannot hold a large corpus ({error}). "
-            "Free some space there, or set TMPDIR to a folder with more"
-        ) from error
-
-
-def check_text(place: Place | str, *texts: str) -> None:
-    """Refuse text that no encoder can be given.
-
-    Raises:
-        InputError: one holds half a surrogate pair.
-    """
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{place}: U+{ord(text[error.start]):04X} is half a surrogate pair; mend the file"
-            ) from error
-
-
-def _check_unique(table: pa.Table, hashes: list[int]) -> None:
-    values, counts = np.unique(np.array(hashes, dtype=np.int64), return_counts=True)
-    if values.size == len(hashes):
-        return
-    repeated = set(values[counts > 1].tolist())
-    seen: set[str] = set()
-    for name in table.column("id").to_pylist():
-        if name in seen:
-            raise InputError(f"the candidate id {name!r} is there twice in one language's corpus")
-        if hash(name) in repeated:
-            seen.add(name)
 
 
 def read_qrels(path: Path, prefix: str = "") -> Qrels:

@@ -20,7 +20,8 @@ from bt_augment.evaluation.benchmarks.base import (
     Queries,
     choose_languages,
 )
-from bt_augment.evaluation.benchmarks.files import by_language, check_text, read_json, spooled
+from bt_augment.evaluation.benchmarks.files import by_language, read_json
+from bt_augment.evaluation.benchmarks.spooled import check_text, spooled
 
 
 class _Sentence(NamedTuple):

@@ -24,11 +24,11 @@ from bt_augment.evaluation.benchmarks.base import (
 from bt_augment.evaluation.benchmarks.beir import one_language
 from bt_augment.evaluation.benchmarks.files import (
     MAX_GRADE,
-    check_text,
     field,
     read_candidates,
     rows,
 )
+from bt_augment.evaluation.benchmarks.spooled import check_text
 from bt_augment.pairs.readers.base import Place, Row
 from bt_augment.pairs.readers.beir import COMPRESSED
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bt_augment.errors import InputError, StorageError
-from bt_augment.evaluation.benchmarks import files, load
+from bt_augment.evaluation.benchmarks import load, spooled
 
 
 def relevant(collection, query_language, candidate_language):
@@ -120,8 +120,8 @@ def test_a_candidate_id_twice_is_refused(xtyle):
 
 def test_a_large_corpus_waits_on_disk(xtyle, monkeypatch):
     before = load("xtyle", xtyle).candidates["en"]
-    monkeypatch.setattr(files, "_SPOOL_ROWS", 2)
-    monkeypatch.setattr(files, "_IN_MEMORY_ROWS", 1)
+    monkeypatch.setattr(spooled, "_SPOOL_ROWS", 2)
+    monkeypatch.setattr(spooled, "_IN_MEMORY_ROWS", 1)
     after = load("xtyle", xtyle).candidates["en"]
     assert after.table.equals(before.table)
     assert after.positions == before.positions
@@ -130,8 +130,8 @@ def test_a_large_corpus_waits_on_disk(xtyle, monkeypatch):
 def test_a_temporary_folder_that_has_no_room_is_told(xtyle, monkeypatch, write_jsonl):
     rows = [{"_id": f"en{n}", "text": "long " * 400} for n in range(20)]
     write_jsonl(xtyle / "corpus.en.jsonl", rows)
-    monkeypatch.setattr(files, "_SPOOL_ROWS", 2)
-    monkeypatch.setattr(files, "_IN_MEMORY_ROWS", 1)
+    monkeypatch.setattr(spooled, "_SPOOL_ROWS", 2)
+    monkeypatch.setattr(spooled, "_IN_MEMORY_ROWS", 1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, limits[1]))
     try:
