@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import langcodes
 
-from bt_augment.cache import CACHE_VARIABLE
-from bt_augment.errors import ModelError, StorageError, did_you_mean
+from bt_augment.errors import ModelError, did_you_mean
 from bt_augment.languages import language_of, same_language
 from bt_augment.translation import convert as conversion
 from bt_augment.translation import hub
-from bt_augment.translation.families import FAMILIES, Family
+from bt_augment.translation.model_cache import ModelCache
+from bt_augment.translation.model_description import describe
 from bt_augment.translation.model_folder import (
-    METADATA_NAME,
     check_folder,
     fingerprint,
     named_path,
-    write_shared_json,
 )
 from bt_augment.translation.tokenizers import (
-    TOKENIZER_JSON,
     TranslationTokenizer,
     load_tokenizer,
-    read_json,
 )
-from bt_augment.values import whole_number
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 BUNDLED_MINI = "bundled:mini"
 OPUS_MT = "opus-mt"
@@ -50,8 +37,6 @@ _NOT_CONVERTED = {
     OPUS_MT: "picks a model by the languages; name that model, such as Helsinki-NLP/opus-mt-en-de",
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
-_LEAST_INPUT_TOKENS = 8  # marks of languages and of the end included
 _PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,40}")  # shorter ones may be names of branches
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
@@ -119,7 +104,7 @@ class ModelCatalog:
 
     def __init__(self, cache_dir: Path) -> None:
         self.cache_dir = cache_dir
-        self._models_dir = cache_dir / "models"
+        self._cache = ModelCache(cache_dir / "models")
 
     def resolve(
         self,
@@ -153,7 +138,7 @@ class ModelCatalog:
         else:
             folder = self._folder_of(name, quantization, device)
         check_folder(folder)
-        family, metadata = _describe(folder)
+        family, metadata = describe(folder)
         _check_pair(name, metadata, source_tag, target_tag)
         digest = fingerprint(folder, self.cache_dir)
         return ResolvedModel(
@@ -195,7 +180,7 @@ class ModelCatalog:
                 return local
             revision = fingerprint(local, self.cache_dir)
             checkpoint = local.resolve()
-            return self._convert_once(str(checkpoint), revision, quantization, checkpoint)
+            return self._cache.converted(str(checkpoint), revision, quantization, checkpoint)
         if name in _NOT_CONVERTED:
             raise ModelError(f"{name} {_NOT_CONVERTED[name]}")
         hub_name, _, wanted = name.partition("@")
@@ -207,11 +192,11 @@ class ModelCatalog:
             )
         converted = {
             (str(metadata["revision"]), metadata.get("quantization")): folder
-            for folder, metadata in self._of_hub()
+            for folder, metadata in self._cache.of_hub()
             if metadata["name"] == hub_name
         }
         commits = sorted({commit for commit, _ in converted})
-        first = self._pinned(hub_name, commits)
+        first = self._cache.pinned(hub_name, commits)
         if not wanted:
             commit = first
         elif _PART_OF_COMMIT.fullmatch(wanted):
@@ -221,8 +206,8 @@ class ModelCatalog:
         if (commit, quantization) in converted:
             return converted[str(commit), quantization]
         commit = commit or hub.pin_revision(hub_name, wanted or None)
-        folder = self._convert_once(hub_name, commit, quantization, None)
-        self._pin(hub_name, first or commit)
+        folder = self._cache.converted(hub_name, commit, quantization, None)
+        self._cache.pin(hub_name, first or commit)
         return folder
 
     def list_models(self) -> list[ModelInfo]:
@@ -266,86 +251,15 @@ class ModelCatalog:
 
     def _converted(self) -> list[ModelInfo]:
         """Return what is in the cache, sorted by name; takes the time of reading it all once."""
-        found = self._readable(lambda folder: _inform(folder, None, self.cache_dir))
+        found = self._cache.readable(lambda folder: _inform(folder, None, self.cache_dir))
         return sorted(found, key=lambda info: (info.name, info.quantization))
-
-    def _of_hub(self) -> list[tuple[Path, Mapping[str, Any]]]:
-        """Return the folders in the cache that were converted from the hub, and their metadata."""
-        return [
-            (folder, metadata)
-            for folder, metadata in self._readable(lambda folder: (folder, _describe(folder)[1]))
-            if _COMMIT.fullmatch(str(metadata.get("revision"))) and "name" in metadata
-        ]
-
-    def _readable(self, read: Callable[[Path], T]) -> list[T]:
-        """Return what is read of each model in the cache; one damaged model hides no other."""
-        if not self._models_dir.is_dir():
-            return []
-        found = []
-        for folder in sorted(self._models_dir.iterdir()):
-            if not (folder / METADATA_NAME).is_file():
-                continue
-            try:
-                found.append(read(folder))
-            except ModelError as error:
-                logger.warning("a model in the cache is left out: %s", error)
-        return found
-
-    def _pinned(self, name: str, commits: Sequence[str]) -> str | None:
-        """Return the commit, of those in the cache, that a name without one stands for."""
-        path = self._pin_file(name)
-        pinned = read_json(path).get("commit") if path.is_file() else None
-        return str(pinned) if pinned in commits else next(iter(commits), None)
-
-    def _pin(self, name: str, commit: str) -> None:
-        with self._writable():
-            write_shared_json(self._pin_file(name), {"name": name, "commit": commit})
-
-    def _pin_file(self, name: str) -> Path:
-        return self._models_dir / ".pins" / f"{_slug(name)}.json"
-
-    def _convert_once(
-        self, name: str, revision: str, quantization: str, checkpoint: Path | None
-    ) -> Path:
-        """Convert under a lock, so that of two processes one works and the other waits."""
-        import filelock
-
-        slug = _slug(checkpoint.name if checkpoint else name)
-        folder = self._models_dir / f"{slug}--{revision[:16]}--{quantization}"
-        lock = self._models_dir / ".locks" / f"{folder.name}.lock"
-        with self._writable():
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(lock):
-                if folder.is_dir() and not _is_whole(folder):
-                    shutil.rmtree(folder)  # damaged in the cache: convert again
-                for left in folder.parent.glob(f"{conversion.unfinished(folder)}*"):
-                    shutil.rmtree(left)  # of a process that was killed: the lock is ours
-                if not folder.is_dir():
-                    conversion.convert(
-                        checkpoint or hub.download(name, revision),
-                        folder,
-                        name=name,
-                        revision=revision,
-                        quantization=quantization,
-                    )
-        return folder
-
-    @contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(
-                f"{self._models_dir}: cannot be written ({error}); "
-                f"set {CACHE_VARIABLE} to a folder that can"
-            ) from error
 
     def _pick_opus_mt(self, source_tag: str, target_tag: str) -> str:
         """Return the model of a pair; the cache decides only where it cannot decide otherwise.
 
         A model of a group that lies there for other pairs is not the best of this one.
         """
-        converted = {metadata["name"] for _, metadata in self._of_hub()}
+        converted = {metadata["name"] for _, metadata in self._cache.of_hub()}
         for name in hub.opus_mt_names_of_pair(source_tag, target_tag):
             if name in converted:
                 return name
@@ -356,10 +270,6 @@ class ModelCatalog:
                 if name in converted:
                     return name
             raise
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "--", name)
 
 
 def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
@@ -374,47 +284,6 @@ def _bundled(name: str, source_tag: str, target_tag: str) -> Path:
             f"--model {source_tag}:{target_tag}=facebook/nllb-200-distilled-600M or --model opus-mt"
         )
     return _BUNDLED_FOLDER / folder
-
-
-def _describe(folder: Path) -> tuple[Family, dict[str, Any]]:
-    """Return the family of a CTranslate2 folder, and its metadata if it was converted here."""
-    path = folder / METADATA_NAME
-    metadata = read_json(path) if path.is_file() else {}
-    _check_numbers(path, metadata)
-    named = metadata.get("family")
-    if isinstance(named, str) and named in FAMILIES:
-        return FAMILIES[named], metadata
-    if (folder / "source.spm").is_file():
-        return FAMILIES["marian"], metadata
-    beside = folder / "tokenizer_config.json"
-    tokenizer = str(read_json(beside).get("tokenizer_class")) if beside.is_file() else ""
-    for prefix, name in _TOKENIZER_CLASSES.items():
-        if tokenizer.startswith(prefix):
-            return FAMILIES[name], metadata
-    raise ModelError(
-        f"{folder}: cannot tell which family of model this is; put its tokenizer files "
-        f"(source.spm and target.spm, or {TOKENIZER_JSON} and tokenizer_config.json) beside "
-        f'model.bin, or a {METADATA_NAME} that says {{"family": "NAME"}} with one of '
-        f"{', '.join(FAMILIES)}"
-    )
-
-
-def _check_numbers(path: Path, metadata: Mapping[str, Any]) -> None:
-    limit, usual = (metadata.get(key) for key in ("max_input_tokens", "usual_logprob"))
-    if limit is not None:
-        whole_number(f"{path}: max_input_tokens", limit, ModelError, least=_LEAST_INPUT_TOKENS)
-    is_number = isinstance(usual, int | float) and math.isfinite(usual) and usual < 0
-    if usual is not None and not is_number:
-        raise ModelError(f"{path}: usual_logprob is {usual!r}; it must be a number below 0")
-
-
-_TOKENIZER_CLASSES = {
-    "Marian": "marian",
-    "Nllb": "nllb",
-    "M2M100": "m2m100",
-    "MBart50": "mbart50",
-    "T5": "t5",
-}
 
 
 def _check_pair(name: str, metadata: Mapping[str, Any], source_tag: str, target_tag: str) -> None:
@@ -432,7 +301,7 @@ def _check_pair(name: str, metadata: Mapping[str, Any], source_tag: str, target_
 
 
 def _inform(folder: Path, name: str | None, cache_dir: Path) -> ModelInfo:
-    family, metadata = _describe(folder)
+    family, metadata = describe(folder)
     digest = fingerprint(folder, cache_dir)
     return ModelInfo(
         name=name or str(metadata.get("name")),
@@ -443,12 +312,3 @@ def _inform(folder: Path, name: str | None, cache_dir: Path) -> ModelInfo:
         size_bytes=sum(p.stat().st_size for p in folder.iterdir() if p.is_file()),
         fingerprint=digest,
     )
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        check_folder(folder)
-        _describe(folder)
-    except ModelError:
-        return False
-    return True
