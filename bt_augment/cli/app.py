@@ -35,8 +35,6 @@ _REFUSED = {
 }
 _NO_ROOM = "failed to map segment"  # of a library that memory has no room for
 
-_OF_UNITS = (["generate"], ["filter"])  # commands that go on after their last finished unit
-
 _COMMANDS = {
     "generate": "Translate QA pairs along routes, filter them, write Arrow shards.",
     "filter": "Judge a run anew by other thresholds; translates nothing.",
@@ -180,9 +178,6 @@ def run(*, hears_interrupts: bool) -> NoReturn:
         # click makes its own exception of Ctrl-C, and what a command said of it is the cause.
         told = str(stop) or str(stop.__cause__ or "")
         how = told or "run the same command again"
-        if not told and sys.argv[1:2] in _OF_UNITS:
-            anew = " without --overwrite" if "--overwrite" in sys.argv else ""
-            how = f"finished units are kept; {how}{anew} to go on"
         echo(f"{'ended' if ended.told else 'interrupted'}: {how}", err=True)
         with contextlib.suppress(BtAugmentError):
             sys.stdout.flush()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -63,6 +64,21 @@ def names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@contextmanager
+def told_when_interrupted(how: str) -> Iterator[None]:
+    """Have Ctrl-C, and being told to end, say how to go on, unless what is done says so itself."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(str(stop) or how) from stop
+
+
+def units_are_kept(*, overwrite: bool) -> str:
+    """Return how a command that makes units goes on."""
+    anew = " without --overwrite" if overwrite else ""
+    return f"finished units are kept; run the same command again{anew} to go on"
 
 
 def silence_libraries() -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, progress_for, set_option
+from bt_augment.cli.common import (
+    common_options,
+    progress_for,
+    set_option,
+    told_when_interrupted,
+    units_are_kept,
+)
 from bt_augment.cli.places import FolderOrUrl, at_hand
 from bt_augment.cli.summary import print_summary, summary_json
 from bt_augment.cli.terminal import print_json
@@ -51,7 +57,8 @@ def command(
     refuse_overlap(run, out)
     source = at_hand(run)
     recipe = stored_recipe(source, recipe_file, assignments)
-    with progress_for(quiet=quiet) as progress:
+    kept = units_are_kept(overwrite=overwrite)
+    with progress_for(quiet=quiet) as progress, told_when_interrupted(kept):
         summary = refilter(
             source,
             out,

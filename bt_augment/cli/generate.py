@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, progress_for, set_option
+from bt_augment.cli.common import (
+    common_options,
+    progress_for,
+    set_option,
+    told_when_interrupted,
+    units_are_kept,
+)
 from bt_augment.cli.places import FolderOrUrl
 from bt_augment.cli.summary import print_shard, print_summary, shard_json, summary_json
 from bt_augment.cli.terminal import print_json
@@ -184,16 +190,17 @@ def command(
         environment=os.environ,
         engine=_engine(engine, address, actors, actor_gpus),
     )
+    kept = units_are_kept(overwrite=overwrite)
     if shard is not None:
         part = Shard.parse(shard)
-        with progress_for(quiet=quiet) as progress:
+        with progress_for(quiet=quiet) as progress, told_when_interrupted(kept):
             made = generate_shard(request, part, progress)
         if as_json:
             print_json(shard_json(made))
         elif not quiet:
             print_shard(made)
         return
-    with progress_for(quiet=quiet) as progress:
+    with progress_for(quiet=quiet) as progress, told_when_interrupted(kept):
         summary = generate(request, progress)
     if as_json:
         print_json(summary_json(summary))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bt_augment.cli.common import common_options
+from bt_augment.cli.common import common_options, told_when_interrupted
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 from bt_augment.cli.terminal import echo, print_json
 
@@ -70,12 +70,9 @@ def command(
         told: dict[str, Any] = {"out": str(dry)}
     else:
         _tune_client(progress=not quiet and not as_json and sys.stderr.isatty())
-        try:
+        kept = "what was uploaded is kept; run the same command again to go on"
+        with told_when_interrupted(kept):
             contents, done = publish(at_hand(run), terms, private=private, message=message)
-        except KeyboardInterrupt as stop:
-            raise click.Abort(
-                "what was uploaded is kept; run the same command again to go on"
-            ) from stop
         told = {
             "url": done.url,
             "commit": done.commit,

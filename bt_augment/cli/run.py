@@ -7,7 +7,12 @@ from pathlib import Path
 
 import click
 
-from bt_augment.cli.common import common_options, set_option, silence_libraries
+from bt_augment.cli.common import (
+    common_options,
+    set_option,
+    silence_libraries,
+    told_when_interrupted,
+)
 from bt_augment.cli.places import LocalFolder
 from bt_augment.cli.terminal import echo, print_json
 
@@ -55,14 +60,10 @@ def command(
                 echo(f"  {states[step.key]:10}  {step.kind:8}  {step.name}")
         return
     silence_libraries()
-    try:
+    with told_when_interrupted("finished steps are kept; run the same command again to go on"):
         outcome = run_experiment(
             experiment, folder, environment=os.environ, progress=Steps(quiet=quiet)
         )
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            "finished steps are kept; run the same command again to go on"
-        ) from stop
     if as_json:
         print_json({"out": str(folder), **outcome.summary})
     elif not quiet:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_augment.cli.common import common_options, names, progress_for, silence_libraries
+from bt_augment.cli.common import (
+    common_options,
+    names,
+    progress_for,
+    silence_libraries,
+    told_when_interrupted,
+)
 from bt_augment.cli.places import FolderOrUrl, LocalFolder, at_hand
 from bt_augment.cli.terminal import echo, print_json
 
@@ -195,21 +201,17 @@ def command(
         **options,
     )
     silence_libraries()
-    with progress_for(quiet=quiet) as progress:
-        try:
-            trained = train(
-                [at_hand(run, [TRAIN]) for run in runs],
-                out,
-                settings,
-                resume=resume,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except KeyboardInterrupt as stop:
-            how = "--resume in place of --overwrite" if overwrite else "--resume"
-            raise KeyboardInterrupt(
-                f"checkpoints are kept; run the same command with {how} to go on"
-            ) from stop
+    how = "--resume in place of --overwrite" if overwrite else "--resume"
+    kept = f"checkpoints are kept; run the same command with {how} to go on"
+    with progress_for(quiet=quiet) as progress, told_when_interrupted(kept):
+        trained = train(
+            [at_hand(run, [TRAIN]) for run in runs],
+            out,
+            settings,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+        )
     if not is_main():
         return
     if as_json:

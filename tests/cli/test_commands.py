@@ -394,55 +394,6 @@ def test_a_bug_is_a_traceback_and_exit_1(command, one, tmp_path):
     assert "ZeroDivisionError: a bug" in done.err
 
 
-def test_interrupted_before_any_work_it_says_how_to_go_on(command, one, tmp_path):
-    code = (
-        "from bt_augment.generation import beginning\n"
-        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
-        "beginning.ingest = interrupted\n"
-        "from bt_augment.cli.main import main; main()"
-    )
-    arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run")
-    done = command(*arguments, program=code)
-    assert done.code == 130
-    assert "run the same command again to go on" in done.err
-    assert command(*arguments, "-q").code == 0
-    done = command(*arguments, "--overwrite", program=code)
-    assert done.code == 130
-    assert "run the same command again without --overwrite to go on" in done.err
-
-
-def test_interrupted_while_it_looks_at_the_input_anew_it_removes_nothing(command, one, tmp_path):
-    code = (
-        "from bt_augment.generation import rehearsal\n"
-        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
-        "rehearsal.read = interrupted\n"
-        "from bt_augment.cli.main import main; main()"
-    )
-    arguments = ("generate", one, "--route", "en:pt", "--out", tmp_path / "run", "-q")
-    assert command(*arguments).code == 0
-    done = command(*arguments, "--overwrite", program=code)
-    assert done.code == 130
-    assert "interrupted: nothing was removed; run the same command again\n" in done.err
-    assert command("verify", tmp_path / "run").code == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [((), "with --resume to"), (("--overwrite",), "in place of --overwrite to")],
-)
-def test_an_interrupted_training_says_how_to_go_on(command, finished, tmp_path, options, said):
-    code = (
-        "from bt_augment.training import trainer\n"
-        "def interrupted(*a, **k): raise KeyboardInterrupt\n"
-        "trainer.train = interrupted\n"
-        "from bt_augment.cli.main import main; main()"
-    )
-    arguments = ("train", finished, "--base-model", "static:bundled", "--out", tmp_path / "model")
-    done = command(*arguments, *options, program=code)
-    assert done.code == 130
-    assert said in done.err
-
-
 def test_progress_on_a_terminal_is_a_bar_with_rate(command, one, tmp_path):
     import os
     import pty

@@ -3,27 +3,65 @@
 import pytest
 
 PROGRAM = """
-import bt_augment.cli.{module} as module
-def interrupted(**options): raise KeyboardInterrupt
-module.command.callback = interrupted
+import {module} as module
+def interrupted(*arguments, **options): raise KeyboardInterrupt
+module.{name} = interrupted
 from bt_augment.cli.main import main; main()
 """
 ANEW = "interrupted: run the same command again\n"
-GOES_ON = "interrupted: finished units are kept; run the same command again{} to go on\n"
+UNITS = "interrupted: finished units are kept; run the same command again{} to go on\n"
+TRAINED = "interrupted: checkpoints are kept; run the same command with {} to go on\n"
+MAKING = ["generate", "{one}", "--route", "en:pt", "--out", "{new}", "-q"]
+TRAINING = ["train", "{run}", "--base-model", "static:bundled", "--out", "{new}"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("where", "arguments", "said"),
     [
-        (["generate", "qa.json", "--route", "en:pt", "--out", "run"], GOES_ON.format("")),
-        (["filter", "run", "--out", "new", "--overwrite"], GOES_ON.format(" without --overwrite")),
-        (["export", "run", "--format", "squad", "--out", "out", "--overwrite"], ANEW),
-        (["report", "run", "--out", "page.html"], ANEW),
-        (["verify", "run"], ANEW),
+        ("generation.beginning:ingest", MAKING, UNITS.format("")),
+        (
+            "generation.beginning:ingest",
+            [*MAKING, "--overwrite"],
+            UNITS.format(" without --overwrite"),
+        ),
+        ("generation:refilter", ["filter", "{run}", "--out", "{new}"], UNITS.format("")),
+        ("training.trainer:train", TRAINING, TRAINED.format("--resume")),
+        (
+            "training.trainer:train",
+            [*TRAINING, "--overwrite"],
+            TRAINED.format("--resume in place of --overwrite"),
+        ),
+        (
+            "shards.exporting:export",
+            ["export", "{run}", "--format", "squad", "--out", "{new}", "--overwrite"],
+            ANEW,
+        ),
+        ("reporting:write_report", ["report", "{run}", "--out", "{new}"], ANEW),
+        ("shards.verification:verify", ["verify", "{run}"], ANEW),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_only_what_is_made_unit_by_unit_goes_on(new_command, tmp_path, arguments, said):
-    (tmp_path / "run").mkdir()
-    told = new_command(*arguments, program=PROGRAM.format(module=arguments[0]), cwd=tmp_path)
+def test_interrupted_it_says_how_to_go_on(
+    command, finished, write_rows, english, tmp_path, where, arguments, said
+):
+    module, _, name = where.partition(":")
+    program = PROGRAM.format(module=f"bt_augment.{module}", name=name)
+    filled = [
+        word.format(one=write_rows(english[:1]), run=finished, new=tmp_path / "new")
+        for word in arguments
+    ]
+    told = command(*filled, program=program, cwd=tmp_path)
     assert (told.code, told.err.lstrip()) == (130, said)  # click ends the line first
+
+
+def test_interrupted_while_it_looks_at_the_input_anew_it_removes_nothing(
+    command, write_rows, english, tmp_path
+):
+    one, run = write_rows(english[:1]), tmp_path / "run"
+    making = ("generate", one, "--route", "en:pt", "--out", run, "-q")
+    assert command(*making).code == 0
+    program = PROGRAM.format(module="bt_augment.generation.rehearsal", name="read")
+    told = command(*making, "--overwrite", program=program)
+    assert told.code == 130
+    assert "interrupted: nothing was removed; run the same command again\n" in told.err
+    assert command("verify", run).code == 0
