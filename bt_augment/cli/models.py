@@ -54,9 +54,7 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
 @click.option(
     "--quantization",
     type=click.Choice(QUANTIZATIONS),
-    metavar="TYPE",
-    help="int8 (default), int8_float32, int8_float16, int8_bfloat16, int16, float16, bfloat16 or "
-    "float32.",
+    help="Type of the stored weights.  [default: int8]",
 )
 @common_options
 def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> None:

@@ -32,7 +32,7 @@ from bt_augment.experiment.steps import (
     with_needs,
 )
 from bt_augment.generation.filter_models import filter_models, named_models
-from bt_augment.generation.preparation import input_settings, needed_hops
+from bt_augment.generation.preparation import benchmark_prints, input_settings, needed_hops
 from bt_augment.pairs.readers import fingerprint as input_fingerprint
 from bt_augment.pairs.readers.detect import on_hub
 from bt_augment.recipe import Recipe
@@ -146,7 +146,8 @@ class _Planner:
         recipe = run.recipe
         resolved = recipe.resolved()
         resolved["decontaminate"] = {
-            name: content_of(folder, self._cache) for name, folder in recipe.decontaminate.items()
+            name: [_content_alone(entry) for entry in entries]
+            for name, entries in benchmark_prints(recipe).items()
         }
         resolved["code_switch"]["lexicons"] = [Lexicon.read(text).label for text in recipe.lexicons]
         inputs = list(self._input_prints(run))
@@ -171,8 +172,7 @@ class _Planner:
                 named = (settings.config, settings.split, settings.revision)
                 yield from self._looked_up(f"input {source} {named}", find, list)
             else:
-                for entry in find():
-                    yield {key: value for key, value in entry.items() if key != "path"}
+                yield from map(_content_alone, find())
 
     def _looked_up(self, name: str, find: Callable[[], _T], kind: type[_T]) -> _T:
         """Return what a name of the hub stands for now, else what it last stood for."""
@@ -355,3 +355,8 @@ class _Planner:
             EvaluateWork(model, request),
             (check, model),
         )
+
+
+def _content_alone(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fingerprint of a file wherever it lies."""
+    return {key: value for key, value in entry.items() if key not in ("path", "folder")}

@@ -8,9 +8,8 @@ import io
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -27,7 +26,7 @@ from bt_augment.experiment.rows import Row, collect_rows
 from bt_augment.experiment.store import RESULTS, StepStore
 from bt_augment.shards.atomic import storage_errors, write_atomically
 from bt_augment.shards.manifest import write_json
-from bt_augment.shards.whole_folder import refuse_strangers, whole_folder
+from bt_augment.shards.whole_folder import by_pattern, refuse_strangers, whole_folder
 from bt_augment.translation.devices import available_cores
 
 SUMMARY = "summary.json"
@@ -49,7 +48,7 @@ def check_results(experiment: Experiment, plan: Plan, store: StepStore) -> None:
     folder = store.out / RESULTS
     if _known(folder, _key(experiment, plan)) is None:
         with storage_errors(folder):
-            refuse_strangers(Path(os.path.realpath(folder)), _is_own, RunFolderError)
+            refuse_strangers(Path(os.path.realpath(folder)), _own, RunFolderError)
 
 
 def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
     rows = collect_rows(experiment, plan, store)
     tables = comparisons(rows, experiment)
     busy = RunFolderError(f"{folder}: another process writes it; wait for it")
-    with whole_folder(folder, busy, _is_own) as partial:
+    with whole_folder(folder, busy, _own) as partial:
         _write(partial, key, experiment, plan, store, rows, tables)
     return _stored(folder / SUMMARY)
 
@@ -126,11 +125,11 @@ def _known(folder: Path, key: str) -> dict[str, Any] | None:
     return summary if there and summary.get("key") == key else None
 
 
-def _is_own(folder: Path, path: str) -> bool:
+def _own(folder: Path) -> Callable[[str], bool]:
     listed = _stored(folder / SUMMARY).get("files")
     if isinstance(listed, list):
-        return path == SUMMARY or path in listed
-    return any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in _PATTERNS)
+        return {SUMMARY, *map(str, listed)}.__contains__
+    return by_pattern(_PATTERNS)
 
 
 def _stored(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.shards.outputs import refuse_in_run
+from bt_augment.shards.whole_folder import beside
 from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
@@ -28,9 +29,7 @@ _SCRATCH = ".scratch"
 RESULTS = "results"
 # A kill leaves the temporary name of what was being written.
 _FIRST = frozenset({EXPERIMENT, temporary_name(Path(EXPERIMENT)).name, LOCK})
-_OWN = _FIRST | {
-    _SCRATCH, STEPS, RESULTS, *(f".{RESULTS}.{end}" for end in ("partial", "replaced", "lock"))
-}  # fmt: skip
+_OWN = _FIRST | {_SCRATCH, STEPS, RESULTS, *(path.name for path in beside(Path(RESULTS)))}
 _MODULES = "modules.json"  # without it a folder is no model that can be loaded
 # What says how a model was made stays when its weights are removed.
 _KEPT = frozenset({TRAINING_MANIFEST, "README.md"})

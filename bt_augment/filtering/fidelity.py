@@ -199,10 +199,8 @@ def unmatched_in(source: str, source_lang: str, made: str, made_lang: str) -> fl
     NaN where sentences are not marked and the usual length of the language is not known.
     """
     measured = is_measured(source_lang) and is_measured(made_lang)
-    if {
-        source_lang.split("-")[0],
-        made_lang.split("-")[0],
-    } & UNMARKED:  # sentences cannot be counted
+    languages = {source_lang.split("-")[0], made_lang.split("-")[0]}
+    if languages & UNMARKED:  # sentences cannot be counted
         if not measured:
             return float("nan")
         whole = (

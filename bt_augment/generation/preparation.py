@@ -94,10 +94,7 @@ def prepare(request: Generation) -> Prepared:
     inputs = fingerprint(request.inputs, settings, copies, _revisions(begun.get("inputs", ())))
     identity = _identity(request, inputs, models, kinds, device)
     if recipe.decontaminate:
-        identity["benchmarks"] = {
-            name: fingerprint([str(file) for file in benchmark_files(name, path)])
-            for name, path in recipe.decontaminate.items()
-        }
+        identity["benchmarks"] = benchmark_prints(recipe)
     if asked:
         identity["filter_models"] = asked
         recipe = with_pinned(recipe, asked)
@@ -119,6 +116,18 @@ def needed_hops(recipe: Recipe) -> list[Hop]:
     if SCORED_BACKWARDS.keys() & recipe.enabled:
         hops |= dict.fromkeys((target, source) for source, target in hops)
     return list(hops)
+
+
+def benchmark_prints(recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
+    """Return name → the fingerprints of its files, of the benchmarks that a run keeps clear of.
+
+    Raises:
+        InputError: a benchmark is missing or cannot be read.
+    """
+    return {
+        name: fingerprint([str(file) for file in benchmark_files(name, path)])
+        for name, path in recipe.decontaminate.items()
+    }
 
 
 def _check_unit_rows(recipe: Recipe, kinds: int) -> None:

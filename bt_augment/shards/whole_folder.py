@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import filelock
@@ -16,8 +17,8 @@ from bt_augment.shards.atomic import storage_errors, sync_tree
 
 _NAMED = 3  # strangers in one message
 
-# Tells of a folder which paths in it the caller wrote; a path is given as the second.
-Own = Callable[[Path, str], bool]
+# Of a folder, what tells of a path in it whether the caller wrote that file.
+Own = Callable[[Path], Callable[[str], bool]]
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         out: the folder to write; one that is there is replaced, where it is a link to one that
             one.
         busy: raised where another process writes it.
-        own: tells, of a folder and a file's path in it, whether the caller wrote that file.
+        own: gives, of a folder, what tells of a file's path in it whether the caller wrote it.
 
     Raises:
         BtAugmentError: of the type of ``busy``: a folder that had to go holds files of others, or
@@ -39,9 +40,7 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         StorageError: the disk refused.
     """
     out = Path(os.path.realpath(out))
-    partial, replaced, held = (
-        out.with_name(f".{out.name}.{end}") for end in ("partial", "replaced", "lock")
-    )
+    partial, replaced, held = beside(out)
     lock = filelock.FileLock(held)
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +88,22 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
         lock.release()
 
 
-def _none(_: Path, __: str) -> bool:
-    return False
+def beside(out: Path) -> tuple[Path, Path, Path]:
+    """Return what a whole folder has beside it while it is written: new, earlier one and lock."""
+    partial, replaced, held = (
+        out.with_name(f".{out.name}.{end}") for end in ("partial", "replaced", "lock")
+    )
+    return partial, replaced, held
+
+
+def by_pattern(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return what tells whether a path matches one of these patterns, part by part."""
+    known = tuple(patterns)
+    return lambda path: any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in known)
+
+
+def _none(_: Path) -> Callable[[str], bool]:
+    return lambda _: False
 
 
 def refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None:
@@ -106,8 +119,9 @@ def refuse_strangers(folder: Path, own: Own, kind: type[BtAugmentError]) -> None
     if not folder.is_dir():
         raise kind(f"{folder}: is not a folder; move it away, or choose another folder to write")
     inside = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
-    names = (path.relative_to(folder).as_posix() for path in inside)
-    strangers = [name for name in names if not own(folder, name)]
+    names = [path.relative_to(folder).as_posix() for path in inside]
+    is_own = own(folder)
+    strangers = [name for name in names if not is_own(name)]
     if strangers:
         more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
         raise kind(

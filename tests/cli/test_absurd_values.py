@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bt_augment.cli.generate import command as generate_command
+from bt_augment.recipe import recipe_schema
 from bt_augment.translation import models
 
 BUNDLED = Path(models.__file__).parent / "bundled"
@@ -33,6 +35,16 @@ def test_workers_are_at_most_1024(command, tmp_path, arguments, workers):
     done = command(*arguments, "--workers", workers, cwd=tmp_path)
     assert done.code == 2, done.err
     assert "not in the range 1<=x<=1024" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "section"),
+    [("candidates", "DecodingSection"), ("unit_rows", "OutputSection")],
+)
+def test_an_option_has_the_bounds_of_its_setting(option, section):
+    types = {parameter.name: parameter.type for parameter in generate_command.params}
+    bounds = recipe_schema()["$defs"][section]["properties"][option]
+    assert (types[option].min, types[option].max) == (bounds["minimum"], bounds["maximum"])
 
 
 @pytest.mark.parametrize("topk", [99_999_999_999, 32_001])

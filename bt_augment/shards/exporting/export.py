@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bt_augment.errors import ExportError, did_you_mean
@@ -23,7 +22,7 @@ from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.store import TRAIN
 from bt_augment.shards.verification import sound_shards
-from bt_augment.shards.whole_folder import whole_folder
+from bt_augment.shards.whole_folder import by_pattern, whole_folder
 from bt_augment.temporary_database import TemporaryDatabase
 from bt_augment.values import whole_number
 
@@ -79,7 +78,7 @@ def export(
     rows = ExportRows(folder, sound_shards(folder, TRAIN), methods)
     busy = ExportError(f"{out}: another process is writing this export; wait for it")
     with (
-        whole_folder(out, busy, _is_own) as partial,
+        whole_folder(out, busy, _own) as partial,
         storage_errors(out),
         TemporaryDatabase() as database,
     ):
@@ -148,17 +147,15 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
         raise ExportError(f"{out}: holds an earlier export; choose another --out, or --overwrite")
 
 
-def _is_own(folder: Path, path: str) -> bool:
-    """Tell whether an export wrote a file of this path: a finished one has a list of its files."""
+def _own(folder: Path) -> Callable[[str], bool]:
+    """Return what tells the files of an export: a finished one has a list of them."""
     try:
         listed = json.loads((folder / EXPORT).read_bytes())["files"]
-        return path in (EXPORT, README, *listed)
-    except FileNotFoundError:
-        pass  # one that was killed
+        return {EXPORT, README, *listed}.__contains__
+    except FileNotFoundError:  # one that was killed
+        return by_pattern([EXPORT, README, *(p for kind in FORMATS.values() for p in kind.paths)])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return path == EXPORT
-    patterns = (EXPORT, README, *(p for kind in FORMATS.values() for p in kind.paths))
-    return any(p.count("/") == path.count("/") and fnmatchcase(path, p) for p in patterns)
+        return {EXPORT}.__contains__
 
 
 def _why(done: Export) -> str:

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,11 +141,12 @@ def write_contents(run: Path, terms: Terms, out: Path) -> Contents:
         )
 
 
-def is_own(_: Path, path: str) -> bool:
-    """Tell whether :func:`write_contents` writes a file of this path, in whatever folder."""
-    if path in (CARD, RECIPE, RECORD):
-        return True
-    return bool(FILE_PATTERN.fullmatch(path) or _UNFINISHED.fullmatch(path))
+def own(_: Path) -> Callable[[str], bool]:
+    """Return what tells of a path whether :func:`write_contents` writes it, in whatever folder."""
+    return lambda path: (
+        path in (CARD, RECIPE, RECORD)
+        or bool(FILE_PATTERN.fullmatch(path) or _UNFINISHED.fullmatch(path))
+    )
 
 
 def _check(run: Path) -> None:

@@ -16,7 +16,7 @@ from bt_augment.shards.publishing.contents import (
     RECORD,
     Contents,
     Terms,
-    is_own,
+    own,
     write_contents,
 )
 from bt_augment.shards.publishing.upload import (
@@ -99,7 +99,7 @@ def dry_run(run: Path | str, terms: Terms, out: Path | str, *, overwrite: bool =
                 f"{out}: holds an earlier dry run; choose another folder, or --overwrite"
             )
     busy = PublishError(f"{out}: another process is writing this dry run; wait for it")
-    with whole_folder(out, busy, is_own) as partial:
+    with whole_folder(out, busy, own) as partial:
         contents = write_contents(Path(run), terms, partial)
     return Contents(out, contents.configs, contents.files, contents.fingerprint)
 
