@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import LanguageError, ModelError, RecipeError, RouteError
@@ -286,9 +286,9 @@ def test_an_empty_file_is_the_defaults(recipe):
 
 
 def test_the_defaults_are_what_the_scores_declare():
-    settings = load_recipe(overrides={"decontaminate": {"x": "y"}}).filters
+    filters = load_recipe(overrides={"decontaminate": {"x": "y"}}).filters
     for score in all_scores():
-        setting = settings[score.name]
+        setting = filters[score.name]
         assert (setting.threshold.min, setting.threshold.max) == (score.min, score.max)
         assert setting.enabled == score.enabled
 
@@ -328,6 +328,7 @@ def test_routes_and_models_are_checked_when_the_recipe_is_read(overrides, error,
 ENABLED = st.sampled_from([score.name for score in all_scores()])
 
 
+@settings(max_examples=30)  # each is written as YAML and read again
 @given(
     st.lists(st.sampled_from(["en:pt", "en:pt:en", "pt:en:es"]), max_size=3),
     st.dictionaries(ENABLED, st.booleans(), max_size=5),

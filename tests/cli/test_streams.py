@@ -20,7 +20,7 @@ def shell(line):
     "line",
     [
         '"$@" 2>&-',
-        '"$@" 2>&1 | true',
+        pytest.param('"$@" 2>&1 | true', marks=pytest.mark.slow),
         pytest.param('"$@" 2>/dev/full', marks=pytest.mark.slow),
         pytest.param('"$@" >&-', marks=pytest.mark.slow),
     ],
@@ -80,7 +80,7 @@ def test_damage_is_told_also_where_nobody_reads_the_result(new_command, copied):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"PYTHONIOENCODING": "ascii"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow),
         pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow),
         pytest.param({**UTF8_OFF, "LC_ALL": "POSIX"}, marks=pytest.mark.slow),
         {**UTF8_OFF, "LC_ALL": "C"},

@@ -195,8 +195,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     driver.quit()
 
 
-@pytest.mark.parametrize("width", [390, 1400])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(390, False), (1400, True)], ids=["phone-light", "desk-dark"]
+)
 def test_a_page_opens_from_the_disk(browser: Page, site: Path, width: int, dark: bool) -> None:
     for name in ("index", "measures", "api"):
         # When a page is opened

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = "input: {lang: en}\nroutes: [en:pt]\noutput: {unit_rows: 2}\n"
@@ -30,6 +31,7 @@ print(7)
 """
 
 
+@pytest.mark.slow
 def test_the_jobs_make_the_run_that_one_machine_makes(
     tmp_path, english, make_run, arrow_bytes, environment
 ):

@@ -156,6 +156,7 @@ def test_the_results_can_be_read(undisturbed):
     assert json.loads((folder / "summary.json").read_text()) == undisturbed.summary
 
 
+@pytest.mark.slow
 def test_entries_that_come_to_the_same_are_one_step(load, content, environment, few, tmp_path):
     # Given runs, arms, base models and benchmarks that are there twice, by names that join to one
     experiment = load(
@@ -248,6 +249,7 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
     assert (folder / "alpha.svg").is_file()
 
 
+@pytest.mark.slow
 def test_each_benchmark_is_compared_by_the_measures_it_has(
     load, content, done, environment, tmp_path
 ):
@@ -279,6 +281,7 @@ def test_each_benchmark_is_compared_by_the_measures_it_has(
     assert (done / "results" / "mine-static.html").is_file()
 
 
+@pytest.mark.slow
 def test_an_experiment_in_one_setting_takes_the_default_measures(load, done, environment):
     _, outcome = again(
         load("benchmarks.parallel.settings=[mono]", comparison={"figures": False}),
@@ -287,6 +290,7 @@ def test_an_experiment_in_one_setting_takes_the_default_measures(load, done, env
     assert {c["metric"] for c in outcome.summary["comparisons"]} == {"RR@20", "AP", "R@10"}
 
 
+@pytest.mark.slow
 def test_figures_come_when_the_last_package_that_they_take_is_there(
     load, done, environment, monkeypatch
 ):
@@ -388,6 +392,7 @@ def test_results_that_were_damaged_are_made_anew_by_the_next_run(load, done, env
     assert [kind for kind, _ in steps] == ["evaluate"]
 
 
+@pytest.mark.slow
 def test_rows_that_were_removed_are_made_again_to_be_held_against_a_benchmark(
     load, done, environment
 ):
@@ -403,6 +408,7 @@ def test_rows_that_were_removed_are_made_again_to_be_held_against_a_benchmark(
     assert all(row["overlap"] is not None for row in outcome.summary["rows"])
 
 
+@pytest.mark.slow
 def test_weights_are_removed_where_they_are_not_kept(load, content, environment, few, tmp_path):
     # Given an experiment that keeps no models
     arms = {"native": content["arms"]["native"], "all": content["arms"]["all"]}
@@ -504,6 +510,7 @@ def test_a_run_that_is_there_already_is_used(load, finished, environment, tmp_pa
     assert manifest["runs"][0]["folder"] == str(finished)
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_stops_before_training(load, done, environment):
     shard = next((done / "steps" / "generate").glob("pairs-*/train/*.arrow"))
     shard.write_bytes(shard.read_bytes()[:-8] + b"\0" * 8)
@@ -514,6 +521,7 @@ def test_a_damaged_shard_stops_before_training(load, done, environment):
     assert run_experiment(load("seeds=[7]"), done, environment=environment).done
 
 
+@pytest.mark.slow
 def test_an_unfinished_step_whose_input_moved_starts_anew(
     load, environment, few, tmp_path, content
 ):

@@ -119,9 +119,9 @@ def test_languages_that_cannot_be_had_are_refused(finished, tmp_path, source, ta
     assert not (tmp_path / "x.txt").exists()
 
 
-def test_too_few_sentences_say_what_to_do(finished, tmp_path):
+def test_too_few_sentences_say_what_to_do(calm, tmp_path):
     with pytest.raises(LexiconError, match="smaller --min-count"):
-        induce_lexicon(finished, "en", "pt", tmp_path / "x.txt", Induction(min_count=100_000))
+        induce_lexicon(calm[1], "en", "pt", tmp_path / "x.txt", Induction(min_count=100_000))
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -29,6 +29,7 @@ def without_seconds(run):
     return manifest
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(
     tmp_path, finished, data, command, arrow_bytes
 ):
@@ -285,7 +286,11 @@ SMALL = ("output.unit_rows=2", "filters.question_answering.answer.enabled=false"
 
 @pytest.mark.parametrize(
     "damage",
-    [_flip_a_bit, lambda path: path.unlink(), lambda path: os.truncate(path, 100)],
+    [
+        _flip_a_bit,
+        lambda path: path.unlink(),
+        pytest.param(lambda path: os.truncate(path, 100), marks=pytest.mark.slow),
+    ],
     ids=["flipped", "lost", "cut"],
 )
 @pytest.mark.parametrize("split", ["train", "rejected"])
@@ -319,8 +324,8 @@ def _rotten_index(path):
     "damage",
     [
         lambda path: path.unlink(),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(b"noise" * 4096),
+        pytest.param(lambda path: path.write_bytes(b""), marks=pytest.mark.slow),
+        pytest.param(lambda path: path.write_bytes(b"noise" * 4096), marks=pytest.mark.slow),
         _index_of_another_run,
         _rotten_index,
     ],

@@ -55,7 +55,7 @@ def test_gains_are_differences_and_only_those_beyond_luck_are_bold(arm):
     assert (gains.marked == np.isin(tests, bold)).all()
 
 
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_figures_of_one_question_claim_nothing(arm, tmp_path, seeds):
     arms = [arm(f"{mean}", mono=mean, questions=1, seeds=seeds, alpha=mean) for mean in (0.2, 0.9)]
     base, other = load_arms(arms, METRIC)

@@ -655,7 +655,7 @@ class Stop(Exception):
     """What a user's interruption is to the trainer."""
 
 
-@pytest.mark.parametrize("patience", [0, 5])
+@pytest.mark.parametrize("patience", [pytest.param(0, marks=pytest.mark.slow), 5])
 def test_a_static_encoder_resumes_to_the_same_weights(tiny_static, finished, tmp_path, patience):
     settings = settings_of(
         tiny_static, steps=20, save_steps=4, eval_steps=4, held_out=0.1, patience=patience
@@ -678,7 +678,9 @@ def test_a_static_encoder_resumes_to_the_same_weights(tiny_static, finished, tmp
     assert not moved(weights(whole), weights(stopped))
 
 
-@pytest.mark.parametrize("damage", [None, "changed", "removed"])
+@pytest.mark.parametrize(
+    "damage", [None, "changed", pytest.param("removed", marks=pytest.mark.slow)]
+)
 def test_a_training_that_stopped_early_and_was_killed_is_not_gone_on_with(
     tiny_static, finished, tmp_path, monkeypatch, damage
 ):

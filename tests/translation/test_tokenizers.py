@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bt_augment.errors import LanguageError, ModelError
 from bt_augment.translation import models
 from bt_augment.translation.families import FAMILIES
 from bt_augment.translation.models import ModelCatalog
-from bt_augment.translation.tokenizers import load_tokenizer, read_vocabulary
+from bt_augment.translation.tokenizers import TranslationTokenizer, load_tokenizer, read_vocabulary
 
 BUNDLED = Path(models.__file__).parent / "bundled" / "mini-en-pt"
 
@@ -54,19 +55,34 @@ def test_texts_to_be_scored_are_written_with_what_the_model_can_write(
     assert tokenizer.encode_target(["a 北"]) == [["▁a", "▁", "北"]]  # another script stays
 
 
-@given(st.text(max_size=60))
-def test_whatever_the_text_the_tokens_are_known_and_end_once(text: str) -> None:
-    tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
-    [tokens] = tokenizer.encode([text])
+@pytest.fixture(scope="module")
+def marian() -> TranslationTokenizer:
+    return load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Collection[str]:
+    return read_vocabulary(BUNDLED)
+
+
+@given(text=st.text(max_size=60))
+def test_whatever_the_text_the_tokens_are_known_and_end_once(
+    marian: TranslationTokenizer, vocabulary: Collection[str], text: str
+) -> None:
+    [tokens] = marian.encode([text])
     assert tokens[-1] == "</s>"
     assert "</s>" not in tokens[:-1]
-    assert set(tokens) <= read_vocabulary(BUNDLED)
+    assert set(tokens) <= vocabulary
 
 
-@given(st.lists(st.sampled_from(["the", "house", "is", "red", "water", "people"]), min_size=1))
-def test_encoding_then_decoding_gives_plain_words_back(words: list[str]) -> None:
-    tokenizer = load_tokenizer(BUNDLED, FAMILIES["marian"], "en", "pt")
-    assert tokenizer.decode(tokenizer.encode([" ".join(words)])) == [" ".join(words)]
+WORDS = ["the", "house", "is", "red", "water", "people"]
+
+
+@given(words=st.lists(st.sampled_from(WORDS), min_size=1))
+def test_encoding_then_decoding_gives_plain_words_back(
+    marian: TranslationTokenizer, words: list[str]
+) -> None:
+    assert marian.decode(marian.encode([" ".join(words)])) == [" ".join(words)]
 
 
 @pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")

@@ -136,7 +136,7 @@ def test_a_worker_killed_in_mid_run_costs_nothing_but_time(
 ):
     # Given a run of many units by two actors, with its first unit written
     run, local = tmp_path / "run", tmp_path / "local"
-    source = write_rows(english[:32])
+    source = write_rows(english[:20])
     arguments = ["generate", source, "--route", "en:pt:en", "--unit-rows", 1, "--out", run]
     process = command.start(*arguments, *on_ray)
     try:
@@ -190,6 +190,7 @@ def test_a_killed_driver_leaves_no_actors_and_the_run_goes_on(
     assert arrow_bytes(run) == arrow_bytes(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_unit_that_kills_its_actors_ends_the_run_by_name(
     tmp_path, calm, command, arrow_bytes, on_ray
 ):
@@ -208,6 +209,7 @@ def test_a_unit_that_kills_its_actors_ends_the_run_by_name(
     assert arrow_bytes(run) == arrow_bytes(undisturbed)
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(tmp_path, calm, command, cluster, on_ray):
     run = tmp_path / "run"
     process = command.start(
@@ -238,6 +240,7 @@ def test_a_users_error_in_an_actor_is_the_users_error(tmp_path, calm, command, o
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_bug_in_an_actor_is_a_traceback_and_exit_1(tmp_path, calm, command, on_ray):
     done = command(
         "generate", calm[0], "--route", "en:pt", "--unit-rows", 16, "--out", tmp_path / "run",

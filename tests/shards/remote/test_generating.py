@@ -79,10 +79,10 @@ def test_from_a_bucket_to_a_bucket(
 @pytest.mark.parametrize(
     "lost",
     [
-        "index and shard", "cache and bit",
+        "index and shard",
         *(pytest.param(name, marks=pytest.mark.slow)
           for name in ("nothing", "cache", "entry", "cache and count", "index", "shard",
-                       "cache and shard", "cache and entry")),
+                       "cache and shard", "cache and entry", "cache and bit")),
     ],
 )  # fmt: skip
 def test_killed_it_goes_on_to_the_same_bytes(
