@@ -54,7 +54,8 @@ def info(name: str, quiet: bool, as_json: bool) -> None:
 @click.option(
     "--quantization",
     type=click.Choice(QUANTIZATIONS),
-    help="Type of the stored weights.  [default: int8]",
+    metavar="TYPE",
+    help=f"{', '.join(QUANTIZATIONS[:-1])} or {QUANTIZATIONS[-1]}.  [default: int8]",
 )
 @common_options
 def convert(name: str, quantization: str | None, quiet: bool, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from bt_augment.translation.devices import (
     resolve_device,
 )
 from bt_augment.translation.models import ResolvedModel
+from bt_augment.waiting import awaited
 
 # Seconds. Units take the engine in turns: if the second comes first, the first is scored last, and
 # as it has to be written before a third begins, the engine stands still meanwhile.
@@ -109,9 +110,9 @@ class _LocalEngine:
                 waiting.append((unit, pool.submit(make, unit)))
                 if len(waiting) == UNITS_AHEAD:
                     number, future = waiting.popleft()
-                    yield number, future.result()
+                    yield number, awaited(future)
             while waiting:
                 number, future = waiting.popleft()
-                yield number, future.result()
+                yield number, awaited(future)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -27,6 +27,7 @@ from bt_augment.shards.publishing.upload import (
     upload,
 )
 from bt_augment.shards.whole_folder import whole_folder
+from bt_augment.waiting import awaited
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ def _interruptible(work: Callable[[], T]) -> T:
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
     try:
-        return pool.submit(work).result()
+        return awaited(pool.submit(work))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
