@@ -33,7 +33,7 @@ from generation import DATA, HOPS, ROUTE, read_records, sentences_of, time_raw
 
 from bt_augment.cache import cache_folder
 from bt_augment.generation import Generation, LocalThreads, RayCluster, generate
-from bt_augment.generation.progress import Progress, Silent
+from bt_augment.progress import Progress, Silent
 from bt_augment.recipe import load_recipe
 from bt_augment.translation.models import BUNDLED_MINI, ModelCatalog
 

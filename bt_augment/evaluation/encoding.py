@@ -13,7 +13,7 @@ from bt_augment.errors import ModelError
 from bt_augment.evaluation.benchmarks.base import Collection
 from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, Rows, keys_of
 from bt_augment.evaluation.encoders import Encoder
-from bt_augment.evaluation.progress import Progress
+from bt_augment.progress import Progress
 from bt_augment.sentence_encoders import Kind
 
 CHUNK_TEXTS = 2048  # encoded, then on disk: what a killed process loses at most

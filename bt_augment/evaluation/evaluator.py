@@ -40,7 +40,6 @@ from bt_augment.evaluation.encoding import encode
 from bt_augment.evaluation.language_bias import PEER_CUTOFF, PEER_WEIGHTS, peer, rank_distance
 from bt_augment.evaluation.metrics import Ints, score
 from bt_augment.evaluation.overlap import training_overlap
-from bt_augment.evaluation.progress import Progress, Silent
 from bt_augment.evaluation.results import (
     PEER,
     RANK_DISTANCE,
@@ -52,6 +51,7 @@ from bt_augment.evaluation.retrieval import POOL, Found, Search
 from bt_augment.evaluation.run_files import RUN_DEPTH, RunFiles
 from bt_augment.evaluation.training_record import read_training_record
 from bt_augment.names import refuse_impossible
+from bt_augment.progress import Progress, Silent
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.outputs import check_file_out
 

@@ -28,8 +28,8 @@ from bt_augment.experiment.steps import (
 )
 from bt_augment.experiment.store import StepStore
 from bt_augment.generation import Generation, Summary, generate, refilter
-from bt_augment.generation.progress import Progress
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.progress import Progress
 from bt_augment.recipe import needs_benchmark
 from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sync_tree

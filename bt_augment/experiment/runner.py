@@ -20,8 +20,8 @@ from bt_augment.experiment.results import check_results, write_results
 from bt_augment.experiment.steps import STEPS, EvaluateWork, PrepareWork, Step, TrainWork
 from bt_augment.experiment.store import StepStore
 from bt_augment.generation.memory import release
-from bt_augment.generation.progress import Progress as StepProgress
-from bt_augment.generation.progress import Silent
+from bt_augment.progress import Progress as StepProgress
+from bt_augment.progress import Silent
 
 logger = logging.getLogger(__name__)
 

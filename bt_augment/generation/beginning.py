@@ -10,7 +10,6 @@ from itertools import zip_longest
 from bt_augment.errors import InputError, ModelError, RecipeError
 from bt_augment.generation.ingestion import ingest, is_read
 from bt_augment.generation.preparation import Prepared, check_routes
-from bt_augment.generation.progress import Progress
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import discard_unsound, rejoin
 from bt_augment.generation.request import Generation
@@ -18,6 +17,7 @@ from bt_augment.generation.scored_store import holds_scored_units
 from bt_augment.generation.shard_claims import working_shards
 from bt_augment.pairs.readers import fingerprint
 from bt_augment.pairs.readers.detect import on_hub
+from bt_augment.progress import Progress
 from bt_augment.shards.manifest import Ingested
 from bt_augment.shards.run_folder import RunFolder
 

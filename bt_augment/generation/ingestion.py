@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bt_augment.errors import RunFolderError
 from bt_augment.filtering.duplicates import NATIVE_UNIT, DuplicateIndex, sketch
-from bt_augment.generation.progress import Progress
 from bt_augment.pairs.readers import InputSettings, Item, Quarantined, Record, Tally, read
 from bt_augment.pairs.schema import batch_from_rows, native_schema
+from bt_augment.progress import Progress
 from bt_augment.shards.atomic import (
     open_temporary,
     publish,

@@ -8,11 +8,11 @@ from bt_augment.generation.beginning import abandoned_where_nothing_is_made, beg
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, settle_memory
 from bt_augment.generation.preparation import prepare
-from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.writing import finish_run, finished_summary, write_units
+from bt_augment.progress import Progress, Silent
 
 
 def generate(request: Generation, progress: Progress | None = None) -> Summary:

@@ -18,7 +18,6 @@ from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
-from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import (
@@ -31,6 +30,7 @@ from bt_augment.generation.units import (
 from bt_augment.generation.writing import finish_run, finished_summary
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
+from bt_augment.progress import Progress, Silent
 from bt_augment.recipe import Recipe, load_recipe
 from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bt_augment.generation.preparation import Prepared, check_routes
-from bt_augment.generation.progress import Progress
 from bt_augment.generation.request import Generation
 from bt_augment.pairs.readers import Record, Tally, read
+from bt_augment.progress import Progress
 
 
 def rehearse(request: Generation, prepared: Prepared, progress: Progress) -> None:

@@ -13,10 +13,10 @@ from bt_augment.generation.beginning import abandoned_where_nothing_is_made, beg
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, release, settle_memory
 from bt_augment.generation.preparation import prepare
-from bt_augment.generation.progress import Progress, Silent
 from bt_augment.generation.request import Generation
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import Shard, claimed_shard
+from bt_augment.progress import Progress, Silent
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import RunFolder

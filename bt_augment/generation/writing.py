@@ -9,10 +9,10 @@ from bt_augment.filtering.duplicates import DuplicateIndex
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.ingestion import duplicates_path
 from bt_augment.generation.memory import release
-from bt_augment.generation.progress import Progress
 from bt_augment.generation.request import Summary
 from bt_augment.generation.units import JudgedUnit, ScoredUnit, judge_unit
 from bt_augment.pairs.schema import row_schema
+from bt_augment.progress import Progress
 from bt_augment.recipe import Recipe
 from bt_augment.shards.card import write_card
 from bt_augment.shards.journal import Journal

@@ -11,7 +11,7 @@ from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.ranks import wait_for_all
 
 if TYPE_CHECKING:
-    from bt_augment.training.trainer import Progress
+    from bt_augment.progress import Progress
 
 
 class QuietTrainer(SentenceTransformerTrainer):

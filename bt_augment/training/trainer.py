@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, TrainingError, memory_errors
+from bt_augment.progress import Progress, Silent
 from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
@@ -47,24 +48,6 @@ logger = logging.getLogger(__name__)
 
 _SHARE_TOLERANCE = 0.005  # off by more is said; rounding to whole pairs is less
 _REPORTER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
-
-
-class Progress(Protocol):
-    """Who is told how far training is."""
-
-    def start(self, stage: str, total: int | None) -> None:
-        """Begin a stage of ``total`` pairs."""
-
-    def advance(self, stage: str, done: int) -> None:
-        """Say how many pairs are done."""
-
-
-class _Silent:
-    def start(self, stage: str, total: int | None) -> None:
-        """Tell nobody."""
-
-    def advance(self, stage: str, done: int) -> None:
-        """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +131,7 @@ def train(
             return Trained(out, folder.manifest(), already=True)
         started = time.monotonic()
         trainer, prompts = _trainer(
-            folder, settings, pairs, rows.select(kept_out), progress or _Silent()
+            folder, settings, pairs, rows.select(kept_out), progress or Silent()
         )
         checkpoint = folder.last_checkpoint()
         stop = stop_in(checkpoint, settings.patience) if checkpoint else None

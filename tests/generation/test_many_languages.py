@@ -8,12 +8,12 @@ from bt_augment.augmentation.back_translation import BackTranslator
 from bt_augment.filtering.registry import build_filters
 from bt_augment.generation import refilter
 from bt_augment.generation.ingestion import ingest, read_unit
-from bt_augment.generation.progress import Silent
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.generation.units import UnitMaker
 from bt_augment.generation.writing import finish_run, write_units
 from bt_augment.languages import FLORES_CODES, flores_code, normalize_tag, script_of
 from bt_augment.pairs.readers import InputSettings
+from bt_augment.progress import Silent
 from bt_augment.recipe import load_recipe
 from bt_augment.shards.run_folder import RunFolder
 from bt_augment.shards.verification import verify

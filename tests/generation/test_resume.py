@@ -135,7 +135,7 @@ _INGEST = """
 import sys
 from pathlib import Path
 from bt_augment.generation.ingestion import ingest
-from bt_augment.generation.progress import Silent
+from bt_augment.progress import Silent
 from bt_augment.pairs.readers import InputSettings
 from bt_augment.shards.run_folder import RunFolder
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
 from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.json_documents import DocumentsReader
 from bt_augment.pairs.readers.json_stream import (
     Event,
-    JsonBreakError,
-    events,
-    inside_document,
     unmark,
     value_of,
 )
@@ -52,27 +50,11 @@ class JsonLinesReader(Reader):
         return Row(place, value, self.auto_id(number), text)
 
 
-class JsonArrayReader(Reader):
-    """Reads one JSON array of objects, one object in memory at a time.
-
-    Where other arrays or objects follow it, as in files that were joined, they are read too.
-    """
+class JsonArrayReader(DocumentsReader):
+    """Reads JSON arrays of objects, one object in memory at a time; objects by themselves too."""
 
     format = "jsonl"
-    place_kind = "path"
-
-    def rows(self) -> Iterator[Row | Quarantined]:
-        """Yield the objects in file order."""
-        self._at = "[0]"
-        try:
-            with open_text(self.path) as raw:
-                stream = events(raw)
-                for number, first in enumerate(stream):
-                    yield from self._document(inside_document(number), first, stream)
-                    self._at = inside_document(number + 1)
-        except (JsonBreakError, RecursionError) as error:
-            message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
-            yield quarantined(self.place(self._at), "broken_json", message)
+    first_place = "[0]"
 
     def _document(
         self, path: str, first: Event, stream: Iterator[Event]

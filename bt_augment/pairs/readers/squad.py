@@ -12,14 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bt_augment.pairs.readers.base import Quarantined, Reader, Row, quarantined
+from bt_augment.pairs.readers.base import Quarantined, Row, quarantined
 from bt_augment.pairs.readers.columns import ABSENT, UNANSWERABLE, Columns
-from bt_augment.pairs.readers.compression import open_text
+from bt_augment.pairs.readers.json_documents import DocumentsReader
 from bt_augment.pairs.readers.json_stream import (
     Event,
     JsonBreakError,
-    events,
-    inside_document,
     unmark,
     value_of,
 )
@@ -34,29 +32,15 @@ class _Paragraph(NamedTuple):
     value: Any
 
 
-class SquadReader(Reader):
+class SquadReader(DocumentsReader):
     """Reads a SQuAD file, one paragraph in memory at a time.
 
-    Where other documents follow the first, as in files that were joined, they are read too.
     The columns of a row are those of the question, and ``context`` and ``title``; of a flat
     file, those of the entry of ``data``.
     """
 
     format = "squad"
-    place_kind = "path"
-
-    def rows(self) -> Iterator[Row | Quarantined]:
-        """Yield the questions in file order."""
-        self._at = "$"
-        try:
-            with open_text(self.path) as raw:
-                stream = events(raw)
-                for number, first in enumerate(stream):
-                    yield from self._document(inside_document(number), first, stream)
-                    self._at = inside_document(number + 1)
-        except (JsonBreakError, RecursionError) as error:
-            message = str(error) if isinstance(error, JsonBreakError) else "it is nested too deeply"
-            yield quarantined(self.place(self._at), "broken_json", message)
+    first_place = "$"
 
     def _document(
         self, path: str, first: Event, stream: Iterator[Event]

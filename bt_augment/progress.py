@@ -1,4 +1,4 @@
-"""How a run tells of its progress, without knowing who listens."""
+"""How long work tells of its progress, without knowing who listens."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ class Progress(Protocol):
     """Receives what has been done."""
 
     def start(self, stage: str, total: int | None) -> None:
-        """Begin a stage of ``total`` rows, or of an unknown number."""
+        """Begin a stage of ``total`` items (rows, pairs, texts), or of an unknown number."""
 
     def advance(self, stage: str, done: int) -> None:
-        """Say that ``done`` rows of the stage are done, all told."""
+        """Say that ``done`` items of the stage are done, all told."""
 
 
 class Silent:
