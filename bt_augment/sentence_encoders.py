@@ -1,4 +1,4 @@
-"""What training and evaluation agree about in an encoder: what is one, and its prompts."""
+"""What training and evaluation agree about in an encoder: what is one, its prompts, its record."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PROMPT_NAMES: dict[Kind, tuple[str, ...]] = {
     "passage": ("passage", "document", "corpus"),
 }
 
+TRAINING_MANIFEST = "training_manifest.json"  # what a model was trained on, in its folder
 MODULES = "modules.json"  # only a model of sentence-transformers has it
 CONFIGURATION = {True: "config_sentence_transformers.json", False: "config.json"}  # by: has it
 _OTHER_KINDS = ("CrossEncoder", "SparseEncoder", "MultiVectorEncoder")

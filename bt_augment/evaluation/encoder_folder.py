@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
 from bt_augment.evaluation.results import is_results
-from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
+from bt_augment.sentence_encoders import (
+    CONFIGURATION,
+    MODULES,
+    TRAINING_MANIFEST,
+    check_rows,
+    other_kind,
+)
 from bt_augment.translation.model_folder import fingerprint
 
 if TYPE_CHECKING:
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 _DECIDING = (".json", ".safetensors", ".bin", ".txt", ".model", ".py")
 # Written by training beside a model without being part of it.
 _NOT_THE_MODEL = {
-    "training_manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin",
+    TRAINING_MANIFEST, "trainer_state.json", "training_args.bin", "optimizer.bin",
     "scheduler.bin",
 }  # fmt: skip
 # Folders beside a model's modules: of a training, with its checkpoints, and copies of those.

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bt_augment._version import installed_versions
 from bt_augment.cache import cache_folder
 from bt_augment.errors import InputError, did_you_mean
 from bt_augment.evaluation.benchmarks.base import (
@@ -377,10 +377,4 @@ def _store(cache_dir: Path, encoder: Encoder, *, keep: bool) -> Iterator[Embeddi
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **installed_versions(_PACKAGES)}

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag, without_region
+from bt_augment.sentence_encoders import TRAINING_MANIFEST
 from bt_augment.shards.atomic import sha256_of
 from bt_augment.shards.manifest import read_manifest
 from bt_augment.shards.store import TRAIN, read_split
 from bt_augment.translation.model_folder import named_path
-
-TRAINING_MANIFEST = "training_manifest.json"
 
 _SETTINGS = ("alpha", "augmented_share", "batch_size", "seed")
 # What two trainings may differ in and yet be of one curve over alpha.

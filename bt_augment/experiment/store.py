@@ -16,12 +16,12 @@ from bt_augment._version import __version__
 from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import STEPS, Step
+from bt_augment.sentence_encoders import TRAINING_MANIFEST
 from bt_augment.shards.atomic import storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.shards.outputs import refuse_in_run
 from bt_augment.shards.whole_folder import beside
-from bt_augment.training.model_folder import MANIFEST as TRAINING_MANIFEST
 
 EXPERIMENT = "experiment.json"
 _DONE, _STARTED = ".done.json", ".started.json"  # notes beside what a step wrote

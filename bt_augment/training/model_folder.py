@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import StorageError, TrainingError
+from bt_augment.sentence_encoders import TRAINING_MANIFEST
 from bt_augment.shards.atomic import sha256_of, storage_errors, sync_tree
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
 
-MANIFEST = "training_manifest.json"
 _WORK = "training"  # checkpoints, logs and what the training is, beneath the model's folder
 _IDENTITY = "settings.json"
 _MARK = "complete"  # in a checkpoint that is on the disk as a whole: path → SHA-256 of its files
@@ -123,7 +123,7 @@ class ModelFolder:
     @property
     def finished(self) -> bool:
         """Tell whether the model is whole."""
-        return (self.path / MANIFEST).is_file()
+        return (self.path / TRAINING_MANIFEST).is_file()
 
     def manifest(self) -> dict[str, Any]:
         """Return the training manifest of a finished model.
@@ -132,7 +132,7 @@ class ModelFolder:
             TrainingError: it is damaged, or the weights are not those that it names.
             StorageError: the weights cannot be read.
         """
-        path = self.path / MANIFEST
+        path = self.path / TRAINING_MANIFEST
         try:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError) as error:
@@ -271,7 +271,7 @@ class ModelFolder:
         if not self._identity_path.exists():
             self._refuse_strangers()
         with storage_errors(self.path):
-            (self.path / MANIFEST).unlink(missing_ok=True)
+            (self.path / TRAINING_MANIFEST).unlink(missing_ok=True)
             others = (p for p in self.path.iterdir() if p.name not in (LOCK, _WORK))
             for path in (*others, self.work):
                 if path.is_dir() and not path.is_symlink():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, TrainingError, memory_errors
 from bt_augment.progress import Progress, Silent
-from bt_augment.sentence_encoders import Prompts, prompts_of, store_prompts
+from bt_augment.sentence_encoders import TRAINING_MANIFEST, Prompts, prompts_of, store_prompts
 from bt_augment.shards.atomic import sha256_of, sync_tree
 from bt_augment.shards.manifest import write_json
 from bt_augment.shards.outputs import refuse_in_run, refuse_inputs_in
@@ -29,7 +29,7 @@ from bt_augment.training.disk import disk_errors
 from bt_augment.training.early_stop import load_weights, stop_in
 from bt_augment.training.examples import compose_pairs
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
-from bt_augment.training.model_folder import MANIFEST, ModelFolder
+from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.optimization import (
     contrastive_loss,
     training_arguments,
@@ -297,6 +297,6 @@ def _save(
             str(path.relative_to(folder.path)): sha256_of(path)
             for path in sorted(folder.path.rglob("*.safetensors"))
         }
-    write_json(folder.path / MANIFEST, {**manifest, "weights": weights})
+    write_json(folder.path / TRAINING_MANIFEST, {**manifest, "weights": weights})
     folder.remove_checkpoints()
     return weights

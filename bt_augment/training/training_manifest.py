@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bt_augment._version import installed_versions
 from bt_augment.sentence_encoders import Prompts
 from bt_augment.training.aligned_rows import AlignedRows
 from bt_augment.training.settings import TrainingSettings
@@ -63,7 +63,7 @@ def describe(
         "steps": steps,
         "drawn": _drawn(sampler, steps, ranks),
         "prompts": asdict(prompts),
-        "versions": _versions(),
+        "versions": installed_versions(_PACKAGES),
     }
 
 
@@ -78,13 +78,3 @@ def _drawn(sampler: HybridBatchSampler, steps: int, ranks: int) -> dict[str, Any
         "made_share": round(made / examples, 6) if examples else 0.0,
         "languages": {kind: list(names) for kind, names in sampler.languages.items()},
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
