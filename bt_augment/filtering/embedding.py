@@ -46,7 +46,7 @@ class EmbeddingFilter(Filter):
 
     def _cosine(self, batch: CandidateBatch, text: str) -> ScoreArray:
         texts = batch.source(text) + batch.made(text)
-        vectors = self._encoder.encode(texts, "query" if text == "question" else "document")
+        vectors = self._encoder.encode(texts, "query" if text == "question" else "passage")
         native, made = np.split(vectors, 2)
         cosine: ScoreArray = np.einsum("ij,ij->i", native, made)
         return cosine

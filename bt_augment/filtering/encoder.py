@@ -6,13 +6,14 @@ import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.filtering.columns import distinct
+from bt_augment.sentence_encoders import Kind, prompts_of
 from bt_augment.translation.hub import pin_revision
 
 if TYPE_CHECKING:
@@ -42,13 +43,11 @@ class Encoder:
         self._model: SentenceTransformer | None = None
         self._turn = threading.Lock()
 
-    def encode(
-        self, texts: Sequence[str], kind: Literal["query", "document"]
-    ) -> npt.NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
         """Return unit vectors of ``texts``, shape (texts, dimensions).
 
-        Equal texts are encoded once. The model's own prompt for queries or documents is used,
-        where it has one.
+        Equal texts are encoded once. The prompts are those that training and evaluation give:
+        the model's own for queries and for passages, else those of its family.
 
         Raises:
             ModelError: the encoder cannot be loaded.
@@ -58,6 +57,7 @@ class Encoder:
         encode = model.encode_query if kind == "query" else model.encode_document
         vectors = encode(
             unique,
+            prompt=prompts_of(model, self._name).of(kind),
             batch_size=_BATCH_SIZE,
             normalize_embeddings=True,
             convert_to_numpy=True,

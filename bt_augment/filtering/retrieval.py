@@ -53,7 +53,7 @@ class RetrievalFilter(Filter):
             return {name: np.empty(0, dtype=np.float32) for name in wanted}
         questions = self._encoder.encode(batch.made("question"), "query")
         texts, which = distinct([passage.strip() for passage in batch.made("passage")])
-        passages = self._encoder.encode(texts, "document")
+        passages = self._encoder.encode(texts, "passage")
         ranks = np.full(len(batch), np.nan, dtype=np.float32)
         for row, others in enumerate(_others(batch, self._k)):
             if others:

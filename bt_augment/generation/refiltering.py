@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
-from bt_augment.filtering.cascade import judge
 from bt_augment.filtering.registry import score_names
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import (
     REASON_COLUMN,
     JudgedUnit,
+    judge_made,
     judge_natives,
     made_order,
     split_rows,
@@ -281,7 +281,7 @@ def _judge(
     thresholds = recipe.thresholds
     return split_rows(
         _with_reasons(natives, judge_natives(_scores(natives), natives.num_rows, thresholds)),
-        _with_reasons(made, judge(_scores(made), made.column("method").to_pylist(), thresholds)),
+        _with_reasons(made, judge_made(made, _scores(made), thresholds)),
     )
 
 

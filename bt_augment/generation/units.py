@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from bt_augment.augmentation.made import Augmenter, apply_all
 from bt_augment.filtering.base import Filter, ScoreArray
-from bt_augment.filtering.cascade import Threshold, judge
+from bt_augment.filtering.cascade import LOW, Threshold, judge
 from bt_augment.filtering.contamination import ContaminationFilter
 from bt_augment.filtering.duplicates import Sketches, sketch
 from bt_augment.filtering.registry import score_batch, score_names
@@ -116,11 +116,33 @@ def judge_unit(
         thresholds: of the enabled scores.
         native: whether ``train`` holds the native rows.
     """
-    reasons = judge(scores, unit.made.column("method").to_pylist(), thresholds)
+    reasons = judge_made(unit.made, scores, thresholds)
     made = scored_rows(unit.made, scores, reasons)
     native_reasons = judge_natives(unit.native_scores, unit.natives.num_rows, thresholds)
     natives = scored_rows(unit.natives, unit.native_scores, native_reasons)
     return split_rows(natives if native else natives.slice(0, 0), made)
+
+
+def judge_made(
+    made: pa.RecordBatch, scores: Mapping[str, ScoreArray], thresholds: Sequence[Threshold]
+) -> list[list[str]]:
+    """Return the reject reasons of made rows.
+
+    No threshold, and none at all, accepts a row without a question or a passage, such as those
+    of pairs that were too long to be translated: nothing can be learned from it.
+
+    Args:
+        made: rows.
+        scores: full name → values of the rows.
+        thresholds: of the enabled scores.
+    """
+    reasons = judge(scores, made.column("method").to_pylist(), thresholds)
+    accepted = np.array([not of_row for of_row in reasons], dtype=bool)
+    for text in ("question", "passage"):
+        empty = pc.equal(pc.utf8_trim_whitespace(made.column(text)), "")
+        for row in np.flatnonzero(accepted & empty.to_numpy(zero_copy_only=False)):
+            reasons[row].append(f"text.{text}_length.{LOW}")
+    return reasons
 
 
 def judge_natives(

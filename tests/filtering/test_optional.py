@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 
 from bt_augment.errors import MissingDependencyError, ModelError
+from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.filtering.cometkiwi import CometKiwiFilter
 from bt_augment.filtering.embedding import EmbeddingFilter
+from bt_augment.filtering.encoder import Encoder
 from bt_augment.filtering.retrieval import RetrievalFilter
 from bt_augment.pairs.candidates import CandidateBatch
 from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
@@ -101,6 +103,26 @@ def test_a_copy_has_cosine_one_and_an_exchanged_passage_less(word_encoder: str) 
     assert cosine.dtype == np.float32
     assert cosine[[0, 2, 3]] == pytest.approx(1.0, abs=1e-5)
     assert cosine[1] < 0.6
+
+
+@needs_encoder
+@pytest.mark.parametrize("name", ["prompted", "multilingual-e5-tiny"])
+def test_texts_are_given_the_prompts_that_evaluation_gives(
+    word_encoder: str, tmp_path: Path, name: str
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = str(tmp_path / name)
+    model = SentenceTransformer(word_encoder, device="cpu")
+    if name == "prompted":  # a "document" prompt is stored beside these, and is empty
+        model.prompts = {"query": "Where ", "passage": "river "}
+    model.save(folder)
+    judging, evaluating = Encoder(folder, "a test"), load_encoder(folder, tmp_path / "cache")
+    plain = Encoder(word_encoder, "a test")
+    for kind in ("query", "passage"):
+        vectors = judging.encode(["the lighthouse"], kind)
+        assert np.allclose(vectors, evaluating.encode(["the lighthouse"], kind), atol=1e-6)
+        assert not np.allclose(vectors, plain.encode(["the lighthouse"], kind), atol=1e-2)
 
 
 @needs_encoder

@@ -9,6 +9,7 @@ import pytest
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import _check_computed, stored_recipe
+from bt_augment.reporting import write_report
 from bt_augment.shards.store import SPLITS
 from bt_augment.shards.verification import verify
 
@@ -235,3 +236,25 @@ def test_scores_are_not_said_to_be_made_with_other_options(finished, tmp_path, c
         with pytest.raises(RecipeError, match=f"rank.{option}: the scores of this run were made w"):
             _check_computed(run, recipe)
     _check_computed(run, stored_recipe(copied))
+
+
+def test_a_row_without_text_is_accepted_by_no_thresholds(
+    english, write_rows, make_run, tmp_path, split_rows
+):
+    # Given a pair that was too long to be translated, beside one that was not
+    long = {**english[1], "id": "long", "passage": f"{english[1]['passage']} " * 200}
+    make_run(tmp_path / "run", write_rows([english[0], long]), routes=("en:pt",))
+
+    # When all that filters decide is switched off
+    off = [f"filters.{name}.enabled=false" for name in stored_recipe(tmp_path / "run").filters]
+    again(tmp_path / "run", tmp_path / "off", *off)
+
+    # Then the pair that was translated is taken, and the other one is not
+    accepted = [row for row in split_rows(tmp_path / "off", "train") if row["method"] != "native"]
+    assert [row["source_id"] for row in accepted] == [english[0]["id"]]
+    [left] = split_rows(tmp_path / "off", "rejected")
+    assert (left["question"], left["passage"]) == ("", "")
+    assert left["reject_reasons"] == ["text.question_length.low", "text.passage_length.low"]
+    assert verify(tmp_path / "off").problems == ()
+    write_report([tmp_path / "off"], tmp_path / "page.html")
+    assert "text.passage_length.low" in (tmp_path / "page.html").read_text(encoding="utf-8")
