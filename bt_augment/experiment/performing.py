@@ -222,13 +222,15 @@ def _check_training(rows: AlignedRows, settings: TrainingSettings) -> None:
     from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
 
     left = rows.select(~held_out(rows, settings.held_out, settings.seed))
+    settings = settings.resolved(len(left))
     pairs = compose_pairs(left, cross_lingual=settings.alpha < 1)
-    if settings.hard_negatives:
-        HardNegatives(left, settings.hard_negatives, settings.batch_size)
     mix = BatchMix(
         settings.alpha, settings.augmented_share, settings.draw, settings.language_pair_per
     )
-    HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
+    sampler = HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
+    if settings.hard_negatives:
+        negatives = HardNegatives(left, settings.hard_negatives)
+        negatives.check(sampler.passage_languages, settings.batch_size)
 
 
 def _counts(summary: Summary) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Paragraphs of one article share its words and names, and only one of them answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,16 +29,15 @@ class HardNegatives(TextLookup):
     on the batch.
     """
 
-    def __init__(self, rows: AlignedRows, count: int, batch_size: int) -> None:
+    def __init__(self, rows: AlignedRows, count: int) -> None:
         """Sort the passages by title and language.
 
         Args:
             rows: rows trained on.
             count: negatives of each pair.
-            batch_size: pairs of a batch.
 
         Raises:
-            TrainingError: no row has a title, or a language has too few passages.
+            TrainingError: no row has a title.
         """
         super().__init__(rows.texts)
         titles = _titles(rows)
@@ -48,29 +47,41 @@ class HardNegatives(TextLookup):
                 "titles; leave --hard-negatives out"
             )
         self._count = count
-        self._languages = len(rows.languages)
+        self._tags = rows.languages
         size = len(rows.texts)
         self._group = _spread(rows.at, rows.group, size)
         self._language = _spread(rows.at, rows.passage_lang, size)
         self._title = _spread(rows.at, titles, size)
         titled = titles != _NO_TITLE
-        keys = titles * self._languages + rows.passage_lang
+        keys = titles * len(self._tags) + rows.passage_lang
         self._by_title = _members(rows.at[titled], keys[titled])
         self._by_language = {
             code: self._one_of_each_group(places)
             for code, places in _members(rows.at, rows.passage_lang).items()
         }
-        self._check(rows, batch_size)
 
-    def _check(self, rows: AlignedRows, batch_size: int) -> None:
+    def check(self, languages: Collection[str], batch_size: int) -> None:
+        """Refuse batches for which a language has too few passages.
+
+        Args:
+            languages: of the passages that batches are made of.
+            batch_size: pairs of a batch.
+
+        Raises:
+            TrainingError: one has fewer than a batch and the negatives of a pair.
+        """
         for code, places in self._by_language.items():
-            if len(places) < batch_size + self._count:
-                raise TrainingError(
-                    f"hard negatives have to come from outside the batch, but "
-                    f"{rows.languages[code]} has only {len(places)} different passages; with "
-                    f"{self._count} for each pair, lower --batch-size to "
-                    f"{max(0, len(places) - self._count)} or less"
-                )
+            left = len(places) - self._count
+            if left >= batch_size or self._tags[code] not in languages:
+                continue
+            advice = (
+                f"lower --batch-size to {left} or less" if left > 0
+                else "take fewer --hard-negatives or more data, or name the others in --languages"
+            )  # fmt: skip
+            raise TrainingError(
+                f"hard negatives have to come from outside the batch, but {self._tags[code]} has "
+                f"only {len(places)} different passages; with {self._count} for each pair, {advice}"
+            )
 
     def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[str]]:
         """Return the texts of a batch of pairs and of their negatives."""
@@ -85,7 +96,7 @@ class HardNegatives(TextLookup):
     def _negatives(self, row: int, taken: set[int]) -> list[int]:
         language, title = int(self._language[row]), int(self._title[row])
         rng = np.random.default_rng(row)
-        near = self._by_title.get(title * self._languages + language, self._title[:0])
+        near = self._by_title.get(title * len(self._tags) + language, self._title[:0])
         chosen: list[int] = []
         used = set(taken)
         for candidates in (near, self._by_language[language]):

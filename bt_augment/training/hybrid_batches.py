@@ -126,6 +126,12 @@ class HybridBatchSampler(DefaultBatchSampler):
         }
 
     @property
+    def passage_languages(self) -> tuple[str, ...]:
+        """Return the languages of the passages that are drawn from."""
+        drawn = np.concatenate([bucket.pairs for bucket in self._buckets.all])
+        return tuple(self.index.languages[c] for c in np.unique(self.index.passage_lang[drawn]))
+
+    @property
     def made_share(self) -> float:
         """Return the share of made pairs over the current epoch, 0 to 1.
 

@@ -154,9 +154,18 @@ class TrainingSettings:
         Args:
             rows: rows trained on.
             ranks: processes that train together, each on a batch of its own.
+
+        Raises:
+            TrainingError: the training would end before anything was measured to stop it by.
         """
         static = is_static(self.base_model)
         steps = self.steps or max(100, round(rows / (self.batch_size * ranks)))
+        if self.patience and (self.eval_steps or 0) > steps:
+            raise TrainingError(
+                f"patience is for measurements every {self.eval_steps:,} steps (eval_steps), and "
+                f"there are only {steps:,} steps; lower eval_steps, or leave it out to measure "
+                "ten times"
+            )
         tenth = max(1, round(steps / 10))
         return replace(
             self,

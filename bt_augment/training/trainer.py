@@ -115,8 +115,7 @@ def train(
     if not len(training):
         raise TrainingError("nothing is left to train on; lower held_out or take more data")
     settings = settings.resolved(len(training), ranks())
-    pairs = _pairs(training, settings)
-    sampler = _sampler(pairs, settings)
+    pairs, sampler = _drawn(training, settings)
     identity = {
         **settings.identity(),
         "runs": [run.fingerprint for run in rows.runs],
@@ -181,14 +180,21 @@ def _check_device(settings: TrainingSettings) -> None:
         raise TrainingError("--precision bf16 needs a GPU that has it; leave it out")
 
 
-def _pairs(rows: AlignedRows, settings: TrainingSettings) -> Dataset:
+def _drawn(rows: AlignedRows, settings: TrainingSettings) -> tuple[Dataset, HybridBatchSampler]:
+    """Return the pairs and their sampler: what cannot be filled is refused before a model is read.
+
+    Raises:
+        TrainingError: batches, or their hard negatives, cannot be filled.
+    """
     pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
+    sampler = _sampler(pairs, settings)
     if settings.hard_negatives:
         from bt_augment.training.hard_negatives import HardNegatives
 
-        lookup = HardNegatives(rows, settings.hard_negatives, settings.batch_size)
+        lookup = HardNegatives(rows, settings.hard_negatives)
+        lookup.check(sampler.passage_languages, settings.batch_size)
         pairs = pairs.with_transform(lookup, columns=["question_row", "passage_row"])
-    return pairs
+    return pairs, sampler
 
 
 def _mix(settings: TrainingSettings) -> Any:
@@ -203,7 +209,6 @@ def _mix(settings: TrainingSettings) -> Any:
 
 
 def _sampler(pairs: Dataset, settings: TrainingSettings) -> HybridBatchSampler:
-    """Return the sampler, so that what cannot be filled is refused before any model is read."""
     from bt_augment.training.hybrid_batches import HybridBatchSampler
 
     sampler = HybridBatchSampler(

@@ -221,10 +221,10 @@ def test_a_selection_of_pairs_is_a_data_set_like_any_other(finished):
     assert [sorted(item) for item in numbers] == [sorted(pairs.column_names)] * 2
 
 
-def hard_negatives_of(run, count, batch_size, batches):
+def hard_negatives_of(run, count, batches):
     """Return, for each pair of each batch, (passage, its negatives)."""
     rows = read_rows([run])
-    lookup = HardNegatives(rows, count=count, batch_size=batch_size)
+    lookup = HardNegatives(rows, count=count)
     pairs = compose_pairs(rows).with_transform(lookup, columns=["question_row", "passage_row"])
     names = [f"negative_{number + 1}" for number in range(count)]
     return [
@@ -243,7 +243,7 @@ def test_hard_negatives_of_a_pair_are_different_passages(run_of):
             for method in ("native", "round_trip")
         ]
     )
-    for batch in hard_negatives_of(run, 2, 2, [[0, 6], [12, 20], [5, 23]]):
+    for batch in hard_negatives_of(run, 2, [[0, 6], [12, 20], [5, 23]]):
         inside = {passage[0] for passage, _ in batch}
         for _, negatives in batch:
             groups = {negative[0] for negative in negatives}
@@ -256,7 +256,7 @@ def test_where_a_title_has_no_other_passage_any_of_the_language_serves(run_of):
         [a_row(str(i), "en", title="Alone" if i == 0 else "Rest") for i in range(5)]
         + [a_row(str(i), "en", title=title) for i, title in ((5, None), (6, ""), (7, " "))]
     )
-    (alone, rest, untitled) = (batch[0] for batch in hard_negatives_of(run, 3, 1, [[0], [1], [5]]))
+    (alone, rest, untitled) = (batch[0] for batch in hard_negatives_of(run, 3, [[0], [1], [5]]))
     sources = [
         {negative.removeprefix("passage ").split(".")[0] for negative in negatives}
         for _, negatives in (alone, rest, untitled)

@@ -532,7 +532,7 @@ def test_hard_negatives_are_of_the_title_and_the_language_and_outside_the_batch(
     )
     rows = read_rows([run])
     pairs = compose_pairs(rows)
-    lookup = HardNegatives(rows, count=2, batch_size=2)
+    lookup = HardNegatives(rows, count=2)
     pairs = pairs.with_transform(lookup, columns=["question_row", "passage_row"])
     for batch in ([0, 2], [1, 9], [3, 30]):
         items = pairs.__getitems__(batch)
@@ -554,7 +554,7 @@ def test_hard_negatives_of_many_passages_are_drawn_without_ordering_them_all(run
     run = run_of([a_row(str(i), "en", title="A" if i < 3 else f"T{i}") for i in range(40)])
     rows = read_rows([run])
     monkeypatch.setattr(hard_negatives, "_MANY", 10)
-    lookup = hard_negatives.HardNegatives(rows, count=4, batch_size=2)
+    lookup = hard_negatives.HardNegatives(rows, count=4)
     ordered = []
 
     class Stream(np.random.Generator):
@@ -598,6 +598,29 @@ def test_hard_negatives_need_titles_and_passages(tiny_static, run_of, tmp_path):
         train(
             [few], tmp_path / "b", settings_of(tiny_static, hard_negatives=1, alpha=1, held_out=0)
         )
+    with pytest.raises(TrainingError, match=r"only 8 different .* with 9 .*fewer --hard-negatives"):
+        train(
+            [few], tmp_path / "c", settings_of(tiny_static, hard_negatives=9, alpha=1, held_out=0)
+        )
+
+
+def test_a_language_that_no_batch_is_of_needs_no_hard_negatives(
+    tiny_static, run_of, tmp_path, caplog
+):
+    run = run_of(
+        [a_row(str(i), "en") for i in range(40)]
+        + [a_row(f"pt{i}", "pt", group_id=f"pt{i}") for i in range(3)]
+    )
+    train([run], tmp_path / "m", settings_of(tiny_static, hard_negatives=3, alpha=1, held_out=0))
+    assert "left out of monolingual batches" in caplog.text
+    assert "pt: 3" in caplog.text
+
+
+def test_patience_without_a_measurement_is_refused(tiny_static, finished, tmp_path):
+    settings = settings_of(tiny_static, steps=6, patience=2, eval_steps=50)
+    with pytest.raises(TrainingError, match=r"every 50 steps \(eval_steps\).* only 6 steps"):
+        train([finished], tmp_path / "m", settings)
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_plain_bert_checkpoint_trains_with_mean_pooling(labse, finished, tmp_path):
