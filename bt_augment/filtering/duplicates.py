@@ -109,7 +109,7 @@ class DuplicateIndex:
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA temp_store = MEMORY")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")  # one wait for the disk
 
     def __enter__(self) -> DuplicateIndex:
         """Return the index itself."""

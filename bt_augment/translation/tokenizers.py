@@ -268,7 +268,7 @@ def _read_tokens(path: Path) -> list[str]:
         tokens = json.loads(text) if path.suffix == ".json" else text.removesuffix("\n").split("\n")
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); the model is damaged") from error
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+    if not isinstance(tokens, list) or not set(map(type, tokens)) <= {str}:
         raise ModelError(f"{path}: is not a list of tokens; the model is damaged")
     return tokens
 

@@ -78,6 +78,7 @@ def test_lengths_have_an_upper_bound(command, tmp_path, write_rows, english, set
     assert f"translation.decoding.{setting}: Input should be less than or equal to" in done.err
 
 
+@pytest.mark.slow
 def test_an_output_longer_than_the_models_positions_is_told(command, tmp_path, write_rows, english):
     done = command(
         "generate", write_rows(english[:1]), "--route", "en:pt", "--out", tmp_path / "run",

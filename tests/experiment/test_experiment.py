@@ -240,10 +240,16 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
     assert page.startswith("<!DOCTYPE html>")
     assert "all@0.5 over native" in page
 
-    # And the same again draws nothing; what was deleted of it is drawn anew
+    # And the same again draws nothing
     drawn = (folder / "alpha.svg").stat()
     again(load("comparison.figures=true"), done, environment)
     assert (folder / "alpha.svg").stat() == drawn
+
+
+@pytest.mark.slow
+def test_a_figure_that_was_deleted_is_drawn_anew(load, done, environment):
+    again(load("comparison.figures=true"), done, environment)
+    folder = done / "results" / "figures" / "parallel-static"
     (folder / "alpha.svg").unlink()
     again(load("comparison.figures=true"), done, environment)
     assert (folder / "alpha.svg").is_file()

@@ -86,6 +86,7 @@ def test_common_words_of_a_real_run_get_their_translation(induced):
         assert translation in lexicon.entries[word], word
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(induced, finished, tmp_path):
     _, out = induced
     again = tmp_path / "en-pt.txt"

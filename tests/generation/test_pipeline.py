@@ -88,7 +88,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path, calm, make_run, arrow_b
 def test_sampled_candidates_are_the_same_each_time(
     tmp_path, english, write_rows, make_run, arrow_bytes, monkeypatch
 ):
-    source = write_rows(english[:6])
+    source = write_rows(english[:3])
     settings = (
         "output.unit_rows=1",
         "translation.decoding.method=sampling",

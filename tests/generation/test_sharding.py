@@ -95,6 +95,7 @@ def test_shards_at_once_then_joined_give_the_bytes_of_one_run(
     assert "complete already" in again.out
 
 
+@pytest.mark.slow
 def test_a_killed_shard_goes_on_and_the_join_makes_what_is_missing(
     tmp_path, calm, command, make_run, arrow_bytes
 ):

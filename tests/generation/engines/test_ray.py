@@ -227,6 +227,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, calm, command, cluster, on_r
     wait_gone(cluster)
 
 
+@pytest.mark.slow
 def test_a_users_error_in_an_actor_is_the_users_error(tmp_path, calm, command, on_ray):
     program = _POISONED.format(
         act='raise errors.MissingDependencyError("numpy", "all", "this test")'

@@ -137,6 +137,7 @@ def test_killed_it_goes_on_to_the_same_bytes(
     assert_same(bucket.objects(URL), calm)
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_now_and_then_changes_nothing(bucket, repeated, make_run):
     source, calm = repeated
     puts = []
