@@ -78,6 +78,17 @@ class Arm:
         return cls(name.strip(), results)
 
 
+def refuse_same_names(arms: Sequence[Arm]) -> None:
+    """Refuse arms that tables and figures could not tell apart.
+
+    Raises:
+        InputError: two arms have one name.
+    """
+    names = [arm.name for arm in arms]
+    if len(set(names)) < len(names):
+        raise InputError(f"two arms have one name ({', '.join(names)}); write NAME=FILE")
+
+
 @dataclass(frozen=True)
 class LoadedArm:
     """An arm with its results, as far as one measure goes.

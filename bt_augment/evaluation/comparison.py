@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bt_augment.errors import InputError, did_you_mean
-from bt_augment.evaluation.arms import Arm, load_arms
+from bt_augment.evaluation.arms import Arm, load_arms, refuse_same_names
 from bt_augment.evaluation.benchmarks.base import SETTINGS
 from bt_augment.evaluation.significance import Effect, holm, measure_effect
 from bt_augment.evaluation.tables import table
@@ -54,6 +54,12 @@ class Comparison:
     metric: str
     correction: str
     lines: tuple[Line, ...]
+
+    @property
+    def contrasts(self) -> list[tuple[str, str]]:
+        """Return (first arm, other arm) for each arm that is compared with the first."""
+        first = self.lines[0].arm
+        return list(dict.fromkeys((first, line.arm) for line in self.lines if line.effect))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON has it: null for the ends of an interval without any."""
@@ -141,9 +147,7 @@ def _check(arms: Sequence[Arm], correction: str) -> None:
         )
     if len(arms) < 2:
         raise InputError("name two arms or more: results files, or NAME=FILE,FILE,... for seeds")
-    names = [arm.name for arm in arms]
-    if len(set(names)) < len(names):
-        raise InputError(f"two arms have one name ({', '.join(names)}); write NAME=FILE")
+    refuse_same_names(arms)
     if len({len(arm.results) == 1 for arm in arms}) > 1:
         raise InputError(
             "one arm has one run, another several; what seeds do to the former is not known. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bt_augment.evaluation import Arm, Comparison, compare
@@ -47,11 +47,29 @@ def comparisons(rows: Sequence[Row], experiment: Experiment) -> list[Table]:
                 (False, _contrasts(chosen, experiment.comparison.contrasts)),
             ):
                 found = [
-                    Table(judge, base, title, against, _compare(group, metric))
+                    Table(judge, base, title, against, compare(as_arms(group), metric, "none"))
                     for title, group in pairs
                 ]
                 tables += _corrected(found, experiment.comparison.correction)
     return tables
+
+
+def as_arms(rows: Sequence[Row], names: Mapping[str, str] | None = None) -> list[Arm]:
+    """Return rows of one benchmark and base model as arms, with as many runs each.
+
+    Args:
+        rows: at least one.
+        names: label of a row → what the arm is called; by default the label.
+    """
+    most = max(len(row.results) for row in rows)
+    return [
+        Arm(
+            row.label if names is None else names[row.label],
+            # An untrained model is the same for every seed: its runs do not vary.
+            row.results if row.alpha is not None else row.results * most,
+        )
+        for row in rows
+    ]
 
 
 def _baselines(rows: Sequence[Row], name: str) -> Iterator[tuple[str, list[Row]]]:
@@ -99,16 +117,6 @@ def _contrasts(
                 chosen = low in (None, row.alpha) and high in (None, other.alpha)
                 if (row.arm, other.arm) == (first, second) and same and chosen:
                     yield f"{other.label} against {row.label}", [row, other]
-
-
-def _compare(group: Sequence[Row], metric: str) -> Comparison:
-    most = max(len(row.results) for row in group)
-    # An untrained model is the same for every seed: its runs do not vary.
-    arms = [
-        Arm(row.label, row.results if row.alpha is not None else row.results * most)
-        for row in group
-    ]
-    return compare(arms, metric, "none")
 
 
 def _corrected(tables: Sequence[Table], correction: str) -> list[Table]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bt_augment.evaluation.arms import Arm, LoadedArm, load_arms
+from bt_augment.evaluation.arms import Arm, LoadedArm, load_arms, refuse_same_names
 from bt_augment.reporting.curve import ALPHA, SIZE, draw_curves, series_of
 from bt_augment.reporting.heat_map import (
     draw_gains,
@@ -39,11 +39,17 @@ class Figures:
     left_out: tuple[str, ...]
 
 
-def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figures:
+def write_figures(
+    arms: Sequence[Arm],
+    metric: str,
+    folder: Path | str,
+    contrasts: Sequence[tuple[str, str]] | None = None,
+) -> Figures:
     """Draw the figures that the results of arms allow, as SVG and PDF.
 
     - ``heat-map-ARM``: the measure by language of query and of candidates, per arm;
-    - ``gain-ARM``: what each arm gains over the first, by the same;
+    - ``gain-ARM``: what an arm gains over the one that it is compared with, by the same; over
+      any further one, ``gain-ARM-over-OTHER``;
     - ``alpha``: the measure in each setting over alpha, for arms trained on the same data;
     - ``data-size``: the measure over the number of training rows, for arms called ``NAME@...``.
 
@@ -51,15 +57,19 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figur
         arms: results, as for :func:`~bt_augment.evaluation.compare`.
         metric: the measure.
         folder: where the files go.
+        contrasts: names of two arms each, of which the second is compared with the first; by
+            default every arm with the first.
 
     Raises:
-        InputError: results that cannot be read, or that are not of one benchmark.
+        InputError: results that cannot be read, or that are not of one benchmark; two arms have
+            one name.
         MissingDependencyError: matplotlib is not installed.
         RunFolderError: ``folder`` lies in a run folder.
         StorageError: the disk refused.
     """
     folder = Path(folder)
     refuse_in_run(folder, "--figures")
+    refuse_same_names(arms)
     for path in (path for arm in arms for path in arm.results):
         read_checked(path)  # training and matrix are taken from it as they are
     loaded = load_arms(arms, metric)
@@ -68,7 +78,7 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figur
     with styled():
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in _heat_maps(loaded, metric):
+        for name, figure in _heat_maps(loaded, metric, contrasts):
             files += save(figure, folder, name)
         if not files:
             left_out.append(f"no heat maps: {metric} is not measured by pair of languages")
@@ -85,18 +95,27 @@ def write_figures(arms: Sequence[Arm], metric: str, folder: Path | str) -> Figur
     return Figures(tuple(files), tuple(left_out))
 
 
-def _heat_maps(arms: Sequence[LoadedArm], metric: str) -> Iterator[tuple[str, Figure]]:
+def _heat_maps(
+    arms: Sequence[LoadedArm], metric: str, contrasts: Sequence[tuple[str, str]] | None
+) -> Iterator[tuple[str, Figure]]:
     found = [(arm, scores) for arm in arms if (scores := pair_scores(arm, metric)) is not None]
     if not found:
         return
     limits = shared_limits([scores for _, scores in found])
-    names = _file_names([arm.name for arm, _ in found])
-    base = found[0][0]
-    for name, (arm, scores) in zip(names, found, strict=True):
-        yield f"heat-map-{name}", draw_scores(scores, arm.name, metric, limits)
-        if arm is not base:
-            gains = pair_gains(base, arm, scores)
-            yield f"gain-{name}", draw_gains(gains, f"{arm.name} over {base.name}", metric)
+    shown = {arm.name: (arm, scores) for arm, scores in found}
+    if contrasts is None:
+        first, *others = shown
+        contrasts = [(first, other) for other in others]
+    drawn = [pair for pair in dict.fromkeys(contrasts) if shown.keys() >= set(pair)]
+    titles = [f"{name} over {base}" for base, name in drawn]
+    names = _file_names([*shown, *titles])
+    arm_names = dict(zip(shown, names, strict=False))
+    for name, (_, scores) in shown.items():
+        yield f"heat-map-{arm_names[name]}", draw_scores(scores, name, metric, limits)
+    for (base, name), title, further in zip(drawn, titles, names[len(shown) :], strict=True):
+        gains = pair_gains(shown[base][0], *shown[name])
+        # An arm's first map has its name alone.
+        yield f"gain-{arm_names.pop(name, further)}", draw_gains(gains, title, metric)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

@@ -58,21 +58,30 @@ def score_maps(arms: Mapping[str, Sequence[Results]], measure: str) -> list[Heat
     return [_score_map(name, scores, low, high) for name, scores in found.items()]
 
 
-def gain_maps(arms: Sequence[LoadedArm], measure: str) -> list[HeatMap]:
-    """Return what each arm gains over the first, on one scale that is white at zero.
+def gain_maps(
+    arms: Sequence[LoadedArm], contrasts: Sequence[tuple[str, str]], measure: str
+) -> list[HeatMap]:
+    """Return what arms gain over others, on one scale that is white at zero.
 
     Cells are marked where the gain is not luck, by
     :func:`~bt_augment.reporting.heat_map.pair_gains`.
+
+    Args:
+        arms: with their results.
+        contrasts: names of two arms each; a map shows what the second gains over the first.
+        measure: the one that the arms were loaded with.
     """
     matrix = arms[0].contents[0].get("matrix", {}).get(measure, {}) if arms else {}
     pairs = mean_scores([matrix])
     if pairs is None:
         return []
-    found = [pair_gains(arms[0], arm, pairs) for arm in arms[1:]]
+    contrasts = list(dict.fromkeys(contrasts))
+    named = {arm.name: arm for arm in arms}
+    found = [pair_gains(named[base], named[arm], pairs) for base, arm in contrasts]
     reach = max((float(np.nanmax(np.abs(g.values), initial=0.0)) for g in found), default=0) or 0.01
     return [
-        _gain_map(f"{arm.name} over {arms[0].name}", gains, reach)
-        for arm, gains in zip(arms[1:], found, strict=True)
+        _gain_map(f"{arm} over {base}", gains, reach)
+        for (base, arm), gains in zip(contrasts, found, strict=True)
     ]
 
 

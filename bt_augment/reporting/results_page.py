@@ -12,7 +12,7 @@ import numpy as np
 
 from bt_augment._version import __version__
 from bt_augment.errors import InputError, did_you_mean
-from bt_augment.evaluation.arms import Arm, LoadedArm, load_arms
+from bt_augment.evaluation.arms import Arm, LoadedArm, load_arms, refuse_same_names
 from bt_augment.evaluation.benchmarks.base import SETTINGS
 from bt_augment.evaluation.comparison import Comparison, compare
 from bt_augment.evaluation.significance import Effect, check_scipy
@@ -22,6 +22,8 @@ from bt_augment.reporting.line_chart import Chart, Line, Point, draw
 from bt_augment.reporting.page import Written, check_jinja, write_page
 from bt_augment.reporting.results_files import Results, have_queries, read_checked
 from bt_augment.shards.outputs import check_file_out
+
+Families = Sequence[Sequence[Comparison]]
 
 _SCRIPTS = ("choices.js",)
 _TITLES = {
@@ -39,18 +41,19 @@ class Group:
         title: the benchmark, and what a candidate is.
         arms: name → results of its runs.
         metric: by which arms are compared.
-        comparison: None where there is one arm, or scores per query are missing.
-        why_not: says which.
+        families: comparisons, each family those whose p-values were corrected together; none
+            where there is nothing to compare, or scores per query are missing.
+        why_not: why there are none.
         measures: all measures of the results, the metric first.
         maps: measure → a heat map of each arm.
-        gains: heat maps of what each arm gains over the first, by the metric.
+        gains: heat maps of what arms gain in the comparisons, by the metric.
         curves: over alpha and data size.
     """
 
     title: str
     arms: dict[str, list[Results]]
     metric: str
-    comparison: Comparison | None
+    families: Families
     why_not: str
     measures: list[str]
     maps: dict[str, list[HeatMap]]
@@ -75,15 +78,22 @@ class Group:
 
 
 def write_results_report(
-    arms: Sequence[Arm], out: Path, *, metric: str = "RR@20", seed: int = 0
+    arms: Sequence[Arm],
+    out: Path,
+    *,
+    metric: str = "RR@20",
+    seed: int = 0,
+    families: Families | None = None,
 ) -> Written:
     """Write the report of results; arms of several benchmarks make a part for each.
 
     Args:
         arms: at least one, each with one results file per run.
         out: the HTML file; one that is there is replaced.
-        metric: by which arms are compared with the first.
+        metric: by which arms are compared.
         seed: of the resampling.
+        families: comparisons of these arms by the metric, each family those whose p-values were
+            corrected together; by default every arm is compared with the first of its benchmark.
 
     Raises:
         InputError: results that cannot be read or compared, or ``out`` is a folder.
@@ -93,10 +103,9 @@ def write_results_report(
     check_jinja()
     check_scipy("a report of results")
     check_file_out(out, "report.html")
-    names = [arm.name for arm in arms]
-    if len(set(names)) < len(names):
-        raise InputError(f"two arms have one name ({', '.join(names)}); write NAME=FILE")
-    read = {arm.name: [read_checked(path) for path in arm.results] for arm in arms}
+    refuse_same_names(arms)
+    # An untrained model's only results stand for each of its runs.
+    read = {arm.name: [read_checked(path) for path in dict.fromkeys(arm.results)] for arm in arms}
     parts: dict[tuple[str, str], list[Arm]] = {}
     for arm in arms:
         keys = {results.group for results in read[arm.name]}
@@ -105,7 +114,7 @@ def write_results_report(
                              "benchmark's an arm of its own")  # fmt: skip
         parts.setdefault(keys.pop(), []).append(arm)
     groups = [
-        _group(part, {arm.name: read[arm.name] for arm in part}, metric, seed)
+        _group(part, {arm.name: read[arm.name] for arm in part}, metric, seed, families)
         for part in parts.values()
     ]
     size = write_page(
@@ -122,7 +131,13 @@ def write_results_report(
     return Written(out, size, {"arms": len(arms), "results": sum(map(len, read.values()))})
 
 
-def _group(arms: list[Arm], read: dict[str, list[Results]], metric: str, seed: int) -> Group:
+def _group(
+    arms: list[Arm],
+    read: dict[str, list[Results]],
+    metric: str,
+    seed: int,
+    families: Families | None,
+) -> Group:
     first = next(iter(read.values()))[0]
     measures = _measures(read)
     if metric not in {*measures, *first.language_bias}:
@@ -131,26 +146,32 @@ def _group(arms: list[Arm], read: dict[str, list[Results]], metric: str, seed: i
             f"they have {', '.join(measures)}"
         )
     measures.sort(key=lambda name: name != metric)
-    why_not = "" if len(arms) > 1 else "one arm has nothing to be compared with"
     loaded: list[LoadedArm] = []
+    found: list[list[Comparison]] = []
     if have_queries(arms):
         loaded = load_arms(arms, metric)
+        if families is None:
+            found = [[compare(arms, metric, seed=seed)]] if len(arms) > 1 else []
+        else:
+            found = [[c for c in family if c.lines[0].arm in read] for family in families]
+        why_not = "there are no two arms that are to be compared"
     else:
         why_not = (
             "scores per query (*.per_query.parquet) do not lie beside all results, so that there "
             "are no intervals, no p-values and no curves"
         )
     trained = [arm for arm in loaded if all(results.training for results in read[arm.name])]
+    contrasts = [pair for family in found for c in family for pair in c.contrasts]
     text = first.candidate_text
     return Group(
         title=first.benchmark if text == "sentence" else f"{first.benchmark} ({text})",
         arms=read,
         metric=metric,
-        comparison=None if why_not else compare(arms, metric, seed=seed),
+        families=[family for family in found if family],
         why_not=why_not,
         measures=measures,
         maps={name: maps for name in measures if (maps := score_maps(read, name))},
-        gains=gain_maps(loaded, metric),
+        gains=gain_maps(loaded, contrasts, metric),
         curves=[*_curves(trained, ALPHA, metric), *_curves(trained, SIZE, metric)],
     )
 

@@ -233,7 +233,7 @@ def test_figures_show_the_main_measure_and_the_trade_off(load, done, environment
     names = {path.stem for path in folder.glob("*.svg")}
     assert names == {
         "alpha", "heat-map-native", "heat-map-raw", "gain-raw", "heat-map-all-0.5",
-        "gain-all-0.5", "heat-map-all-1", "gain-all-1",
+        "gain-all-0.5", "heat-map-all-1", "gain-all-1", "gain-all-0.5-over-all-1",
     }  # fmt: skip
     assert "raw over native" in (folder / "gain-raw.svg").read_text(encoding="utf-8")
     page = (done / "results" / "parallel-static.html").read_text(encoding="utf-8")

@@ -181,6 +181,25 @@ def test_an_arm_called_as_anothers_gains_overwrites_nothing(arm, tmp_path):
     assert len(set(written.files)) == len(written.files) == 10
 
 
+def test_gains_are_over_what_an_arm_is_compared_with(arm, tmp_path):
+    arms = [arm(name) for name in ("a", "b", "c", "b over a")]
+    contrasts = [("c", "b"), ("a", "b"), ("c", "b"), ("a", "b over a")]
+    written = write_figures(arms, METRIC, tmp_path / "figures", contrasts)
+    titles = {
+        path.stem: next(t for t in ("b over c", "b over a over a", "b over a")
+                        if f"<!-- {t} -->" in path.read_text())
+        for path in written.files
+        if path.suffix == ".svg" and path.stem.startswith("gain-")
+    }  # fmt: skip
+    assert titles == {
+        "gain-b": "b over c",
+        "gain-b-over-a": "b over a over a",  # of the arm called so
+        "gain-b-over-a~2": "b over a",
+    }
+    with pytest.raises(InputError, match=r"two arms have one name \(a, a\)"):
+        write_figures([arms[0], arms[0]], METRIC, tmp_path / "twice")
+
+
 def test_a_run_that_lacks_a_language_leaves_its_pairs_empty(arm):
     both = arm("both", seeds=2)
     content = json.loads(both.results[1].read_bytes())
