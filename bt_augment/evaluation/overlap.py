@@ -11,11 +11,17 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.benchmarks.base import Collection
 from bt_augment.evaluation.training_record import TrainingRecord, training_rows
-from bt_augment.pairs.contamination import BenchmarkText, contained, ngram_hashes
+from bt_augment.pairs.contamination import (
+    BenchmarkPassage,
+    BenchmarkText,
+    contained,
+    ngram_hashes,
+)
 
 PASSAGE_SHARE = 0.1  # of a passage's 13-grams: the default of the filter contamination.passage
 
@@ -54,7 +60,9 @@ def _unchecked(reason: str) -> dict[str, Any]:
     return {"checked": False, "questions": None, "passages": None, "reason": reason}
 
 
-def count_overlapping(passages: Iterable[str], corpus: Callable[[], Iterable[str]]) -> int:
+def count_overlapping(
+    passages: Iterable[str], corpus: Callable[[], Iterable[BenchmarkPassage]]
+) -> int:
     """Return how many passages share more than :data:`PASSAGE_SHARE` of their 13-grams.
 
     Args:
@@ -67,8 +75,8 @@ def count_overlapping(passages: Iterable[str], corpus: Callable[[], Iterable[str
         ngrams = [ngram_hashes(text) for text in block]
         known = np.unique(np.concatenate(ngrams))
         seen = np.zeros(known.size, dtype=np.bool_)
-        for text in corpus():
-            hashes = ngram_hashes(text)
+        for passage in corpus():
+            hashes = passage.hashes()
             held = hashes[contained(known, hashes)]
             seen[np.searchsorted(known, held)] = True
         count += sum(
@@ -89,12 +97,20 @@ def _distinct(record: TrainingRecord, column: str) -> Iterator[str]:
                 yield text
 
 
-def _benchmark_passages(collection: Collection) -> Iterator[str]:
-    column = "context" if collection.contexts else "text"
+def _benchmark_passages(collection: Collection) -> Iterator[BenchmarkPassage]:
     for part in collection.candidates.values():
-        last = None
-        for batch in part.table.select([column]).to_batches():
-            for text in batch.column(0).to_pylist():
-                if text != last:  # the sentences of a paragraph follow each other
-                    yield text
-                last = text
+        if collection.contexts:
+            yield from _contexts(part.table)
+            continue
+        for batch in part.table.select(["text", "title_length"]).to_batches():
+            for text, length in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+                yield BenchmarkPassage(text[length:], text[:length])
+
+
+def _contexts(table: pa.Table) -> Iterator[BenchmarkPassage]:
+    last = None
+    for batch in table.select(["context"]).to_batches():
+        for text in batch.column(0).to_pylist():
+            if text != last:  # the sentences of a paragraph follow each other
+                yield BenchmarkPassage(text)
+            last = text

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from bt_augment.errors import ModelError
 from bt_augment.evaluation import Evaluation, evaluate, overlap
+from bt_augment.evaluation.benchmarks import load
 from bt_augment.evaluation.encoders import load_encoder
 from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping
 from bt_augment.evaluation.training_record import _digest, read_training_record, training_rows
-from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.contamination import BenchmarkPassage, BenchmarkText
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
 
@@ -161,6 +162,22 @@ def test_the_manifest_does_not_change_the_encoder(trained, tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("title", ["Lighthouse", "", None])
+def test_short_benchmark_passages_count_with_a_title_and_without(title, tmp_path, write_jsonl):
+    text = "The lighthouse was built by Ana in 1901."
+    folder = tmp_path / "beir"
+    write_jsonl(folder / "queries.jsonl", [{"_id": "q", "text": "Who built it?"}])
+    write_jsonl(folder / "corpus.jsonl", [{"_id": "d", "title": title, "text": text}])
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("q\td\t1\n")
+    corpus = load("beir", folder)
+    training = [text, f"Lighthouse {text}", "The lighthouse was built by Bea in 1902."]
+    filtered = BenchmarkText.from_folders({"beir": folder})
+    rejected = sum(filtered.passage_overlap(t) > PASSAGE_SHARE for t in training)
+    assert count_overlapping(training, lambda: overlap._benchmark_passages(corpus)) == rejected
+    assert rejected == (2 if title else 1)
+
+
 WORDS = st.text("abc", min_size=1, max_size=2)
 PASSAGES = st.lists(st.lists(WORDS, max_size=40).map(" ".join), max_size=8)
 
@@ -168,8 +185,9 @@ PASSAGES = st.lists(st.lists(WORDS, max_size=40).map(" ".join), max_size=8)
 @settings(max_examples=60, deadline=None)
 @given(training=PASSAGES, benchmark=PASSAGES, block=st.integers(1, 5))
 def test_blocks_count_what_the_filter_of_contamination_rejects(training, benchmark, block):
-    known = BenchmarkText((), benchmark)
+    corpus = [BenchmarkPassage(text) for text in benchmark]
+    known = BenchmarkText((), corpus)
     expected = sum(known.passage_overlap(text) > PASSAGE_SHARE for text in training)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlap, "_BLOCK_PASSAGES", block)
-        assert count_overlapping(training, lambda: benchmark) == expected
+        assert count_overlapping(training, lambda: corpus) == expected

@@ -55,7 +55,8 @@ class Candidates:
     """The candidates of one language, on disk where they are many.
 
     Attributes:
-        table: columns ``id``, ``text`` (stripped) and ``context`` (null where there is none).
+        table: columns ``id``, ``text`` (stripped), ``context`` (null where there is none) and
+            ``title_length``, the characters of ``text`` that are a title and the space after it.
         positions: row of each candidate that is judged, or may be a query's own, by its id.
     """
 
@@ -169,7 +170,8 @@ class Collection:
             for query in zip(queries.ids, queries.texts, strict=True):
                 yield "query", language, *query
         for language, candidates in self.candidates.items():
-            for batch in candidates.table.to_batches(max_chunksize=_BLOCK_ROWS):
+            told = candidates.table.select(["id", "text", "context"])
+            for batch in told.to_batches(max_chunksize=_BLOCK_ROWS):
                 for candidate in zip(*batch.to_pydict().values(), strict=True):
                     yield "candidate", language, *candidate
         for name, grades in self.qrels.items():

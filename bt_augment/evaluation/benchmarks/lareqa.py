@@ -29,6 +29,7 @@ class _Sentence(NamedTuple):
     id: str
     text: str
     context: str
+    title_length: int = 0
 
 
 class _Span(NamedTuple):
