@@ -11,10 +11,9 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from bt_augment.errors import RunFolderError
-from bt_augment.evaluation.benchmarks.base import Collection
+from bt_augment.errors import InputError, RunFolderError
+from bt_augment.evaluation.benchmarks.base import Collection, LanguageTexts
 from bt_augment.evaluation.training_record import TrainingRecord, training_rows
 from bt_augment.pairs.contamination import (
     BenchmarkPassage,
@@ -28,12 +27,15 @@ PASSAGE_SHARE = 0.1  # of a passage's 13-grams: the default of the filter contam
 _BLOCK_PASSAGES = 1 << 17  # some 100 MB of hashes
 
 
-def training_overlap(record: TrainingRecord | None, collection: Collection) -> dict[str, Any]:
+def training_overlap(
+    record: TrainingRecord | None, collection: Collection, others: Iterable[LanguageTexts] = ()
+) -> dict[str, Any]:
     """Return how many of a model's training texts the benchmark holds.
 
     Args:
         record: what the model was trained on; None where nothing says it.
-        collection: the benchmark.
+        collection: the benchmark, of the languages evaluated.
+        others: what it says in others: a translation of a question gives it away no less.
 
     Returns:
         ``checked``, and the number of distinct training ``questions`` that are, normalized,
@@ -43,16 +45,18 @@ def training_overlap(record: TrainingRecord | None, collection: Collection) -> d
     """
     if record is None:
         return _unchecked("there is no training_manifest.json beside the model")
-    asked = BenchmarkText((t for part in collection.queries.values() for t in part.texts), ())
     try:
+        parts = [*map(collection.texts_of, collection.languages), *others]
+        asked = BenchmarkText((text for part in parts for text in part.questions()), ())
         return {
             "checked": True,
             "questions": sum(map(asked.question_matches, _distinct(record, "question"))),
             "passages": count_overlapping(
-                _distinct(record, "passage"), lambda: _benchmark_passages(collection)
+                _distinct(record, "passage"),
+                lambda: (passage for part in parts for passage in part.passages()),
             ),
         }
-    except RunFolderError as error:
+    except (RunFolderError, InputError) as error:
         return _unchecked(str(error))
 
 
@@ -95,22 +99,3 @@ def _distinct(record: TrainingRecord, column: str) -> Iterator[str]:
             if key not in known:
                 known.add(key)
                 yield text
-
-
-def _benchmark_passages(collection: Collection) -> Iterator[BenchmarkPassage]:
-    for part in collection.candidates.values():
-        if collection.contexts:
-            yield from _contexts(part.table)
-            continue
-        for batch in part.table.select(["text", "title_length"]).to_batches():
-            for text, length in zip(*(c.to_pylist() for c in batch.columns), strict=True):
-                yield BenchmarkPassage(text[length:], text[:length])
-
-
-def _contexts(table: pa.Table) -> Iterator[BenchmarkPassage]:
-    last = None
-    for batch in table.select(["context"]).to_batches():
-        for text in batch.column(0).to_pylist():
-            if text != last:  # the sentences of a paragraph follow each other
-                yield BenchmarkPassage(text)
-            last = text

@@ -38,6 +38,7 @@ __all__ = [
     "merged",
     "read_candidates",
     "read_json",
+    "read_passages",
     "read_qrels",
     "read_queries",
     "read_tsv_queries",
@@ -160,14 +161,25 @@ def read_candidates(
     def made() -> Iterator[tuple[Place, str, str, None, int]]:
         for path in paths:
             for row in rows(path):
-                text, title = _passage(row)
+                text, title = _passage_of(row)
                 whole = f"{title} {text}".strip()  # as BEIR's own retrievers do
                 yield row.place, prefix + field(row, _ID), whole, None, len(whole) - len(text)
 
     return spooled(made(), judged)
 
 
-def _passage(row: Row) -> BenchmarkPassage:
+def read_passages(paths: Iterable[Path]) -> Iterator[BenchmarkPassage]:
+    """Yield the passages of JSON-lines or Parquet files, one in memory at a time.
+
+    Raises:
+        InputError: a line is broken, or has no text.
+    """
+    for path in paths:
+        for row in rows(path):
+            yield _passage_of(row)
+
+
+def _passage_of(row: Row) -> BenchmarkPassage:
     title = row.values.get("title")
     return BenchmarkPassage(
         field(row, _CANDIDATE_TEXT).strip(), title.strip() if isinstance(title, str) else ""
