@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import InputError
 from bt_augment.evaluation.results import read_results
+from bt_augment.evaluation.strata import linearised, weighted
 from bt_augment.names import refuse_impossible
 
 Floats = npt.NDArray[np.float64]
@@ -89,6 +90,21 @@ def refuse_same_names(arms: Sequence[Arm]) -> None:
         raise InputError(f"two arms have one name ({', '.join(names)}); write NAME=FILE")
 
 
+class QuestionScores(NamedTuple):
+    """What each question says of a macro average.
+
+    Attributes:
+        ids: of the questions, ascending.
+        values: linearised, shape (runs, questions), for variances, intervals and t-tests.
+        weighted: each question's own scores, weighted, shape (runs, questions), for tests that
+            swap those of two arms. The mean of both is the macro average.
+    """
+
+    ids: Names
+    values: Floats
+    weighted: Floats
+
+
 @dataclass(frozen=True)
 class LoadedArm:
     """An arm with its results, as far as one measure goes.
@@ -108,11 +124,11 @@ class LoadedArm:
         """Return the arm's name."""
         return self.arm.name
 
-    def by_question(self, setting: str) -> tuple[Names, Floats] | None:
-        """Return question ids and scores, shape (runs, questions); their mean is the macro average.
+    def by_question(self, setting: str) -> QuestionScores | None:
+        """Return the scores of the questions in a setting; None where a run was not measured in it.
 
         The scores of a question in all languages and pairs of languages are one, weighted as in
-        the macro average. None where a run was not measured in the setting.
+        the macro average.
 
         Raises:
             InputError: the runs were evaluated on different questions.
@@ -131,27 +147,28 @@ class LoadedArm:
             table.take(rows.get(pair, np.empty(0, np.int64)))
             for table, rows in zip(self.tables, self._rows_by_pair, strict=True)
         )
-        return None if found is None else found[1]
+        return None if found is None else found.weighted
 
     @cached_property
     def _rows_by_pair(self) -> list[dict[tuple[str, str], npt.NDArray[np.int64]]]:
         """Return where the scores of each pair are: a benchmark has a hundred, all asked for."""
         return [_rows_by_pair(table) for table in self.tables]
 
-    def _scores(self, chosen_rows: Iterable[pa.Table]) -> tuple[Names, Floats] | None:
-        rows = []
-        ids: Names | None = None
+    def _scores(self, chosen_rows: Iterable[pa.Table]) -> QuestionScores | None:
+        runs: list[QuestionScores] = []
         for path, chosen in zip(self.arm.results, chosen_rows, strict=True):
             if not chosen.num_rows:
                 return None
-            questions, values = _by_question(chosen)
-            if ids is not None and not np.array_equal(ids, questions):
+            runs.append(_by_question(chosen))
+            if not np.array_equal(runs[0].ids, runs[-1].ids):
                 raise InputError(
                     f"{path}: was evaluated on other questions than {self.arm.results[0]}"
                 )
-            ids = questions
-            rows.append(values)
-        return None if ids is None else (ids, np.stack(rows))
+        return QuestionScores(
+            runs[0].ids,
+            np.stack([run.values for run in runs]),
+            np.stack([run.weighted for run in runs]),
+        )
 
 
 def load_arms(arms: Sequence[Arm], metric: str) -> list[LoadedArm]:
@@ -219,15 +236,16 @@ def _rows_by_pair(table: pa.Table) -> dict[tuple[str, str], npt.NDArray[np.int64
     }
 
 
-def _by_question(table: pa.Table) -> tuple[npt.NDArray[np.str_], Floats]:
+def _by_question(table: pa.Table) -> QuestionScores:
+    """Return the scores of one run, shape (questions,)."""
     pairs = [
         table.column(name).combine_chunks().cast(pa.string()).fill_null("").to_numpy(False)
         for name in ("query_language", "candidate_language")
     ]
     _, pair = np.unique(np.char.add(np.char.add(pairs[0].astype(str), " "), pairs[1].astype(str)),
                         return_inverse=True)  # fmt: skip
-    sizes = np.bincount(pair)
-    weights = 1 / (len(sizes) * sizes[pair])
     names, question = np.unique(table.column("query").to_numpy().astype(str), return_inverse=True)
-    sums = np.bincount(question, table.column("value").to_numpy() * weights).astype(np.float64)
-    return names, sums * len(names)
+    scores = table.column("value").to_numpy().astype(np.float64)
+    return QuestionScores(
+        names, linearised(scores, question, pair), weighted(scores, question, pair)
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bt_augment.errors import InputError, did_you_mean
-from bt_augment.evaluation.arms import Arm, load_arms, refuse_same_names
+from bt_augment.evaluation.arms import Arm, QuestionScores, load_arms, refuse_same_names
 from bt_augment.evaluation.benchmarks.base import SETTINGS
 from bt_augment.evaluation.significance import Effect, holm, measure_effect
 from bt_augment.evaluation.tables import table
@@ -106,24 +106,24 @@ def compare(
     ]
     lines: list[Line] = []
     for setting in settings:
-        scores = [part.by_question(setting) for part in loaded]
-        present = [score for score in scores if score is not None]
+        found = [part.by_question(setting) for part in loaded]
+        present = [scores for scores in found if scores is not None]
         if len(present) != len(arms):
             if present:
                 raise InputError(f"not all results have {metric} in the setting {setting}")
             continue
-        ids = present[0][0]
-        for arm, (other, _) in zip(arms, present, strict=True):
-            if not np.array_equal(ids, other):
+        base = present[0]
+        for arm, scores in zip(arms, present, strict=True):
+            if not np.array_equal(base.ids, scores.ids):
                 raise InputError(
                     f"{arm.name}: was evaluated on other questions than {arms[0].name} in the "
                     f"setting {setting}; evaluate both on the same benchmark"
                 )
-        base = present[0][1]
-        for number, (arm, (_, values)) in enumerate(zip(arms, present, strict=True)):
-            effect = measure_effect(base, values, seed) if number else None
-            mean = float(values.mean())
-            lines.append(Line(setting, arm.name, len(values), len(ids), mean, effect, None))
+        for number, (arm, scores) in enumerate(zip(arms, present, strict=True)):
+            effect = _effect(base, scores, seed) if number else None
+            runs, questions = scores.weighted.shape
+            mean = float(scores.weighted.mean())
+            lines.append(Line(setting, arm.name, runs, questions, mean, effect, None))
     if not lines:
         measured = [m for c in contents for part in c["settings"].values() for m in part]
         known = sorted({*measured, *(m for c in contents for m in c.get("language_bias", {}))})
@@ -137,6 +137,11 @@ def compare(
             f"of them have; they have {', '.join(known)}"
         )
     return Comparison(metric, correction, _corrected(lines, correction))
+
+
+def _effect(base: QuestionScores, scores: QuestionScores, seed: int) -> Effect:
+    swapped = scores.weighted[0] - base.weighted[0]  # asked for of one run each alone
+    return measure_effect(base.values, scores.values, seed, swapped=swapped)
 
 
 def _check(arms: Sequence[Arm], correction: str) -> None:

@@ -26,7 +26,7 @@ from bt_augment.evaluation.benchmarks.base import (
     SETTINGS,
     Collection,
 )
-from bt_augment.evaluation.benchmarks.registry import load
+from bt_augment.evaluation.benchmarks.registry import load, other_texts
 from bt_augment.evaluation.embedding_store import EmbeddingStore
 from bt_augment.evaluation.encoders import (
     TORCH,
@@ -68,7 +68,8 @@ class Evaluation:
         data: folder of its files.
         out: the results file to write; scores per query go beside it. None writes nothing.
         settings: mono, cross, multi; None for all that make sense on the benchmark.
-        languages: language tags; None for all in the folder.
+        languages: language tags; None for all in the folder. Overlap with training data is
+            looked for in all of them.
         candidate_text: ``sentence``, or ``sentence+context`` for benchmarks with paragraphs.
         run_files: folder for TREC run files and their judgements.
         run_depth: candidates per query in the run files.
@@ -145,7 +146,8 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
         threads=request.threads,
     )
     loaded = time.monotonic()
-    overlap = training_overlap(record, collection)
+    others = other_texts(request.benchmark, request.data, collection.languages)
+    overlap = training_overlap(record, collection, others)
     compared = time.monotonic()
     digest = collection.digest()
     digested = time.monotonic()

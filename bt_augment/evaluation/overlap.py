@@ -12,22 +12,30 @@ from typing import Any
 
 import numpy as np
 
-from bt_augment.errors import RunFolderError
-from bt_augment.evaluation.benchmarks.base import Collection
+from bt_augment.errors import InputError, RunFolderError
+from bt_augment.evaluation.benchmarks.base import Collection, LanguageTexts
 from bt_augment.evaluation.training_record import TrainingRecord, training_rows
-from bt_augment.pairs.contamination import BenchmarkText, contained, ngram_hashes
+from bt_augment.pairs.contamination import (
+    BenchmarkPassage,
+    BenchmarkText,
+    contained,
+    ngram_hashes,
+)
 
 PASSAGE_SHARE = 0.1  # of a passage's 13-grams: the default of the filter contamination.passage
 
 _BLOCK_PASSAGES = 1 << 17  # some 100 MB of hashes
 
 
-def training_overlap(record: TrainingRecord | None, collection: Collection) -> dict[str, Any]:
+def training_overlap(
+    record: TrainingRecord | None, collection: Collection, others: Iterable[LanguageTexts] = ()
+) -> dict[str, Any]:
     """Return how many of a model's training texts the benchmark holds.
 
     Args:
         record: what the model was trained on; None where nothing says it.
-        collection: the benchmark.
+        collection: the benchmark, of the languages evaluated.
+        others: what it says in others: a translation of a question gives it away no less.
 
     Returns:
         ``checked``, and the number of distinct training ``questions`` that are, normalized,
@@ -37,16 +45,18 @@ def training_overlap(record: TrainingRecord | None, collection: Collection) -> d
     """
     if record is None:
         return _unchecked("there is no training_manifest.json beside the model")
-    asked = BenchmarkText((t for part in collection.queries.values() for t in part.texts), ())
     try:
+        parts = [*map(collection.texts_of, collection.languages), *others]
+        asked = BenchmarkText((text for part in parts for text in part.questions()), ())
         return {
             "checked": True,
             "questions": sum(map(asked.question_matches, _distinct(record, "question"))),
             "passages": count_overlapping(
-                _distinct(record, "passage"), lambda: _benchmark_passages(collection)
+                _distinct(record, "passage"),
+                lambda: (passage for part in parts for passage in part.passages()),
             ),
         }
-    except RunFolderError as error:
+    except (RunFolderError, InputError) as error:
         return _unchecked(str(error))
 
 
@@ -54,7 +64,9 @@ def _unchecked(reason: str) -> dict[str, Any]:
     return {"checked": False, "questions": None, "passages": None, "reason": reason}
 
 
-def count_overlapping(passages: Iterable[str], corpus: Callable[[], Iterable[str]]) -> int:
+def count_overlapping(
+    passages: Iterable[str], corpus: Callable[[], Iterable[BenchmarkPassage]]
+) -> int:
     """Return how many passages share more than :data:`PASSAGE_SHARE` of their 13-grams.
 
     Args:
@@ -67,8 +79,8 @@ def count_overlapping(passages: Iterable[str], corpus: Callable[[], Iterable[str
         ngrams = [ngram_hashes(text) for text in block]
         known = np.unique(np.concatenate(ngrams))
         seen = np.zeros(known.size, dtype=np.bool_)
-        for text in corpus():
-            hashes = ngram_hashes(text)
+        for passage in corpus():
+            hashes = passage.hashes()
             held = hashes[contained(known, hashes)]
             seen[np.searchsorted(known, held)] = True
         count += sum(
@@ -87,14 +99,3 @@ def _distinct(record: TrainingRecord, column: str) -> Iterator[str]:
             if key not in known:
                 known.add(key)
                 yield text
-
-
-def _benchmark_passages(collection: Collection) -> Iterator[str]:
-    column = "context" if collection.contexts else "text"
-    for part in collection.candidates.values():
-        last = None
-        for batch in part.table.select([column]).to_batches():
-            for text in batch.column(0).to_pylist():
-                if text != last:  # the sentences of a paragraph follow each other
-                    yield text
-                last = text

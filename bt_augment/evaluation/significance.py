@@ -45,12 +45,15 @@ class Effect:
     method: str
 
 
-def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
+def measure_effect(
+    first: Floats, second: Floats, seed: int = 0, *, swapped: Floats | None = None
+) -> Effect:
     """Return the effect of the second arm over the first.
 
     One run each: the paired randomisation test, which swaps the two arms' scores of each query
     at random (Fisher; Smucker et al., CIKM 2007), p = (1 + exceedances) / (1 + resamples); the
-    interval is the percentile bootstrap over queries.
+    interval is the percentile bootstrap over queries. A swap turns the sign of a query's own
+    difference, which is not that of linearised values: those hold the means of all queries.
 
     Several runs each: queries and seeds are both samples, crossed (Judd, Westfall and Kenny
     2012). The variance of the effect is that of the queries' mean differences over their number,
@@ -64,6 +67,8 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
         first: scores, shape (runs, queries).
         second: scores of the same queries in the same order; as many runs as it has.
         seed: of the resampling.
+        swapped: the queries' own differences, shape (queries,), with the same mean; None where
+            ``first`` and ``second`` are the queries' own scores.
 
     Raises:
         ValueError: one arm has one run and the other several.
@@ -72,7 +77,8 @@ def measure_effect(first: Floats, second: Floats, seed: int = 0) -> Effect:
         raise ValueError("one arm has one run, the other several")
     if len(first) > 1 or first.shape[1] == 1:
         return analytic_effect(first, second)
-    return _randomised(second[0] - first[0], seed)
+    differences = second[0] - first[0]
+    return _randomised(differences, differences if swapped is None else swapped, seed)
 
 
 def check_scipy(purpose: str) -> None:
@@ -97,15 +103,15 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def _randomised(differences: Floats, seed: int) -> Effect:
+def _randomised(differences: Floats, swapped: Floats, seed: int) -> Effect:
     random = np.random.default_rng(seed)
     size = len(differences)
-    effect = float(differences.mean())
-    reached = abs(effect) - _ROUNDING * max(1.0, float(np.abs(differences).max()))
+    effect = float(swapped.mean())
+    reached = abs(effect) - _ROUNDING * max(1.0, float(np.abs(swapped).max()))
     exceed = 0
     for count in _blocks(size):
         signs = random.integers(0, 2, (count, size), dtype=np.int8) * 2.0 - 1.0
-        means = signs @ differences / size
+        means = signs @ swapped / size
         exceed += int(np.count_nonzero(np.abs(means) >= reached))
     resampled = np.concatenate(
         [

@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag, without_region
+from bt_augment.pairs.schema import NATIVE
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
 from bt_augment.shards.atomic import sha256_of
-from bt_augment.shards.manifest import read_manifest
-from bt_augment.shards.store import TRAIN, read_split
+from bt_augment.shards.manifest import UnitEntry, read_manifest
+from bt_augment.shards.store import SPLITS, TRAIN, rows_of
 from bt_augment.translation.model_folder import named_path
 
+_TEXTS = ["question", "passage"]
+_COLUMNS = ["id", "source_id", "method", "question_lang", "passage_lang", *_TEXTS]
 _SETTINGS = ("alpha", "augmented_share", "batch_size", "seed")
 # What two trainings may differ in and yet be of one curve over alpha.
 _NOT_SHARED = {"alpha", "seed", "base_model", "device", "report_to", "save_steps"}
@@ -107,7 +110,9 @@ def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
 def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
     """Yield ``question`` and ``passage`` of the rows that a training took, a shard at a time.
 
-    Those held out from its steps are among them, as they may have said when it stops.
+    Those held out from its steps are among them, as they may have said when it stops; so are the
+    native rows that made ones of them were made of, whatever their language, where the run has
+    them: what a translation says was known when its source was.
 
     Raises:
         RunFolderError: a run is gone or damaged, or holds other rows than at the training.
@@ -120,11 +125,28 @@ def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
         manifest = read_manifest(place)
         if manifest.fingerprint() != fingerprint:
             raise RunFolderError(f"the run {place} holds other rows than at the training")
-        for table in read_split(place, TRAIN, [unit.files[TRAIN] for unit in manifest.units]):
-            yield _taken(table, record)
+        for unit in manifest.units:
+            table = rows_of(place, unit.files[TRAIN]).select(_COLUMNS)
+            taken = table.filter(_taken(table, record))
+            yield taken.select(_TEXTS)
+            yield from _sources(place, unit, taken, table)
 
 
-def _taken(table: pa.Table, record: TrainingRecord) -> pa.Table:
+def _sources(place: Path, unit: UnitEntry, taken: pa.Table, train: pa.Table) -> Iterator[pa.Table]:
+    """Yield the native rows of a unit that its made rows were made of, from both splits."""
+    made = taken.filter(pc.not_equal(taken.column("method"), NATIVE))
+    wanted = made.column("source_id").unique()
+    for split in SPLITS:
+        if not len(wanted):
+            return
+        table = train if split == TRAIN else rows_of(place, unit.files[split])
+        natives = table.filter(pc.equal(table.column("method"), NATIVE))
+        found = natives.filter(pc.is_in(natives.column("id"), wanted))
+        yield found.select(_TEXTS)
+        wanted = wanted.filter(pc.invert(pc.is_in(wanted, found.column("id").combine_chunks())))
+
+
+def _taken(table: pa.Table, record: TrainingRecord) -> pa.ChunkedArray:
     wanted = pc.is_in(table.column("method"), pa.array(record.methods, pa.string()))
     if record.languages is not None:
         chosen = {without_region(tag) for tag in record.languages}
@@ -132,4 +154,4 @@ def _taken(table: pa.Table, record: TrainingRecord) -> pa.Table:
             held = table.column(name).unique().to_pylist()
             tags = [tag for tag in held if without_region(tag) in chosen]
             wanted = pc.and_(wanted, pc.is_in(table.column(name), pa.array(tags, pa.string())))
-    return table.select(["question", "passage"]).filter(wanted)
+    return wanted

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,29 @@ def normalize(text: str) -> str:
     return " ".join(_NOT_TEXT.sub(" ", folded).split())
 
 
+class BenchmarkPassage(NamedTuple):
+    """A passage of a benchmark, which training text may hold with its title or without.
+
+    Attributes:
+        text: the passage without its title.
+        title: empty where there is none.
+    """
+
+    text: str
+    title: str = ""
+
+    def hashes(self) -> Hashes:
+        """Return the hashes of :func:`ngram_hashes` of the text, alone and after its title."""
+        text = _tokenized(self.text)
+        if not self.title:
+            return _ngrams(text)
+        title = _tokenized(self.title)
+        whole = _tokens_of(f"{title.normal} {text.normal}".strip(), [*title.tokens, *text.tokens])
+        if whole.length == text.length <= len(text.tokens):
+            return _ngrams(whole)  # the text's own are the last of them
+        return np.concatenate([_ngrams(whole), _ngrams(text)])
+
+
 class BenchmarkText:
     """What the questions and passages of benchmarks say, as sorted 64-bit hashes.
 
@@ -67,9 +90,9 @@ class BenchmarkText:
         passages: the benchmarks' passages.
     """
 
-    def __init__(self, questions: Iterable[str], passages: Iterable[str]) -> None:
+    def __init__(self, questions: Iterable[str], passages: Iterable[BenchmarkPassage]) -> None:
         self._questions = _unique(_hash_of(normalize(text)) for text in questions)
-        self._ngrams = _merged(ngram_hashes(text) for text in passages)
+        self._ngrams = _merged(passage.hashes() for passage in passages)
 
     @classmethod
     def from_folders(cls, folders: Mapping[str, Path]) -> BenchmarkText:
@@ -89,14 +112,14 @@ class BenchmarkText:
         files = {f: name for name, path in folders.items() for f in benchmark_files(name, path)}
         seen: set[tuple[Path, str]] = set()
 
-        def texts(field: str) -> Iterator[str]:
+        def texts(field: str) -> Iterator[BenchmarkPassage]:
             for file in files:
-                for text in _texts(file, field):
-                    if (file, field) not in seen and not _NO_TEXT.fullmatch(text):
+                for found in _texts(file, field):
+                    if (file, field) not in seen and not _NO_TEXT.fullmatch(found.text):
                         seen.add((file, field))
-                    yield text
+                    yield found
 
-        known = cls(texts("question"), texts("passage"))
+        known = cls((question.text for question in texts("question")), texts("passage"))
         for file, name in files.items():
             _check_seen(name, file, [field for field in _FIELDS if (file, field) in seen])
         return known
@@ -112,7 +135,7 @@ class BenchmarkText:
         """Return the share of a passage's n-grams that the benchmarks' passages hold, 0 to 1.
 
         A passage shorter than one n-gram has 1 if it is, normalized, a whole passage of the
-        benchmarks, else 0.
+        benchmarks, with its title or without, else 0.
         """
         ngrams = ngram_hashes(text)
         if not ngrams.size or not self._ngrams.size:
@@ -163,19 +186,33 @@ def contained(known: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
 
 def ngram_hashes(text: str) -> Hashes:
     """Return a 64-bit hash for each n-gram of a text; for a shorter text, one of the whole."""
-    normalized = normalize(text)
-    if normalized.isascii():
-        tokens, length = normalized.split(), NGRAM_WORDS
-    else:
-        tokens = _TOKEN.findall(normalized)
-        length = _ngram_length(normalized, len(tokens))
-    if not tokens:
+    return _ngrams(_tokenized(text))
+
+
+class _Tokens(NamedTuple):
+    normal: str
+    tokens: list[str]
+    length: int  # of an n-gram in its script
+
+
+def _tokenized(text: str) -> _Tokens:
+    normal = normalize(text)
+    return _tokens_of(normal, normal.split() if normal.isascii() else _TOKEN.findall(normal))
+
+
+def _tokens_of(normal: str, tokens: list[str]) -> _Tokens:
+    length = NGRAM_WORDS if normal.isascii() else _ngram_length(normal, len(tokens))
+    return _Tokens(normal, tokens, length)
+
+
+def _ngrams(text: _Tokens) -> Hashes:
+    if not text.tokens:
         return np.empty(0, dtype=np.uint64)
-    if len(tokens) < length:
-        return np.array([_hash_of(normalized)], dtype=np.uint64)
-    hashes = np.array([_hash_of(token) for token in tokens], dtype=np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(hashes, length)
-    sums: Hashes = (windows * _MULTIPLIERS[:length]).sum(axis=1, dtype=np.uint64)
+    if len(text.tokens) < text.length:
+        return np.array([_hash_of(text.normal)], dtype=np.uint64)
+    hashes = np.array([_hash_of(token) for token in text.tokens], dtype=np.uint64)
+    windows = np.lib.stride_tricks.sliding_window_view(hashes, text.length)
+    sums: Hashes = (windows * _MULTIPLIERS[: text.length]).sum(axis=1, dtype=np.uint64)
     return sums  # modulo 2^64, which is what uint64 does
 
 
@@ -237,8 +274,8 @@ def _kind(file: Path) -> str | None:
     return "squad" if base.endswith(".json") else None
 
 
-def _texts(file: Path, field: str) -> Iterator[str]:
-    """Yield the questions or the passages of one file."""
+def _texts(file: Path, field: str) -> Iterator[BenchmarkPassage]:
+    """Yield the questions or the passages of one file; a title is a passage's alone."""
     kind = _kind(file) or "squad"
     if kind == "squad":
         last: Any = None
@@ -251,14 +288,15 @@ def _texts(file: Path, field: str) -> Iterator[str]:
                 raise InputError(f"{row.place}: {column} is not text")
             if field == "question" or text != last:
                 last = text
-                yield text
+                yield BenchmarkPassage(text)
     elif (kind == "corpus") == (field == "passage"):
         names = _PASSAGE_TEXT if field == "passage" else _QUERY_TEXT
         for row in _checked_rows(JsonLinesReader(str(file), InputSettings())):
             found = next((row.values[name] for name in names if name in row.values), None)
             if not isinstance(found, str):
                 raise InputError(f"{row.place}: none of the fields {', '.join(names)} is text")
-            yield found
+            title = row.values.get("title")
+            yield BenchmarkPassage(found, title if isinstance(title, str) else "")
 
 
 def _checked_rows(reader: SquadReader | JsonLinesReader) -> Iterator[Row]:

@@ -18,6 +18,7 @@ from scipy.stats import norm, t, ttest_1samp, ttest_rel
 
 from bt_augment.errors import InputError, MissingDependencyError
 from bt_augment.evaluation import Arm, compare, significance
+from bt_augment.evaluation.arms import load_arms
 from bt_augment.evaluation.metrics import Scores
 from bt_augment.evaluation.results import ScoreTable, write_results
 from bt_augment.evaluation.significance import (
@@ -223,6 +224,115 @@ def test_several_runs_find_an_effect_larger_than_their_spread():
     result = measure_effect(first, second)
     assert result.p < 0.01
     assert result.low < 0.2 < result.high
+
+
+def languages_apart(path, scores):
+    """Write results of the setting mono: by language the scores of questions of its own."""
+    table = ScoreTable(("RR@20",))
+    for tag, values in scores.items():
+        ids = [f"{tag}:{number}" for number in range(len(values))]
+        table.add(tag, tag, ids, Scores(np.arange(len(values)), {"RR@20": np.array(values)}))
+    content = {
+        "model": "m", "benchmark": "miracl", "candidate_text": "sentence",
+        "counts": {"queries": {tag: len(values) for tag, values in scores.items()}},
+        "settings": table.settings(),
+    }  # fmt: skip
+    write_results(path, content, table.per_query())
+    return path
+
+
+def interval_of(*paths):
+    """Return the mean of one arm with its interval, as curves have it."""
+    (arm,) = load_arms([Arm("arm", paths)], "RR@20")
+    return mean_with_interval(arm.by_question("mono")[1])
+
+
+def test_questions_that_all_score_alike_leave_no_doubt_however_many_a_language_has(tmp_path):
+    found = interval_of(languages_apart(tmp_path / "a.json", {"ar": np.ones(30), "yo": np.ones(4)}))
+    assert (found.effect, found.low, found.high) == pytest.approx((1, 1, 1), abs=1e-9)
+
+
+def test_the_variance_of_a_macro_average_is_that_of_a_stratified_mean(tmp_path):
+    """Cochran 1977, chapter 5, by hand: means 3 and 10, squared deviations 8 / 3 and 2 / 1."""
+    scores = {"ar": [1.0, 3.0, 5.0, 3.0], "yo": [9.0, 11.0]}
+    found = interval_of(languages_apart(tmp_path / "a.json", scores))
+    error = (8 / 3 / 4 / 2**2 + 2 / 2 / 2**2) ** 0.5
+    assert found.effect == pytest.approx(6.5)
+    assert found.high - found.effect == pytest.approx(t.ppf(0.975, 6 - 1) * error)
+
+
+def test_the_crossed_variance_is_that_of_strata_too(tmp_path):
+    """Each part of the variance by language, as if each were the whole, and then put together."""
+    random = np.random.default_rng(12)
+    sizes = {"ar": 40, "en": 9, "yo": 5}
+    runs = [{tag: random.normal(len(tag + str(n)), 1 + n / 9, n) for tag, n in sizes.items()}
+            for _ in range(3)]  # fmt: skip
+    found = interval_of(
+        *(languages_apart(tmp_path / f"{n}.json", run) for n, run in enumerate(runs))
+    )
+    questions = residual = 0.0
+    for tag, size in sizes.items():
+        table = np.array([run[tag] for run in runs])
+        questions += table.mean(axis=0).var(ddof=1) / size / 3**2
+        rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+        residual += (rest**2).sum() / (2 * (size - 1)) / (3 * size) / 3**2
+    means = [np.mean([run[tag].mean() for tag in sizes]) for run in runs]
+    seeds = np.var(means, ddof=1) / 3
+    variance = max(questions + seeds - residual, questions, seeds)
+    freedom = variance**2 / (questions**2 / (54 - 1) + seeds**2 / 2)
+    assert found.effect == pytest.approx(np.mean(means))
+    assert found.high - found.effect == pytest.approx(t.ppf(0.975, freedom) * variance**0.5)
+
+
+def test_a_language_of_one_question_makes_the_interval_wider_and_moves_no_mean(tmp_path):
+    alike = interval_of(languages_apart(tmp_path / "a.json", {"ar": [0.2, 0.4, 0.6], "yo": [0.4]}))
+    apart = interval_of(languages_apart(tmp_path / "b.json", {"ar": [0.2, 0.4, 0.6], "yo": [1.0]}))
+    both = interval_of(languages_apart(tmp_path / "c.json", {"ar": [0.2], "yo": [1.0]}))
+    assert (alike.effect, apart.effect, both.effect) == pytest.approx((0.4, 0.7, 0.6))
+    assert 0 < alike.high - alike.low < apart.high - apart.low
+    assert both.high - both.low > 0
+
+
+def test_the_interval_is_as_wide_as_the_macro_average_varies(tmp_path):
+    """Questions that are right or wrong by chance, 0.8 in each language, drawn 200 times."""
+    random = np.random.default_rng(5)
+    sizes = {"ar": 400, "bn": 60, "de": 30, "en": 90, "yo": 12}
+    means, reaches = [], []
+    for _ in range(200):
+        scores = {tag: (random.random(n) < 0.8).astype(float) for tag, n in sizes.items()}
+        found = interval_of(languages_apart(tmp_path / "a.json", scores))
+        means.append(found.effect)
+        reaches.append((found.high - found.low) / 2)
+    error = 0.4 / 5 * sum(1 / n for n in sizes.values()) ** 0.5  # of Bernoulli's, by its formula
+    assert np.std(means) == pytest.approx(error, rel=0.15)
+    assert np.sqrt(np.mean(np.square(reaches))) == pytest.approx(norm.ppf(0.975) * error, rel=0.05)
+
+
+def test_one_run_each_is_tested_by_questions_of_all_languages_as_they_weigh(tmp_path):
+    """The interval is of strata; the test swaps the weighted scores, and so stays the exact one."""
+    random = np.random.default_rng(1)
+    first = {"ar": random.random(7), "yo": random.random(2)}
+    gains = {"ar": random.normal(0.05, 0.3, 7), "yo": np.array([0.4, 0.5])}
+    second = {tag: first[tag] + gains[tag] for tag in first}
+    line = compare(
+        [Arm("one", (languages_apart(tmp_path / "a.json", first),)),
+         Arm("other", (languages_apart(tmp_path / "b.json", second),))]
+    ).lines[1]  # fmt: skip
+    own = np.concatenate([gains["ar"] / 7, gains["yo"] / 2]) / 2
+    sums = np.array(list(itertools.product([-1, 1], repeat=9))) @ own
+    exact = np.mean(np.abs(sums) >= abs(own.sum()) - 1e-12)
+    assert line.effect.effect == pytest.approx(own.sum())
+    assert line.effect.p == pytest.approx(exact, abs=0.015)
+
+
+def test_a_gain_of_every_question_alike_has_no_spread(tmp_path):
+    first = {"ar": np.linspace(0.1, 0.7, 30), "yo": np.linspace(0.2, 0.5, 4)}
+    second = {tag: values + 0.25 for tag, values in first.items()}
+    effect = compare(
+        [Arm("one", (languages_apart(tmp_path / "a.json", first),)),
+         Arm("other", (languages_apart(tmp_path / "b.json", second),))]
+    ).lines[1].effect  # fmt: skip
+    assert (effect.low, effect.effect, effect.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_holm_is_as_published():

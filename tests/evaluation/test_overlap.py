@@ -6,16 +6,20 @@ import json
 import shutil
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_augment.errors import ModelError
-from bt_augment.evaluation import Evaluation, evaluate, overlap
+from bt_augment.evaluation import Evaluation, evaluate, overlap, training_record
+from bt_augment.evaluation.benchmarks import load
 from bt_augment.evaluation.encoders import load_encoder
-from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping
+from bt_augment.evaluation.overlap import PASSAGE_SHARE, count_overlapping, training_overlap
 from bt_augment.evaluation.training_record import _digest, read_training_record, training_rows
-from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.contamination import BenchmarkPassage, BenchmarkText
+from bt_augment.shards.store import rows_of
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.trainer import train
 
@@ -62,9 +66,9 @@ def benchmark(english, finished, split_rows, tmp_path, write_jsonl):
     return folder
 
 
-def evaluated(model, folder, tmp_path, name="xtyle"):
+def evaluated(model, folder, tmp_path, name="xtyle", **more):
     cache = {"BT_AUGMENT_CACHE": str(tmp_path / "cache")}
-    return evaluate(Evaluation(str(model), name, folder, device="cpu", environment=cache))
+    return evaluate(Evaluation(str(model), name, folder, device="cpu", environment=cache, **more))
 
 
 def test_only_the_rows_trained_on_are_held_against_the_benchmark(trained, benchmark, tmp_path):
@@ -76,6 +80,67 @@ def test_only_the_rows_trained_on_are_held_against_the_benchmark(trained, benchm
     assert everything["questions"] + everything["passages"] > (
         native["questions"] + native["passages"]
     )
+
+
+def test_text_of_languages_that_are_not_evaluated_counts_too(trained, benchmark, tmp_path):
+    of_all = evaluated(trained["native"], benchmark, tmp_path)["overlap"]
+    of_portuguese = evaluated(trained["native"], benchmark, tmp_path, languages=("pt",))
+    assert list(of_portuguese["counts"]["queries"]) == ["pt"]
+    assert of_portuguese["overlap"] == of_all
+    assert of_all["questions"] > 0
+
+
+def test_a_language_that_cannot_be_read_leaves_the_overlap_unknown(trained, parallel, tmp_path):
+    folder = shutil.copytree(parallel, tmp_path / "parallel")
+    (folder / "pt.json").write_text('{"data": [')
+    found = evaluated(trained["native"], folder, tmp_path, "xquad-r", languages=("en",))
+    assert found["overlap"]["checked"] is False
+    assert "pt.json: cannot be read" in found["overlap"]["reason"]
+    assert found["settings"]["mono"]["RR@20"] > 0
+
+
+def texts_of(record):
+    return {
+        text for table in training_rows(record) for text in table.column("question").to_pylist()
+    }
+
+
+def test_what_made_rows_were_made_of_counts_too(trained, benchmark):
+    """Translations into Portuguese alone were taken; the benchmark has the English questions."""
+    record = replace(read_training_record(str(trained["all"])), methods=("translation",))
+    rows = [row for path in (trained["run"] / "train").glob("*.arrow")
+            for row in pa.ipc.open_stream(path.read_bytes()).read_all().to_pylist()]  # fmt: skip
+    sources = {row["source_id"] for row in rows if row["method"] == "translation"}
+    natives = {row["question"] for row in rows if row["id"] in sources}
+    translations = {row["question"] for row in rows if row["method"] == "translation"}
+    assert texts_of(record) == natives | translations
+    assert natives - translations
+    found = training_overlap(record, load("xtyle", benchmark))
+    assert found == {"checked": True, "questions": 1, "passages": found["passages"]}
+    assert found["passages"] >= 1
+
+
+def test_a_source_is_found_among_the_rejected_rows_and_need_not_be_there(trained, monkeypatch):
+    record = replace(read_training_record(str(trained["all"])), methods=("translation",))
+    before = texts_of(record)
+    moved = {}
+
+    def without_natives(folder, entry):
+        table = rows_of(folder, entry)
+        native = pc.equal(table.column("method"), "native")
+        split, _, name = entry.path.partition("/")
+        if split == "train":
+            moved[name] = table.filter(native)
+            return table.filter(pc.invert(native))
+        return pa.concat_tables([table, moved.get(name, table.slice(0, 0))])
+
+    monkeypatch.setattr(training_record, "rows_of", without_natives)
+    assert texts_of(record) == before
+    monkeypatch.setattr(training_record, "rows_of", lambda folder, entry: (
+        without_natives(folder, entry) if entry.path.startswith("train/")
+        else rows_of(folder, entry)
+    ))  # fmt: skip
+    assert set() < texts_of(record) < before
 
 
 def test_only_rows_of_the_languages_trained_on_are_read(trained):
@@ -161,6 +226,22 @@ def test_the_manifest_does_not_change_the_encoder(trained, tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("title", ["Lighthouse", "", None])
+def test_short_benchmark_passages_count_with_a_title_and_without(title, tmp_path, write_jsonl):
+    text = "The lighthouse was built by Ana in 1901."
+    folder = tmp_path / "beir"
+    write_jsonl(folder / "queries.jsonl", [{"_id": "q", "text": "Who built it?"}])
+    write_jsonl(folder / "corpus.jsonl", [{"_id": "d", "title": title, "text": text}])
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("q\td\t1\n")
+    corpus = load("beir", folder)
+    training = [text, f"Lighthouse {text}", "The lighthouse was built by Bea in 1902."]
+    filtered = BenchmarkText.from_folders({"beir": folder})
+    rejected = sum(filtered.passage_overlap(t) > PASSAGE_SHARE for t in training)
+    assert count_overlapping(training, corpus.texts_of("en").passages) == rejected
+    assert rejected == (2 if title else 1)
+
+
 WORDS = st.text("abc", min_size=1, max_size=2)
 PASSAGES = st.lists(st.lists(WORDS, max_size=40).map(" ".join), max_size=8)
 
@@ -168,8 +249,9 @@ PASSAGES = st.lists(st.lists(WORDS, max_size=40).map(" ".join), max_size=8)
 @settings(max_examples=60, deadline=None)
 @given(training=PASSAGES, benchmark=PASSAGES, block=st.integers(1, 5))
 def test_blocks_count_what_the_filter_of_contamination_rejects(training, benchmark, block):
-    known = BenchmarkText((), benchmark)
+    corpus = [BenchmarkPassage(text) for text in benchmark]
+    known = BenchmarkText((), corpus)
     expected = sum(known.passage_overlap(text) > PASSAGE_SHARE for text in training)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlap, "_BLOCK_PASSAGES", block)
-        assert count_overlapping(training, lambda: benchmark) == expected
+        assert count_overlapping(training, lambda: corpus) == expected

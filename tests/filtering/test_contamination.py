@@ -6,7 +6,7 @@ import pytest
 
 from bt_augment.filtering.base import CandidateBatch
 from bt_augment.filtering.contamination import ContaminationFilter
-from bt_augment.pairs.contamination import BenchmarkText
+from bt_augment.pairs.contamination import BenchmarkPassage, BenchmarkText
 from bt_augment.pairs.schema import batch_from_rows, made_schema, native_schema
 
 BENCHMARK_PASSAGE = (
@@ -23,7 +23,7 @@ NAMES = {"contamination.question", "contamination.passage"}
 @pytest.fixture(scope="module")
 def kept_out() -> ContaminationFilter:
     return ContaminationFilter(
-        BenchmarkText(["Who signed the Treaty of Aldern?"], [BENCHMARK_PASSAGE])
+        BenchmarkText(["Who signed the Treaty of Aldern?"], [BenchmarkPassage(BENCHMARK_PASSAGE)])
     )
 
 

@@ -2,9 +2,11 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bt_augment.errors import InputError
-from bt_augment.pairs.contamination import BenchmarkText, normalize
+from bt_augment.pairs.contamination import BenchmarkPassage, BenchmarkText, ngram_hashes, normalize
 from bt_augment.pairs.readers import InputSettings, read
 
 WORDS = [f"word{n}" for n in range(40)]
@@ -31,7 +33,7 @@ def test_a_question_matches_whatever_its_punctuation_and_capitals():
 
 
 def test_overlap_is_the_share_of_13_grams():
-    known = BenchmarkText([], [" ".join(WORDS[:20])])
+    known = BenchmarkText([], [BenchmarkPassage(" ".join(WORDS[:20]))])
     # 30 words have 18 13-grams; the first 20 words hold 8 of them
     assert known.passage_overlap(" ".join(WORDS[:30])) == pytest.approx(8 / 18)
     assert known.passage_overlap(" ".join(WORDS[:20]).upper() + "!") == 1.0
@@ -42,18 +44,37 @@ def test_overlap_is_the_share_of_13_grams():
 
 
 def test_a_short_passage_matches_as_a_whole():
-    known = BenchmarkText([], ["The cat sat."])
+    known = BenchmarkText([], [BenchmarkPassage("The cat sat.")])
     assert known.passage_overlap("the CAT sat") == 1.0
     assert known.passage_overlap("the cat") == 0.0
 
 
+def test_a_short_passage_is_found_with_its_title_and_without(write, tmp_path):
+    write("b/queries.jsonl", [{"_id": "1", "text": "Who built it?"}])
+    text = "The lighthouse was built by Ana in 1901."
+    write("b/corpus.jsonl", [{"_id": "1", "title": " Lighthouse ", "text": text}])
+    known = BenchmarkText.from_folders({"b": tmp_path / "b"})
+    assert known.passage_overlap(text) == 1.0
+    assert known.passage_overlap(f"Lighthouse: {text}") == 1.0
+    assert known.passage_overlap(f"Ana, {text}") == 0.0
+
+
+TEXTS = st.lists(st.sampled_from(["one", "Two,", "é", "水", "です", "ไทย", "…", "ß"]), max_size=70)
+
+
+@given(title=TEXTS.map(" ".join), text=TEXTS.map(" ".join))
+def test_a_titled_passage_has_the_ngrams_of_both_of_its_forms(title, text):
+    whole, bare = ngram_hashes(f"{title} {text}"), ngram_hashes(text)
+    assert {*BenchmarkPassage(text, title).hashes().tolist()} == {*whole.tolist(), *bare.tolist()}
+
+
 def test_scripts_without_spaces_are_compared_by_characters():
     text = "".join(chr(0x4E00 + n) for n in range(60))
-    known = BenchmarkText([], [text[:30]])
+    known = BenchmarkText([], [BenchmarkPassage(text[:30])])
     # 40 characters have 21 20-grams; the first 30 hold 11 of them
     assert known.passage_overlap(text[:40]) == pytest.approx(11 / 21)
     thai = "".join(chr(0x0E01 + n % 46) for n in range(120))
-    known = BenchmarkText([], [thai[:70]])
+    known = BenchmarkText([], [BenchmarkPassage(thai[:70])])
     assert known.passage_overlap(thai[5:55]) == 1.0  # one of 50 characters
     assert known.passage_overlap(thai[5:54]) == 0.0
     assert known.passage_overlap(thai[:80]) == pytest.approx(21 / 31)

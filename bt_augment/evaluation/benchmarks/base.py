@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Container
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bt_augment.errors import InputError
+from bt_augment.pairs.contamination import BenchmarkPassage
 
 MONO, CROSS, MULTI = SETTINGS = ("mono", "cross", "multi")
 SENTENCE, SENTENCE_CONTEXT = CANDIDATE_TEXTS = ("sentence", "sentence+context")
@@ -55,7 +56,8 @@ class Candidates:
     """The candidates of one language, on disk where they are many.
 
     Attributes:
-        table: columns ``id``, ``text`` (stripped) and ``context`` (null where there is none).
+        table: columns ``id``, ``text`` (stripped), ``context`` (null where there is none) and
+            ``title_length``, the characters of ``text`` that are a title and the space after it.
         positions: row of each candidate that is judged, or may be a query's own, by its id.
     """
 
@@ -101,6 +103,19 @@ class Judgements:
 
 
 @dataclass(frozen=True)
+class LanguageTexts:
+    """What a benchmark says in one language; each call begins anew, and may read files.
+
+    Attributes:
+        questions: gives its questions.
+        passages: gives its passages: whole paragraphs where candidates are parts of these.
+    """
+
+    questions: Callable[[], Iterator[str]]
+    passages: Callable[[], Iterator[BenchmarkPassage]]
+
+
+@dataclass(frozen=True)
 class Collection:
     """A loaded benchmark: a test collection.
 
@@ -131,6 +146,14 @@ class Collection:
     def languages(self) -> tuple[str, ...]:
         """Return the language tags, in order."""
         return tuple(self.queries)
+
+    def texts_of(self, language: str) -> LanguageTexts:
+        """Return what it says in one of its languages."""
+        table = self.candidates[language].table
+        return LanguageTexts(
+            lambda: iter(self.queries[language].texts),
+            lambda: _contexts(table) if self.contexts else _passages(table),
+        )
 
     def judgements(self, query_language: str, candidate_language: str) -> Judgements:
         """Return the relevant candidates of one language for the queries of another."""
@@ -169,7 +192,8 @@ class Collection:
             for query in zip(queries.ids, queries.texts, strict=True):
                 yield "query", language, *query
         for language, candidates in self.candidates.items():
-            for batch in candidates.table.to_batches(max_chunksize=_BLOCK_ROWS):
+            told = candidates.table.select(["id", "text", "context"])
+            for batch in told.to_batches(max_chunksize=_BLOCK_ROWS):
                 for candidate in zip(*batch.to_pydict().values(), strict=True):
                     yield "candidate", language, *candidate
         for name, grades in self.qrels.items():
@@ -182,6 +206,21 @@ class Collection:
             "queries": {language: len(part) for language, part in self.queries.items()},
             "candidates": {language: len(part) for language, part in self.candidates.items()},
         }
+
+
+def _passages(table: pa.Table) -> Iterator[BenchmarkPassage]:
+    for batch in table.select(["text", "title_length"]).to_batches(max_chunksize=_BLOCK_ROWS):
+        for text, length in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            yield BenchmarkPassage(text[length:], text[:length].rstrip())
+
+
+def _contexts(table: pa.Table) -> Iterator[BenchmarkPassage]:
+    last = None
+    for batch in table.select(["context"]).to_batches(max_chunksize=_BLOCK_ROWS):
+        for text in batch.column(0).to_pylist():
+            if text != last:  # the sentences of a paragraph follow each other
+                yield BenchmarkPassage(text)
+            last = text
 
 
 class Benchmark(ABC):
@@ -211,6 +250,26 @@ class Benchmark(ABC):
             InputError: a language is missing, a file is broken, a query is empty, or a relevant
                 id is not in the corpus; the message names file, line and field.
         """
+
+    def other_texts(
+        self,
+        folder: Path,  # noqa: ARG002 - for benchmarks that are parallel
+        languages: Sequence[str],  # noqa: ARG002
+    ) -> Iterator[LanguageTexts]:
+        """Yield the languages of a folder that were not loaded and say the same as those that were.
+
+        By default there are none: the texts of a benchmark need not be parallel.
+
+        Nothing is kept in memory but one file of JSON at a time.
+
+        Args:
+            folder: where its files are.
+            languages: normalized tags of those that were loaded.
+
+        Raises:
+            InputError: a file is broken; also when the texts are read.
+        """
+        yield from ()
 
     def collection(
         self,

@@ -12,6 +12,7 @@ from bt_augment.errors import InputError, LanguageError
 from bt_augment.evaluation.benchmarks.base import Candidates, Qrels, Queries
 from bt_augment.evaluation.benchmarks.spooled import check_text, spooled
 from bt_augment.languages import normalize_tag
+from bt_augment.pairs.contamination import BenchmarkPassage
 from bt_augment.pairs.readers.arrow import ParquetReader
 from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Place, Quarantined, Row
 from bt_augment.pairs.readers.beir import COMPRESSED, find_file
@@ -37,6 +38,7 @@ __all__ = [
     "merged",
     "read_candidates",
     "read_json",
+    "read_passages",
     "read_qrels",
     "read_queries",
     "read_tsv_queries",
@@ -156,16 +158,32 @@ def read_candidates(
         InputError: a candidate without id or text, or two of one id.
     """
 
-    def made() -> Iterator[tuple[Place, str, str, None]]:
+    def made() -> Iterator[tuple[Place, str, str, None, int]]:
         for path in paths:
             for row in rows(path):
-                text = field(row, _CANDIDATE_TEXT).strip()
-                title = row.values.get("title")
-                if isinstance(title, str) and title.strip():
-                    text = f"{title.strip()} {text}".strip()  # as BEIR's own retrievers do
-                yield row.place, prefix + field(row, _ID), text, None
+                text, title = _passage_of(row)
+                whole = f"{title} {text}".strip()  # as BEIR's own retrievers do
+                yield row.place, prefix + field(row, _ID), whole, None, len(whole) - len(text)
 
     return spooled(made(), judged)
+
+
+def read_passages(paths: Iterable[Path]) -> Iterator[BenchmarkPassage]:
+    """Yield the passages of JSON-lines or Parquet files, one in memory at a time.
+
+    Raises:
+        InputError: a line is broken, or has no text.
+    """
+    for path in paths:
+        for row in rows(path):
+            yield _passage_of(row)
+
+
+def _passage_of(row: Row) -> BenchmarkPassage:
+    title = row.values.get("title")
+    return BenchmarkPassage(
+        field(row, _CANDIDATE_TEXT).strip(), title.strip() if isinstance(title, str) else ""
+    )
 
 
 def read_qrels(path: Path, prefix: str = "") -> Qrels:

@@ -9,6 +9,8 @@ questions share an id.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +18,14 @@ from bt_augment.errors import InputError
 from bt_augment.evaluation.benchmarks.base import (
     Benchmark,
     Collection,
+    LanguageTexts,
     Qrels,
     Queries,
     choose_languages,
 )
 from bt_augment.evaluation.benchmarks.files import by_language, read_json
 from bt_augment.evaluation.benchmarks.spooled import check_text, spooled
+from bt_augment.pairs.contamination import BenchmarkPassage
 
 
 class _Sentence(NamedTuple):
@@ -29,6 +33,7 @@ class _Sentence(NamedTuple):
     id: str
     text: str
     context: str
+    title_length: int = 0
 
 
 class _Span(NamedTuple):
@@ -66,6 +71,21 @@ class Lareqa(Benchmark):
             qrels,
             contexts=True,
         )
+
+    def other_texts(self, folder: Path, languages: Sequence[str]) -> Iterator[LanguageTexts]:
+        """Yield the other languages of a folder."""
+        for tag, path in by_language(folder, "", ".json").items():
+            if tag not in languages:
+                yield LanguageTexts(partial(_questions, path, tag), partial(_contexts, path, tag))
+
+
+def _questions(path: Path, tag: str) -> Iterator[str]:
+    yield from _read(path, tag).questions.values()
+
+
+def _contexts(path: Path, tag: str) -> Iterator[BenchmarkPassage]:
+    for context, _ in groupby(sentence.context for sentence in _read(path, tag).sentences):
+        yield BenchmarkPassage(context)
 
 
 def _read(path: Path, tag: str) -> _File:

@@ -43,10 +43,9 @@ _SUFFIXES = (".parquet", ".jsonl", ".tsv", *COMPRESSED[1:])
 _FOLDER = re.compile(r"miracl-v1\.0-([\w-]+)|([\w-]+)-queries")
 
 
-class _Paths(NamedTuple):
+class _Judged(NamedTuple):
     queries: Sequence[Path]
     qrels: Sequence[Path]
-    corpus: Sequence[Path]
 
 
 class Miracl(Benchmark):
@@ -61,23 +60,24 @@ class Miracl(Benchmark):
         candidates: dict[str, Candidates] = {}
         qrels: Qrels = {}
         for tag in choose_languages(folder, available, languages):
-            paths = _paths(available[tag], tag)
+            paths, corpus = _judged(available[tag], tag), _corpus(available[tag], tag)
             parts = [read_qrels(path, f"{tag}:") for path in paths.qrels]
             own = merged(paths.qrels, parts)
-            is_table = ".tsv" in paths.queries[0].suffixes
-            read = (
-                read_tsv_queries(paths.queries[0], f"{tag}:")
-                if is_table
-                else read_queries(paths.queries, f"{tag}:")
-            )
+            read = _queries(paths.queries, tag)
             queries[tag] = only_judged(read, set(own))
             judged = {name for grades in own.values() for name in grades}
-            candidates[tag] = read_candidates(paths.corpus, judged, f"{tag}:")
+            candidates[tag] = read_candidates(corpus, judged, f"{tag}:")
             found = set(candidates[tag].positions)
             for path, part in zip(paths.qrels, parts, strict=True):
                 check_qrels(path, part, set(read.ids), found, f"{tag}:")
             qrels |= own
         return self.collection(queries, candidates, qrels, parallel=False)
+
+
+def _queries(paths: Sequence[Path], tag: str) -> Queries:
+    if ".tsv" in paths[0].suffixes:
+        return read_tsv_queries(paths[0], f"{tag}:")
+    return read_queries(paths, f"{tag}:")
 
 
 def _languages(folder: Path) -> dict[str, Path]:
@@ -96,25 +96,31 @@ def _languages(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _paths(queries: Path, tag: str) -> _Paths:
+def _spelled(queries: Path, tag: str) -> str:
     match = _FOLDER.fullmatch(queries.name)
-    spelled = (match[1] or match[2]) if match else tag
+    return (match[1] or match[2]) if match else tag
+
+
+def _judged(queries: Path, tag: str) -> _Judged:
+    spelled = _spelled(queries, tag)
     if queries.name.endswith("-queries"):
-        parent = queries.parent
-        return _Paths(
-            _some(queries, "*", tag),
-            _of_split(_some(parent / f"{spelled}-qrels", "*", tag)),
-            _some(parent / f"{spelled}-corpus", "*", tag),
-        )
+        qrels = _some(queries.parent / f"{spelled}-qrels", "*", tag)
+        return _Judged(_some(queries, "*", tag), _of_split(qrels))
     name = f"miracl-v1.0-{spelled}-{_SPLIT}.tsv"
+    return _Judged(
+        _table(queries / "topics", f"topics.{name}", tag),
+        _table(queries / "qrels", f"qrels.{name}", tag),
+    )
+
+
+def _corpus(queries: Path, tag: str) -> Sequence[Path]:
+    spelled = _spelled(queries, tag)
+    if queries.name.endswith("-queries"):
+        return _some(queries.parent / f"{spelled}-corpus", "*", tag)
     corpus = f"miracl-corpus-v1.0-{spelled}"
     places = [queries.parent / corpus, *queries.parent.parent.glob(f"*/{corpus}")]
     place = next((p for p in places if p.is_dir()), places[0])
-    return _Paths(
-        _table(queries / "topics", f"topics.{name}", tag),
-        _table(queries / "qrels", f"qrels.{name}", tag),
-        _some(place, "docs-*.jsonl*", tag),
-    )
+    return _some(place, "docs-*.jsonl*", tag)
 
 
 def _of_split(files: Sequence[Path]) -> Sequence[Path]:

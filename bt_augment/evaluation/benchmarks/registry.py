@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bt_augment.errors import InputError, did_you_mean
-from bt_augment.evaluation.benchmarks.base import Benchmark, Collection
+from bt_augment.evaluation.benchmarks.base import Benchmark, Collection, LanguageTexts
 from bt_augment.evaluation.benchmarks.beir import Beir
 from bt_augment.evaluation.benchmarks.lareqa import Lareqa
 from bt_augment.evaluation.benchmarks.miracl import Miracl
@@ -50,3 +50,17 @@ def load(name: str, folder: Path, languages: Sequence[str] | None = None) -> Col
         raise InputError("no language is named; leave --languages out for all of them")
     wanted = None if languages is None else [normalize_tag(tag) for tag in languages]
     return BENCHMARKS[name].load(folder, wanted)
+
+
+def other_texts(name: str, folder: Path, languages: Sequence[str]) -> Iterator[LanguageTexts]:
+    """Yield what a folder says in languages that were not loaded, to be read as it is wanted.
+
+    Args:
+        name: one of :data:`BENCHMARKS`.
+        folder: where its files are.
+        languages: normalized tags of those that were loaded.
+
+    Raises:
+        InputError: a file is broken; also when the texts are read.
+    """
+    return BENCHMARKS[name].other_texts(folder, languages)

@@ -14,17 +14,29 @@ from bt_augment.errors import InputError, StorageError
 from bt_augment.evaluation.benchmarks.base import Candidates
 from bt_augment.pairs.readers.base import Place
 
-_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("context", pa.string())])
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("context", pa.string()),
+        ("title_length", pa.int32()),
+    ]
+)
 _SPOOL_ROWS = 1 << 14
 _IN_MEMORY_ROWS = 1 << 18  # some 100 MB of passages; more of them wait on disk
 
 
 def spooled(
-    items: Iterable[tuple[Place | str, str, str, str | None]], judged: Mapping[str, Any] | set[str]
+    items: Iterable[tuple[Place | str, str, str, str | None, int]],
+    judged: Mapping[str, Any] | set[str],
 ) -> Candidates:
-    """Return candidates from (place, id, text, context); many of them are kept on disk.
+    """Return candidates; many of them are kept on disk.
 
     An empty candidate stays one: corpora of the field have some.
+
+    Args:
+        items: place, then the columns of :class:`Candidates`.
+        judged: ids whose rows must be known afterwards.
 
     Raises:
         InputError: two candidates of one id.
@@ -33,7 +45,7 @@ def spooled(
     positions: dict[str, int] = {}
     hashes: list[int] = []
     batches: list[pa.RecordBatch] = []
-    pending: list[tuple[str, str, str | None]] = []
+    pending: list[tuple[str, str, str | None, int]] = []
     count = 0
     with _spool_errors(), ExitStack() as opened:
         writer: Any = None
@@ -53,14 +65,14 @@ def spooled(
                     writer.write_batch(batch)
                 batches.clear()
 
-        for place, name, text, context in items:
+        for place, name, text, context, title_length in items:
             check_text(place, name, text, context or "")
             if name in judged:
                 if name in positions:
                     raise InputError(f"{place}: the candidate id {name!r} is there twice")
                 positions[name] = count
             hashes.append(hash(name))
-            pending.append((name, text, context))
+            pending.append((name, text, context, title_length))
             count += 1
             if len(pending) == _SPOOL_ROWS:
                 flush()

@@ -7,7 +7,8 @@ benchmark of this name is known; it is the protocol of this project's research q
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from bt_augment.evaluation.benchmarks.base import (
     Benchmark,
     Candidates,
     Collection,
+    LanguageTexts,
     choose_languages,
 )
 from bt_augment.evaluation.benchmarks.files import (
@@ -24,6 +26,7 @@ from bt_augment.evaluation.benchmarks.files import (
     check_qrels,
     find_file,
     read_candidates,
+    read_passages,
     read_qrels,
     read_queries,
 )
@@ -76,6 +79,19 @@ class Xtyle(Benchmark):
         return self.collection(
             {tag: queries[tag] for tag in chosen}, {tag: candidates[tag] for tag in chosen}, qrels
         )
+
+    def other_texts(self, folder: Path, languages: Sequence[str]) -> Iterator[LanguageTexts]:
+        """Yield the other languages of a folder."""
+        corpora = by_language(folder, "corpus.", ".jsonl")
+        for tag, queries in by_language(folder, "queries.", ".jsonl").items():
+            if tag not in languages:
+                yield LanguageTexts(
+                    partial(_questions, queries), partial(read_passages, [corpora[tag]])
+                )
+
+
+def _questions(path: Path) -> Iterator[str]:
+    yield from read_queries([path]).texts
 
 
 def _shared_ids(candidates: dict[str, Candidates]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from bt_augment.errors import InputError, StorageError
 from bt_augment.evaluation.benchmarks import load, spooled
+from bt_augment.evaluation.benchmarks.registry import other_texts
 
 
 def relevant(collection, query_language, candidate_language):
@@ -237,6 +238,28 @@ def test_miracl_hard_negatives_are_labelled_as_such(tmp_path):
     collection = load("miracl-hard-negatives", tmp_path)
     assert collection.name == "miracl-hard-negatives"
     assert relevant(collection, "sw", "sw") == {("sw:1", "sw:7"): 1}
+
+
+@pytest.mark.parametrize("name", ["xtyle", "xquad-r"])
+def test_the_text_of_other_languages_is_what_they_would_be_evaluated_on(name, xtyle, parallel):
+    folder = {"xtyle": xtyle, "xquad-r": parallel}[name]
+    whole = load(name, folder)
+    first, second = whole.languages
+    (other,) = other_texts(name, folder, [first])
+    own = whole.texts_of(second)
+    assert [*other.questions()] == [*own.questions()] != []
+    assert [*other.passages()] == [*own.passages()] != []
+    assert [*other.passages()] == [*own.passages()]  # read anew
+    assert [*other_texts(name, folder, whole.languages)] == []
+
+
+def test_languages_that_are_not_parallel_give_nothing_away(miracl):
+    assert [*other_texts("miracl", miracl, ["sw"])] == []
+
+
+@pytest.mark.parametrize("name", ["beir", "toolret"])
+def test_a_benchmark_of_one_language_has_no_others(name, tmp_path):
+    assert [*other_texts(name, tmp_path, ["en"])] == []
 
 
 @pytest.fixture
