@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import shlex
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
-import yaml
+from bt_augment.translation.hub import hub_name
 
-from bt_augment.translation.lexicon import named_lexicon
-from bt_augment.translation.model_selection import split_override
-
-RECIPE = "recipe.yaml"
-
-_NAMED_INPUTS = 5  # more are not written out in the command
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _BUNDLED = "bundled:"
 _BUNDLED_LICENSE = "mpl-2.0"  # bt_augment/translation/bundled/LICENSE
 
@@ -51,7 +43,7 @@ class Model:
 
     Attributes:
         hop: such as ``en:pt``.
-        name: as on the Hub, or the last part of a local path.
+        name: as on the Hub, without what pins it, or the last part of a local path.
         revision: commit or fingerprint of what was converted.
         fingerprint: SHA-256 over the converted weights, shortened.
         on_hub: whether ``name`` is a model of the Hub.
@@ -66,6 +58,11 @@ class Model:
     on_hub: bool
     license: str | None
     local_name: str | None = None
+
+    @property
+    def pinned(self) -> str:
+        """Return the name as a recipe names it, with the commit where there is one."""
+        return f"{self.name}@{self.revision}" if self.on_hub else self.name
 
 
 @dataclass(frozen=True)
@@ -168,17 +165,19 @@ def models(run: Mapping[str, Any]) -> Iterator[Model]:
     """Yield the model of each hop."""
     for hop, model in run.get("models", {}).items():
         name, revision = model["name"], model["revision"]
-        on_hub = bool(_COMMIT.fullmatch(revision))
+        # A folder may hold what was converted from the Hub, and its commit.
+        is_folder = os.path.isdir(name)  # noqa: PTH112 - Path raises where it may not look
+        on_hub = None if is_folder else hub_name(name, revision)
         bundled = name.startswith(_BUNDLED)
-        shown = name if on_hub or bundled else _last_part(name)
+        shown = on_hub or (name if bundled else last_part(name))
         yield Model(
             hop=hop,
             name=shown,
             revision=revision,
             fingerprint=model["fingerprint"],
-            on_hub=on_hub,
+            on_hub=on_hub is not None,
             license=_BUNDLED_LICENSE if bundled else None,
-            local_name=name if shown != name else None,
+            local_name=name if shown != name and not on_hub else None,
         )
 
 
@@ -189,80 +188,9 @@ def filter_models(run: Mapping[str, Any]) -> Iterator[FilterModel]:
         if revision:
             yield FilterModel(score, name, revision, on_hub=True)
         else:
-            yield FilterModel(score, _last_part(name), model.get("fingerprint") or "", on_hub=False)
+            yield FilterModel(score, last_part(name), model.get("fingerprint") or "", on_hub=False)
 
 
-def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe of a run, without the folders in which what it names lay.
-
-    Models that its scores ask stand in it with their commits.
-    """
-    recipe: dict[str, Any] = dict(run["recipe"])
-    translation = dict(recipe["translation"])
-    local = {model.local_name for model in models(run) if model.local_name}
-    named = [split_override(text) for text in translation.get("models", [])]
-    translation["models"] = [
-        f"{':'.join(hop)}={shown}" if hop else shown
-        for hop, name in named
-        for shown in [_last_part(name) if name in local else _public(name)]
-    ]
-    if "code_switch" in recipe:
-        lexicons = [_public_lexicon(text) for text in recipe["code_switch"].get("lexicons", [])]
-        recipe["code_switch"] = {**recipe["code_switch"], "lexicons": lexicons}
-    asked = {model.score: model.pinned for model in filter_models(run)}
-    return {
-        **recipe,
-        "translation": translation,
-        "filters": {
-            family: {
-                score: _public_setting(setting, asked.get(f"{family}.{score}"))
-                for score, setting in scores.items()
-            }
-            for family, scores in recipe["filters"].items()
-        },
-        "decontaminate": {n: _last_part(folder) for n, folder in recipe["decontaminate"].items()},
-    }
-
-
-def recipe_yaml(run: Mapping[str, Any]) -> str:
-    """Return the recipe as ``--recipe`` takes it."""
-    return yaml.safe_dump(public_recipe(run), sort_keys=False, allow_unicode=True, width=100)
-
-
-def commands(run: Mapping[str, Any], found: Sequence[Source]) -> list[str]:
-    """Return the shell lines that make the run again from its sources and ``recipe.yaml``."""
-    names = [source.name for source in found if source.is_input]
-    given = names if 0 < len(names) <= _NAMED_INPUTS else ["INPUT..."]
-    words = ["bt-augment", "generate", *given, "--recipe", RECIPE, "--out", "run"]
-    pinned = {source.revision for source in found if source.revision}
-    if len(pinned) == 1 and not run["recipe"].get("input", {}).get("revision"):
-        words += ["--set", f"input.revision={pinned.pop()}"]
-    if run.get("device") == "cuda":
-        words += ["--device", "cuda"]
-    version = run.get("versions", {}).get("bt-augment")
-    package = f"bt-augment=={version}" if version else "bt-augment"
-    return [
-        shlex.join(["pip", "install", package]),
-        shlex.join(words).replace("'INPUT...'", "INPUT..."),
-    ]
-
-
-def _public_lexicon(text: str) -> str:
-    languages, path = named_lexicon(text)
-    return f"{':'.join(languages)}={path.name}" if text != str(path) else path.name
-
-
-def _public_setting(setting: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
-    if not isinstance(name := setting.get("model"), str):
-        return dict(setting)
-    return {**setting, "model": asked or _public(name)}
-
-
-def _public(name: str) -> str:
-    """Return the name of a model that was never looked up, of a local folder only its last part."""
-    local = name.startswith(("/", "~", ".")) or name.count("/") > 1 or "\\" in name
-    return _last_part(name) if local or Path(name).exists() else name
-
-
-def _last_part(path: str) -> str:
+def last_part(path: str) -> str:
+    """Return the last part of a path of any system."""
     return PurePath(path.replace("\\", "/")).name
