@@ -43,6 +43,7 @@ from bt_augment.shards.manifest import (
     shard_path,
 )
 from bt_augment.shards.outputs import refuse_in_run
+from bt_augment.shards.provenance import judgements
 from bt_augment.shards.remote.mirrored_folder import open_run_folder
 from bt_augment.shards.remote.urls import place
 from bt_augment.shards.run_folder import QUARANTINE, RunFolder, read_run
@@ -100,9 +101,11 @@ def refilter(
         raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
     folder = open_run_folder(out, cache_folder(environment or {}))
+    before = judgements(run)
     identity = {
         **run,
         "recipe": {**run["recipe"], "filters": recipe.resolved()["filters"]},
+        **({} if before is None else {"earlier_filters": before}),
         "filtered_from": [entry.sha256 for unit in manifest.units for entry in unit.files.values()],
     }
     with folder.claimed():
@@ -141,7 +144,8 @@ def stored_recipe(
         RunFolderError: the folder is no run.
         RecipeError: the recipe or an assignment is not valid, or an assignment is none of filters.
     """
-    stored = read_run(folder)["recipe"]
+    run = read_run(folder)
+    stored = run["recipe"]
     for key, _ in parse_assignments(assignments, _EXAMPLE):
         section = key.split(".")[0]
         if section != "filters" and section in stored:
@@ -154,12 +158,13 @@ def stored_recipe(
         overrides["filters"] = stored["filters"]
     recipe = load_recipe(recipe_file, overrides, assignments)
     if recipe_file is None:
-        _check_decides(stored["filters"], dict(parse_assignments(assignments, _EXAMPLE)))
+        _check_decides(run, dict(parse_assignments(assignments, _EXAMPLE)))
     return recipe
 
 
-def _check_decides(filters: Mapping[str, Any], assigned: Mapping[str, Any]) -> None:
+def _check_decides(run: Mapping[str, Any], assigned: Mapping[str, Any]) -> None:
     """Refuse a threshold of a score that is off in the run and stays so."""
+    filters = run["recipe"]["filters"]
     for key in assigned:
         parts = key.split(".")
         if len(parts) != 4 or f"{'.'.join(parts[:3])}.enabled" in assigned:
@@ -167,16 +172,28 @@ def _check_decides(filters: Mapping[str, Any], assigned: Mapping[str, Any]) -> N
         _, family, score, _ = parts
         setting = filters.get(family, {}).get(score, {})
         if setting and not setting.get("enabled"):
-            raise _not_computed(f"{family}.{score}")
+            name = f"{family}.{score}"
+            if not _computed(run, name).get("enabled"):
+                raise _not_computed(run, name)
+            raise RecipeError(
+                f"{key}: {name} is off in this run, so nothing would be decided by it; turn it "
+                f"on with --set filters.{name}.enabled=true too"
+            )
 
 
-def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
-    filters = run["recipe"]["filters"]
+def _computed(run: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return how the score of a run was set when its rows were made, which no filter changes."""
+    family, score = name.split(".", 1)
+    filters = (judgements(run) or [run["recipe"]["filters"]])[0]
+    found: Mapping[str, Any] = filters.get(family, {}).get(score, {})
+    return found
+
+
+def _check_computed(run: Mapping[str, Any], recipe: Recipe) -> None:
     for name in sorted(recipe.enabled):
-        family, score = name.split(".", 1)
-        computed = filters.get(family, {}).get(score, {})
+        computed = _computed(run, name)
         if not computed.get("enabled"):
-            raise _not_computed(name)
+            raise _not_computed(run, name)
         for option, value in recipe.filters[name].options.items():
             if computed.get(option) != value:
                 raise RecipeError(
@@ -186,7 +203,13 @@ def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
                 )
 
 
-def _not_computed(name: str) -> RecipeError:
+def _not_computed(run: Mapping[str, Any], name: str) -> RecipeError:
+    if judgements(run) is None:
+        return RecipeError(
+            f"filters.{name}: is off in this run, which was filtered by a version of bt-augment "
+            "that did not note which scores it holds; filter the run that it was made from, or "
+            f"generate again with --set filters.{name}.enabled=true"
+        )
     return RecipeError(
         f"filters.{name}: this run did not compute that score, so nothing can be decided by it. "
         f"Generate again with --set filters.{name}.enabled=true"

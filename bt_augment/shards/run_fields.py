@@ -104,6 +104,7 @@ class _Run(_Part):
     """The whole file; sections with a default are absent in runs of earlier versions."""
 
     recipe: _Recipe
+    earlier_filters: list[dict[str, dict[str, _Setting]]] = []
     device: str = "cpu"
     batch_tokens: Annotated[int, Ge(1)] | None = None
     inputs: list[_Source] = []

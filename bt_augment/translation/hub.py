@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import langcodes
 
 from bt_augment.errors import ModelError
 
+NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of a local model is a shorter fingerprint
 _FILES = ["*.json", "*.spm", "*.model", "*.txt"]  # configuration and tokenizer
 _OPUS_MT = "Helsinki-NLP/opus-mt-"
 
@@ -32,6 +36,17 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "dra": ("ta", "te", "ml", "kn"),
     "sem": ("ar", "he", "am", "mt", "ti"),
 }
+
+
+def hub_name(name: str, revision: str) -> str | None:
+    """Return what the hub calls a model, without what pins it; None where it is none of the hub.
+
+    Args:
+        name: as a user names it, ``NAME`` or ``NAME@REVISION``.
+        revision: of the model it was resolved to.
+    """
+    plain = name.partition("@")[0]
+    return plain if _COMMIT.fullmatch(revision) and NAME.fullmatch(plain) else None
 
 
 def opus_mt_names(source: str, target: str) -> Iterator[str]:

@@ -36,7 +36,6 @@ _NOT_CONVERTED = {
     BUNDLED_MINI: "comes with the package and is converted already",
     OPUS_MT: "picks a model by the languages; name that model, such as Helsinki-NLP/opus-mt-en-de",
 }
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,40}")  # shorter ones may be names of branches
 _ONE_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")  # two letters never name a group
 
@@ -68,8 +67,11 @@ class ResolvedModel:
 
     @property
     def label(self) -> str:
-        """Return ``name@fingerprint``, as the rows of a run name it."""
-        return f"{self.name}@{self.fingerprint}"
+        """Return ``name@fingerprint``, as the rows of a run name it.
+
+        A model of the hub has the same with or without ``@REVISION``: the fingerprint tells which.
+        """
+        return f"{hub.hub_name(self.name, self.revision) or self.name}@{self.fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class ModelCatalog:
         if name in _NOT_CONVERTED:
             raise ModelError(f"{name} {_NOT_CONVERTED[name]}")
         hub_name, _, wanted = name.partition("@")
-        if not _HUB_NAME.fullmatch(hub_name):
+        if not hub.NAME.fullmatch(hub_name):
             raise ModelError(
                 f"unknown model {name!r}{did_you_mean(name, [BUNDLED_MINI, OPUS_MT])}; give "
                 f"{BUNDLED_MINI}, {OPUS_MT}, a name on the Hugging Face hub such as "

@@ -10,6 +10,8 @@ from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import _check_computed, stored_recipe
 from bt_augment.reporting import write_report
+from bt_augment.shards.provenance import judgements
+from bt_augment.shards.run_folder import read_run
 from bt_augment.shards.store import SPLITS
 from bt_augment.shards.verification import verify
 
@@ -258,3 +260,47 @@ def test_a_row_without_text_is_accepted_by_no_thresholds(
     assert verify(tmp_path / "off").problems == ()
     write_report([tmp_path / "off"], tmp_path / "page.html")
     assert "text.passage_length.low" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_score_that_a_filter_turned_off_is_used_again(finished, tmp_path, arrow_bytes):
+    # Given a run filtered without a score, and once more
+    place = "filters.question_answering.answer"
+    again(finished, tmp_path / "off", f"{place}.enabled=false")
+    again(tmp_path / "off", tmp_path / "strict", STRICT)
+
+    # When the score is asked for alone, then the message tells that it is off, and nothing untrue
+    with pytest.raises(RecipeError, match=rf"{place}\.min: .*is off in this run.*enabled=true too"):
+        stored_recipe(tmp_path / "strict", None, [f"{place}.min=0.5"])
+
+    # When it is turned on, then it decides, as the rows hold it
+    again(tmp_path / "strict", tmp_path / "on", f"{place}.enabled=true")
+    again(finished, tmp_path / "direct", STRICT)
+    assert arrow_bytes(tmp_path / "on") == arrow_bytes(tmp_path / "direct")
+
+    # And one that never was computed is still refused
+    with pytest.raises(RecipeError, match="this run did not compute that score"):
+        again(tmp_path / "on", tmp_path / "no", "filters.fidelity.embedding_cosine.enabled=true")
+
+
+def test_what_judged_a_run_is_noted_in_order(finished, tmp_path):
+    again(finished, tmp_path / "strict", STRICT)
+    again(tmp_path / "strict", tmp_path / "last", "filters.fidelity.chrf.enabled=false")
+    runs = [read_run(folder) for folder in (finished, tmp_path / "strict", tmp_path / "last")]
+    assert judgements(runs[2]) == [run["recipe"]["filters"] for run in runs]
+    assert runs[2]["earlier_filters"] == judgements(runs[1])
+
+
+def test_of_a_run_filtered_by_an_earlier_version_nothing_untrue_is_said(finished, tmp_path):
+    old, place = tmp_path / "old", "filters.question_answering.answer"
+    again(finished, old, f"{place}.enabled=false")
+    about = json.loads((old / "run.json").read_text())
+    del about["earlier_filters"]
+    (old / "run.json").write_text(json.dumps(about))
+    manifest = json.loads((old / "manifest.json").read_text())
+    del manifest["run_sha256"], manifest["sha256"]
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    for assigned in (f"{place}.enabled=true", f"{place}.min=0.5"):
+        with pytest.raises(RecipeError, match=r"is off in this run.*filter the run that"):
+            again(old, tmp_path / "out", assigned)
+    again(old, tmp_path / "strict", STRICT)
+    assert judgements(read_run(tmp_path / "strict")) is None

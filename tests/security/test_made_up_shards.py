@@ -181,6 +181,8 @@ def change(run, place, value):
         ("recipe.more", deep(400), "lie in each other more than 20 deep"),
         ("device", {}, "damaged at device"),
         ("batch_tokens", 0, "damaged at batch_tokens"),
+        ("earlier_filters", [[]], "damaged at earlier_filters.0"),
+        ("earlier_filters", [{"fidelity": {"chrf": {}}}], "lacks earlier_filters.0.fidelity.chrf"),
         ("inputs", ["a"], "damaged at inputs.0: it is no JSON object"),
         ("inputs", [{}], "lacks inputs.0.path"),
         ("inputs.0.path", 7, "damaged at inputs.0.path"),

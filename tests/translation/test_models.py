@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,16 @@ def test_a_damaged_model_in_the_cache_hides_no_other(
     assert catalog.convert("sound/model") == catalog.convert("sound/model@aaaaaaa") == sound
     with pytest.raises(ModelError, match=str(broken)):
         catalog.info(str(broken))
+
+
+def test_rows_name_a_model_of_the_hub_alike_whether_it_was_pinned_or_not(
+    catalog: ModelCatalog,
+) -> None:
+    from_hub(catalog, "some/model")
+    plain, pinned = (catalog.resolve(f"some/model{at}", "en", "pt") for at in ("", f"@{'a' * 40}"))
+    assert pinned.label == plain.label == f"some/model@{plain.fingerprint}"
+    own = replace(plain, name="/home/me@work/model")  # a folder that was converted from the hub
+    assert own.label == f"/home/me@work/model@{plain.fingerprint}"
 
 
 def test_finding_a_model_of_the_hub_reads_no_other_to_its_end(catalog: ModelCatalog) -> None:

@@ -12,17 +12,12 @@ from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.browsing import Example
 from bt_augment.shards.manifest import Manifest
 from bt_augment.shards.markdown import code, fenced, inline, shortened
-from bt_augment.shards.provenance import (
-    RECIPE,
-    Model,
-    Source,
-    commands,
-    filter_models,
-    routes,
-)
+from bt_augment.shards.provenance import Model, Source, filter_models, routes
 from bt_augment.shards.publishing.files import DataFiles
 from bt_augment.shards.publishing.metadata import DEFAULT, Config, config_name, front_matter
+from bt_augment.shards.publishing.remaking import RECIPE, remaking
 from bt_augment.shards.store import REJECTED
+from bt_augment.translation.route import Route
 
 _LISTED = 20  # sources written out; a run may be of thousands of files
 _COLUMNS = "docs/row.md of bt-augment"
@@ -83,8 +78,8 @@ class Card:
             yield f"\n## {title}\n"
             yield from lines
 
-    def _command(self) -> str:
-        words = ["bt-augment", "publish", "run", self.repo]
+    def _command(self, folder: str) -> str:
+        words = ["bt-augment", "publish", folder, self.repo]
         for option, value in (("--revision", self.revision), ("--license", self.license)):
             words += [option, value] if value else []
         for source in self.sources:
@@ -227,30 +222,41 @@ class Card:
             yield from fenced(list(_shown(example)))
 
     def _again(self) -> Iterator[str]:
+        how = remaking(self.run, self.sources)
+        filtered = "filtered_from" in self.run
         yield (
-            f"[`{RECIPE}`]({RECIPE}) is the whole recipe, with every default written out. With "
-            "the sources and models above, in these versions:\n"
+            f"[`{RECIPE}`]({RECIPE}) is the whole recipe{' of `generate`' * filtered}, with every "
+            "default written out. With the sources and models above, in these versions:\n"
         )
-        yield from fenced(
-            [
-                *commands(self.run, self.sources),
-                self._command(),
-            ],
-            "sh",
-        )
+        yield from fenced([*how.commands, self._command(how.folder)], "sh")
         versions = self.run.get("versions", {})
         if versions:
             listed = ", ".join(f"{inline(k)} {inline(v)}" for k, v in versions.items())
             yield f"\nMade on {inline(self.run.get('device', 'cpu'))} with {listed}."
-        if "filtered_from" in self.run:
+        if filtered:
             yield (
                 "\nThe verdicts were decided anew from stored scores (`bt-augment filter`) with "
                 "the thresholds above."
             )
+        yield f"\nFingerprint of the accepted shards: `{self.manifest.fingerprint()}`."
         yield (
-            f"\nFingerprint of the accepted shards: `{self.manifest.fingerprint()}`. The same "
-            "recipe, sources, models and versions give the same bytes, with any number of workers "
-            f"and any number of interruptions. The columns are explained in {_COLUMNS}."
+            self._claim()
+            if how.is_whole
+            else (
+                "The version of bt-augment that filtered them did not note with which filters they "
+                "were generated; the recipe has those that decided last, so what is made by it may "
+                "differ."
+            )
+        )
+        yield f"The columns are explained in {_COLUMNS}."
+
+    def _claim(self) -> str:
+        hops = {f"{s}:{t}" for r in self.run["recipe"]["routes"] for s, t in Route.parse(r).hops}
+        local = any(model.local_name and model.hop in hops for model in self.models)
+        named = ", with local models named as the column `models` has them" if local else ""
+        return (
+            f"The same recipe, sources, models and versions give the same bytes{named}, with any "
+            "number of workers and any number of interruptions."
         )
 
 

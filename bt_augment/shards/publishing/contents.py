@@ -16,10 +16,11 @@ from bt_augment.errors import PublishError, RunFolderError, did_you_mean
 from bt_augment.shards.atomic import storage_errors
 from bt_augment.shards.browsing import Example, browse
 from bt_augment.shards.manifest import read_manifest
-from bt_augment.shards.provenance import RECIPE, models, recipe_yaml, routes, sources
+from bt_augment.shards.provenance import models, routes, sources
 from bt_augment.shards.publishing.card import Card
 from bt_augment.shards.publishing.files import DATA, FILE_PATTERN, fingerprints, write_files
 from bt_augment.shards.publishing.metadata import configs
+from bt_augment.shards.publishing.remaking import RECIPE, recipe_yaml
 from bt_augment.shards.run_folder import CARD, read_run
 from bt_augment.shards.store import SPLITS
 from bt_augment.shards.verification import verify

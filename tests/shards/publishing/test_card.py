@@ -189,6 +189,34 @@ def test_a_local_models_folder_in_the_rows_is_warned_of(finished, tmp_path, capl
     assert "/home/me" not in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("change", "claim"),
+    [
+        ({}, "models and versions give the same bytes, with any number"),
+        ({"filtered_from": []}, "so what is made by it may differ"),
+        (
+            {"filtered_from": [], "earlier_filters": []},
+            "versions give the same bytes, with any num",
+        ),
+        (
+            {"models": {"en:pt": {"name": "a/b/opus", "revision": "0", "fingerprint": "0"}}},
+            "same bytes, with local models named as the column `models` has them, with any number",
+        ),
+        (  # that a score asks, and no row names
+            {"models": {"pt:fr": {"name": "a/b/opus", "revision": "0", "fingerprint": "0"}}},
+            "versions give the same bytes, with any number",
+        ),
+    ],
+)
+def test_the_same_bytes_are_claimed_where_they_come(finished, tmp_path, change, claim):
+    run = changed(finished, tmp_path / "run", lambda about: about.update(change))
+    (tmp_path / "out").mkdir()
+    write_contents(run, Terms("me/qa"), tmp_path / "out")
+    _, body = card_of(tmp_path / "out")
+    assert claim in body
+    assert ("same bytes" in claim) == ("same bytes" in body)
+
+
 def test_a_licence_for_two_sources_of_one_name_is_refused(hostile_run, tmp_path):
     def rename(about):
         about["inputs"][0]["path"] = f"/home/me/{name}"
