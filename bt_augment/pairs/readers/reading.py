@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bt_augment.errors import InputError
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.readers.base import (
     InputSettings,
     LeftOut,
@@ -103,7 +103,8 @@ class Tally:
         quarantined: number of records that could not be read, by cause.
         left_out: number of questions left out, by reason.
         notes: number of records mended, by note.
-        languages: number of pairs whose question and passage share a language, by its tag.
+        languages: number of pairs whose question and passage share a language, whatever region or
+            script, by the passage's tag.
     """
 
     def __init__(self) -> None:
@@ -127,7 +128,10 @@ class Tally:
         if isinstance(item, Record):
             self.records += 1
             self.notes.update(item.notes)
-            if item.question_lang == item.passage_lang:
+            # As a route asks of a row; most tags are equal.
+            if item.question_lang == item.passage_lang or same_language(
+                item.question_lang, item.passage_lang
+            ):
                 self.languages[item.passage_lang] += 1
         else:
             self.left_out[item.reason] += 1

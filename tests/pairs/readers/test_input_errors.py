@@ -137,6 +137,26 @@ def test_the_tally_names_the_one_file_of_which_nothing_was_read(write):
         tally.check(paths)
 
 
+@pytest.mark.parametrize(
+    ("question_lang", "passage_lang", "counted"),
+    [
+        ("en", "en", {"en": 1}),
+        ("en-US", "en-GB", {"en-GB": 1}),
+        ("zh", "zh-TW", {"zh-TW": 1}),  # a route takes its language in any script
+        ("nb", "no", {"no": 1}),
+        ("en", "pt", {}),
+    ],
+)
+def test_the_tally_counts_the_pairs_that_a_route_of_the_language_takes(
+    write, question_lang, passage_lang, counted
+):
+    row = {**ROW, "question_lang": question_lang, "passage_lang": passage_lang}
+    tally = Tally()
+    for item in read([str(write("a.jsonl", [row]))]):
+        tally.add(item)
+    assert tally.languages == counted
+
+
 def test_a_hub_data_set_that_cannot_be_had_is_a_typed_error(monkeypatch):
     import datasets
 
