@@ -89,7 +89,7 @@ def _items(readers: Sequence[Reader], limit: int | None) -> Iterator[Item]:
             )
             for item in reader.read():
                 built = builder.build(item) if isinstance(item, Row) else item
-                yield built
+                yield replace(built, source=reader.source)
                 records += isinstance(built, Record)
                 if records == limit:
                     return
@@ -113,18 +113,18 @@ class Tally:
         self.left_out: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
-        self._read: set[str] = set()  # files with something that could be read
-        self._broken: dict[str, tuple[int, Quarantined]] = {}  # per file: how many, the first
+        # By input: a BEIR folder and a saved data set have several files.
+        self._read: set[str] = set()  # those with something that could be read
+        self._broken: dict[str, tuple[int, Quarantined]] = {}  # how many records, the first
 
     def add(self, item: Item) -> None:
         """Count one item that :func:`read` gave."""
-        file = item.place.file
         if isinstance(item, Quarantined):
             self.quarantined[item.cause] += 1
-            count, first = self._broken.get(file, (0, item))
-            self._broken[file] = (count + 1, first)
+            count, first = self._broken.get(item.source, (0, item))
+            self._broken[item.source] = (count + 1, first)
             return
-        self._read.add(file)
+        self._read.add(item.source)
         if isinstance(item, Record):
             self.records += 1
             self.notes.update(item.notes)
@@ -140,13 +140,13 @@ class Tally:
         """Refuse inputs of which nothing could be read.
 
         Raises:
-            InputError: all of one file is broken, or there is not one record; names the file,
+            InputError: all of one input is broken, or there is not one record; names the input,
                 and the first cause.
         """
-        for file, (count, first) in self._broken.items():
-            if file not in self._read and (file in inputs or not self.records):
+        for source, (count, first) in self._broken.items():
+            if source not in self._read:
                 raise InputError(
-                    f"nothing in {file} can be read: {count} broken record{'s' * (count > 1)}, "
+                    f"nothing in {source} can be read: {count} broken record{'s' * (count > 1)}, "
                     f"the first at {first.place}: {first.message}"
                 )
         if self.records:
