@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 TURNING_MARKS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # Unicode's Bidi_Control
@@ -91,6 +91,25 @@ class MissingDependencyError(BtAugmentError):
             f"{purpose} needs the package {package!r}, which is not installed. "
             f"Install it with: pip install 'bt-augment[{extra}]'"
         )
+
+
+@contextmanager
+def renamed_in_errors(names: Mapping[str, str]) -> Iterator[None]:
+    """Have messages of errors call things what the user calls them.
+
+    A :class:`StorageError` keeps its message: it is about the disk that has the thing here.
+
+    Args:
+        names: what a thing is called here → what the user calls it; may grow meanwhile.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except BtAugmentError as error:
+        for here, called in names.items():
+            error.args = tuple(str(part).replace(here, called) for part in error.args)
+        raise
 
 
 def printable(text: str) -> str:

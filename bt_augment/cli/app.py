@@ -13,14 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from bt_augment.cli.main import INTERRUPTED, TERMINATED
+from bt_augment.cli.places import copies_of_runs
 from bt_augment.cli.secrets import Secrets
 from bt_augment.cli.terminal import echo, take_streams
-from bt_augment.errors import BtAugmentError, InputError
+from bt_augment.errors import BtAugmentError, InputError, renamed_in_errors
 
 USER_ERROR = 2
 # What the system refuses of the names that a user chose, and what to do.
@@ -65,6 +66,11 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"bt_augment.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # A run on an object store is read from the cache, which its user knows nothing of.
+        with renamed_in_errors(copies_of_runs(ctx)):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

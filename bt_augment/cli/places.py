@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from bt_augment.shards.remote.urls import is_url, place
+
+_COPIES = f"{__name__}.copies"  # the key in what click keeps for a call
 
 
 class FolderOrUrl(click.Path):
@@ -94,7 +96,20 @@ def at_hand(run: Path | str, splits: Sequence[str] | None = None, *, checked: bo
     from bt_augment.shards.remote.fetched_run import fetched_run
     from bt_augment.shards.store import SPLITS
 
-    return fetched_run(run, cache_folder(os.environ), splits=splits or SPLITS, checked=checked)
+    cache = cache_folder(os.environ)
+    folder = fetched_run(run, cache, splits=splits or SPLITS, checked=checked)
+    copies_of_runs(click.get_current_context())[str(folder)] = run
+    return folder
+
+
+def copies_of_runs(context: click.Context) -> MutableMapping[str, str]:
+    """Return the folders that :func:`at_hand` has given for URLs, each with its URL.
+
+    Args:
+        context: of a command, or of the group that called it.
+    """
+    copies: MutableMapping[str, str] = context.meta.setdefault(_COPIES, {})
+    return copies
 
 
 @contextmanager

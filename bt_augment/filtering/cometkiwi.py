@@ -16,6 +16,7 @@ from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.filtering.base import CandidateBatch, Filter, Score, ScoreArray
 from bt_augment.filtering.columns import distinct
 from bt_augment.filtering.sentence_pairs import sentence_pairs
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.hub import pin_revision
 
@@ -151,7 +152,7 @@ def _row_texts(batch: CandidateBatch, row: int) -> list[list[Segment]]:
         hops = [(source, route[0], made, route[-1])]
         if pivot is not None and len(route) > 2:
             hops = [(pivot, route[-2], made, route[-1])]
-            if route[-2] != route[0]:
+            if without_region(route[-2]) != without_region(route[0]):
                 hops.insert(0, (source, route[0], pivot, route[-2]))
         texts += [list(sentence_pairs(*hop)) or [(hop[0], hop[2])] for hop in hops]
     return texts

@@ -16,6 +16,7 @@ from bt_augment.filtering.sentence_alignment import (
     is_measured,
     unmatched_sentences,
 )
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.segmentation import UNMARKED, split_sentences
 
@@ -176,7 +177,8 @@ def _most_copied(source: str, pivot: str | None, made: str, route: tuple[str, ..
         return copied_share(source, made, route[-1])
     # Of a longer route only the last intermediate text is kept, which may be of the source's
     # own language.
-    first = copied_share(source, pivot, route[-2]) if route[-2] != route[0] else 0.0
+    same = without_region(route[-2]) == without_region(route[0])
+    first = 0.0 if same else copied_share(source, pivot, route[-2])
     return max(first, copied_share(pivot, made, route[-1]))
 
 

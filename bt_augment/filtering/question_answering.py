@@ -26,6 +26,7 @@ from bt_augment.filtering.numbers import changed_numbers, read_numbers
 from bt_augment.filtering.question_form import question_form
 from bt_augment.filtering.question_words import question_words_lost
 from bt_augment.filtering.shown_names import shown_names
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 from bt_augment.translation.segmentation import split_sentences
 
@@ -360,7 +361,9 @@ def _disagreeing(batch: CandidateBatch) -> ScoreArray:
     found = np.full(len(batch), np.nan, dtype=np.float32)
     rows = zip(*(zip(*column, strict=True) for column in columns), strict=True)
     for index, (source, source_langs, made, made_langs, (method,)) in enumerate(rows):
-        one_language_each = len(set(source_langs)) == len(set(made_langs)) == 1
+        one_language_each = all(
+            len(set(map(without_region, langs))) == 1 for langs in (source_langs, made_langs)
+        )
         if method != ROUND_TRIP and one_language_each:
             count = names_disagreeing(source, source_langs[0], made, made_langs[0])
             if title_lost(source, made):

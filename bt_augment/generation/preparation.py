@@ -160,7 +160,8 @@ def check_routes(routes: Sequence[Route | Switch], languages: Mapping[str, int])
 
     Args:
         routes: of the run.
-        languages: tag → rows whose question and passage are both in it.
+        languages: tag → rows whose question and passage are both in its language, whatever region
+            or script.
 
     Raises:
         InputError: there is one; the message names the languages of the input.

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import CODE_SWITCH, NATIVE, ROUND_TRIP
 from bt_augment.pairs.word_diff import Part, word_diff
 from bt_augment.reporting.run_scan import Scan
@@ -132,7 +133,8 @@ def _versions(name: str, made: dict[str, Any], native: dict[str, Any] | None) ->
     if native is not None:
         original, left_out = _cut(native[name])
         before: list[Part] = [(original, True)]
-        if native[language] == made[language] or made["method"] in _COMPARED:
+        same = without_region(native[language]) == without_region(made[language])
+        if same or made["method"] in _COMPARED:
             before, parts = word_diff(original, text)
         own.append(Version("native", native[language], before, left_out))
     if made[f"pivot_{name}"]:

@@ -123,7 +123,8 @@ class Ingested(_Entry):
     Attributes:
         rows: native rows.
         units: files they are in.
-        languages: language tag → rows whose question and passage are both in it.
+        languages: language tag → rows whose question and passage are both in its language, by the
+            tag of the passage.
         quarantined: cause → records.
         left_out: reason → questions.
         notes: what was mended → records.

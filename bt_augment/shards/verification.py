@@ -108,7 +108,7 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     try:
         table = read_shard(folder / entry.path)
     except RunFolderError as error:
-        return str(error)
+        return str(error).replace(str(folder / entry.path), entry.path)  # as all problems name it
     if table.num_rows != entry.rows:
         return f"{entry.path}: holds {table.num_rows} rows instead of {entry.rows}"
     problem = row_problem(table)

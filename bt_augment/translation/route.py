@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bt_augment.errors import RouteError
-from bt_augment.languages import normalize_tag, same_language
+from bt_augment.languages import normalize_tag, same_language, without_region
 from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 
 
@@ -14,8 +14,9 @@ from bt_augment.pairs.schema import PIVOT, ROUND_TRIP, TRANSLATION
 class Route:
     """BCP-47 tags joined by hops.
 
-    ``en:pt:en`` (first = last) is a round trip, ``en:pt`` a translation, and three or more tags
-    with different ends (``pt:en:es``) a translation through a pivot.
+    ``en:pt:en`` and ``en:pt:en-GB`` (the same ends, whatever the regions) are round trips,
+    ``en:pt`` is a translation, and three or more tags with different ends (``pt:en:es``) are a
+    translation through a pivot.
 
     Attributes:
         tags: two or more normalized BCP-47 tags; neighbours differ.
@@ -53,9 +54,10 @@ class Route:
     @property
     def method(self) -> str:
         """Return ``round_trip``, ``translation`` or ``pivot``."""
-        if self.tags[0] == self.tags[-1]:
-            return ROUND_TRIP
-        return TRANSLATION if len(self.tags) == 2 else PIVOT
+        if len(self.tags) == 2:
+            return TRANSLATION
+        same = without_region(self.tags[0]) == without_region(self.tags[-1])
+        return ROUND_TRIP if same else PIVOT
 
     def starts_in(self, tag: str) -> bool:
         """Tell whether a text of language ``tag`` takes this route; regions do not matter."""

@@ -168,6 +168,21 @@ def test_answers_are_found_again_where_they_now_are(translators):
     assert rows[1]["answers"][1] == {"text": "lost", "start": -1}
 
 
+def test_a_round_trip_to_another_region_is_one_and_its_answers_are_found_again(translators):
+    regional = translators | {("pt", "en-GB"): translators["pt", "en"]}
+    same = ("question", "passage", "answers", "method")
+    rows, plain = (
+        apply(regional, route).batch.rows.select(same).to_pylist()
+        for route in ("en:pt:en-GB", "en:pt:en")
+    )
+
+    assert rows == plain
+    assert {row["method"] for row in rows} == {"round_trip"}
+    assert rows[0]["answers"] == [
+        {"text": "Maria Alves", "start": rows[0]["passage"].index("Maria Alves")}
+    ]
+
+
 def test_a_row_does_not_depend_on_the_routes_beside_it(translators):
     alone = apply(translators, "en:pt:en").batch.rows.to_pylist()
     beside = apply(translators, "en:pt", "en:pt:en").batch.rows.to_pylist()

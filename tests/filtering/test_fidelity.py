@@ -148,6 +148,15 @@ def test_the_second_hop_left_untranslated_is_found() -> None:
     assert "fidelity.copy.high" in verdict(batch(passage=mixed))
 
 
+def test_a_pivot_in_another_region_of_the_sources_language_is_no_copy_of_it() -> None:
+    onward: dict[str, Any] = {"method": "pivot", "question_lang": "pt", "passage_lang": "pt"}
+    onward |= {"question": PIVOT_QUESTION, "passage": PIVOT_PASSAGE}
+    onward |= {"pivot_question": BACK_QUESTION, "pivot_passage": PASSAGE}
+    for tag in ("en", "en-GB"):
+        assert score("fidelity.copy", batch(**onward, route=["en", "fr", tag, "pt"])) == 0.0
+    assert score("fidelity.copy", batch(**onward, route=["en", "fr", "es", "pt"])) == 1.0
+
+
 def test_names_and_numbers_are_no_copies() -> None:
     source = "The board: Ana Maria Silva Souza, John Fitzgerald Kennedy Junior 1961, chair."
     made = "Conselho: Ana Maria Silva Souza, John Fitzgerald Kennedy Junior 1961, presidente."

@@ -230,6 +230,17 @@ def test_cometkiwi_scores_each_hop_and_takes_the_lowest() -> None:
     assert {"src": f"PT {question}", "mt": question} in model.asked
 
 
+@pytest.mark.parametrize(("tag", "asked"), [("en", False), ("en-GB", False), ("es", True)])
+def test_cometkiwi_does_not_compare_a_pivot_of_the_sources_language(tag: str, asked: bool) -> None:
+    model = _LengthModel()
+    batch = rows(*PAIRS)
+    onward = [row | {"route": ["en", "fr", tag, "pt"]} for row in batch.rows.to_pylist()]
+    batch = CandidateBatch(batch_from_rows(onward, made_schema()), batch.sources, {})
+    CometKiwiFilter(model=model).score(batch, {KIWI})
+    question = PAIRS[0][1]
+    assert ({"src": question, "mt": f"PT {question}"} in model.asked) is asked
+
+
 def test_cometkiwi_asks_equal_segments_once() -> None:
     model = _LengthModel()
     CometKiwiFilter(model=model).score(rows(*PAIRS), {KIWI})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -366,6 +367,27 @@ def test_a_name_that_one_text_of_a_translation_keeps_is_missed_in_the_other() ->
     assert names_disagreeing(source, "en", faithful, "pt") == 0
     assert names_disagreeing(source, "en", swapped, "pt") == 1
     assert names_disagreeing(source, "en", faithful, "de") is None
+
+
+@pytest.mark.parametrize(("passage_lang", "found"), [("en", 1.0), ("en-GB", 1.0), ("fr", None)])
+def test_names_of_a_pair_are_compared_whatever_the_regions(
+    passage_lang: str, found: float | None
+) -> None:
+    native = {
+        "question": "When did Perkins leave London?",
+        "passage": "In 1834 Jacob Perkins left London.",
+        "passage_lang": passage_lang,
+    }
+    exchanged = scores(
+        native,
+        question="Quando Aldrin deixou Londres?",
+        passage="Em 1834 Jacob Perkins deixou Londres.",
+        method="translation",
+        route=["en", "pt"],
+        question_lang="pt",
+        passage_lang="pt",
+    )["names_exchanged"]
+    assert exchanged == found if found is not None else math.isnan(exchanged)
 
 
 def test_names_in_translation_may_take_the_targets_form() -> None:

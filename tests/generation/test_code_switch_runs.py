@@ -92,6 +92,14 @@ def test_training_finds_the_rows(run):
     assert read_rows([run]).counts()["methods"]["code_switch"] > 60
 
 
+def test_pairs_whose_texts_differ_in_the_region_alone_are_switched(
+    tmp_path, english, write_rows, lexicons
+):
+    regional = write_rows([{**english[0], "question_lang": "en-US", "passage_lang": "en-GB"}])
+    recipe = load_recipe(None, {"code_switch.lexicons": lexicons[:1]})
+    assert generate(Generation([str(regional)], tmp_path / "run", recipe)).totals.candidates == 1
+
+
 def test_a_lexicon_of_another_language_applies_to_nothing(tmp_path, data, lexicons):
     recipe = load_recipe(None, {"code_switch.lexicons": lexicons, "input.lang": "pt"})
     with pytest.raises(InputError, match=r"route en:en\+pt applies to no row"):

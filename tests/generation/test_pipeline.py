@@ -13,6 +13,7 @@ from bt_augment.errors import (
 )
 from bt_augment.filtering.registry import score_names
 from bt_augment.pairs.schema import row_schema
+from bt_augment.shards.manifest import read_manifest
 
 
 def test_rows_keep_the_order_of_the_input(finished, english, split_rows):
@@ -293,6 +294,17 @@ def test_a_route_for_no_row_is_refused_and_leaves_the_folder_free(
     with pytest.raises(InputError, match=r"route pt:en applies to no row.*en \(2\)"):
         make_run(run, source, routes=("pt:en",))
     assert make_run(run, source, routes=("en:pt",)).totals.candidates == 2
+
+
+def test_a_route_takes_pairs_whose_texts_differ_in_the_region_alone(
+    tmp_path, english, write_rows, make_run
+):
+    regional = write_rows(
+        {**row, "question_lang": "en-US", "passage_lang": "en-GB"} for row in english[:2]
+    )
+    done = make_run(tmp_path / "run", regional, routes=("en:pt",))
+    assert done.totals.candidates == 2
+    assert read_manifest(tmp_path / "run").ingested.languages == {"en-GB": 2}
 
 
 def test_an_input_mended_after_it_was_refused_is_taken(tmp_path, english, write_rows, make_run):

@@ -16,6 +16,8 @@ from selenium.webdriver.common.keys import Keys
 from bt_augment.errors import RunFolderError
 from bt_augment.filtering.registry import all_scores
 from bt_augment.reporting import run_scan, write_report
+from bt_augment.reporting.examples import examples
+from bt_augment.shards.manifest import read_manifest
 
 METHODS = {score.name: score.methods for score in all_scores()}
 
@@ -150,6 +152,22 @@ def test_rows_without_any_scores_are_shown(finished, split_rows, tmp_path, comma
     assert write_report([str(run)], tmp_path / "report.html").counts["examples"] == 2
     seen = command("inspect", run)
     assert seen.code == 0, seen.err
+
+
+@pytest.mark.parametrize(("tag", "compared"), [("en", True), ("en-GB", True), ("pt", False)])
+def test_texts_of_one_language_are_compared_whatever_the_regions(
+    finished, split_rows, tmp_path, tag, compared
+):
+    rows = split_rows(finished, "train")
+    row = next(row for row in made(rows) if row["method"] == "round_trip")
+    native = next(n for n in rows if n["id"] == row["source_id"])
+    row |= {"method": "translation", "route": ["en", tag], "question": "Which new words?"}
+    row |= {"question_lang": tag, "passage_lang": tag}
+    run = write_run(tmp_path / "run", finished, [[native, row]])
+    manifest = read_manifest(run)
+    (shown,) = examples(run, manifest, run_scan.scan(run, manifest, []), [0])
+    before = shown.texts["question"][0]
+    assert (before.language, before.parts != [(native["question"], True)]) == ("en", compared)
 
 
 def test_values_that_are_unknown_can_be_let_pass(page, finished, split_rows, tmp_path):

@@ -1,5 +1,6 @@
 """``verify`` finds every kind of damage, and names it."""
 
+import hashlib
 import json
 import shutil
 
@@ -8,7 +9,8 @@ import pytest
 from bt_augment.errors import RunFolderError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
-from bt_augment.shards.verification import verify
+from bt_augment.shards.manifest import ShardEntry
+from bt_augment.shards.verification import check_shard, verify
 
 SHARD = "train/data-00001-of-00008.arrow"
 
@@ -37,6 +39,16 @@ def test_a_cut_shard(copied):
     path.write_bytes(path.read_bytes()[:-9])
     (problem,) = verify(copied).problems
     assert problem == f"{SHARD}: has {size - 9} bytes instead of {size}; it was cut or changed"
+
+
+def test_a_shard_that_was_never_one_is_named_as_the_others_are(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "data-00000-of-00001.arrow").write_bytes(b"no shard")
+    digest = hashlib.sha256(b"no shard").hexdigest()
+    entry = ShardEntry(path="train/data-00000-of-00001.arrow", rows=1, bytes=8, sha256=digest)
+    problem = check_shard(tmp_path, entry)
+    assert problem.startswith("train/data-00000-of-00001.arrow: cannot be read as an Arrow shard")
+    assert str(tmp_path) not in problem
 
 
 def test_a_missing_shard(copied):

@@ -12,6 +12,11 @@ from bt_augment.translation.route import Route
         ("pt:en:es", "pivot", (("pt", "en"), ("en", "es"))),
         ("en:pt:es:fr", "pivot", (("en", "pt"), ("pt", "es"), ("es", "fr"))),
         ("en:pt:es:en", "round_trip", (("en", "pt"), ("pt", "es"), ("es", "en"))),
+        # Regions make no other language, scripts do; without a pivot nothing went round.
+        ("pt:en:pt-BR", "round_trip", (("pt", "en"), ("en", "pt-BR"))),
+        ("en-US:pt:en-GB", "round_trip", (("en-US", "pt"), ("pt", "en-GB"))),
+        ("pt-PT:pt-BR", "translation", (("pt-PT", "pt-BR"),)),
+        ("zh-Hans:en:zh-Hant", "pivot", (("zh-Hans", "en"), ("en", "zh-Hant"))),
     ],
 )
 def test_a_route_knows_its_method_and_its_hops(text, method, hops):

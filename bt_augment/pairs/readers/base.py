@@ -105,6 +105,7 @@ class Record:
         notes: what was mended: ``answer_relocated``, ``answer_not_located``, ``id_suffixed``; and
             ``first_of_several_passages``.
         place: where the pair was read.
+        source: the input that it is of, as the user named it; empty until the input is known.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Record:
     answers: tuple[Answer, ...]
     notes: tuple[str, ...]
     place: Place
+    source: str = ""
 
     def as_row(self) -> dict[str, Any]:
         """Return the columns of :func:`bt_augment.pairs.schema.native_schema`."""
@@ -140,12 +142,14 @@ class Quarantined:
         cause: a code, such as ``broken_json`` or ``empty_question``.
         message: the cause in words.
         raw: the record as it stands, at most ``RAW_LIMIT`` characters, always valid Unicode.
+        source: the input that it is of, as the user named it; empty until the input is known.
     """
 
     place: Place
     cause: str
     message: str
     raw: str
+    source: str = ""
 
     def as_row(self) -> dict[str, Any]:
         """Return one line of ``quarantine.jsonl``: file, line or row or path, cause, raw text."""
@@ -160,11 +164,16 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A question that is left out because its data set says it has no answer."""
+    """A question that is left out because its data set says it has no answer.
+
+    Attributes:
+        source: the input that it is of, as the user named it; empty until the input is known.
+    """
 
     place: Place
     id: str
     reason: str = "unanswerable"
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bt_augment.errors import InputError
-from bt_augment.languages import normalize_tag
+from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.readers.base import (
     InputSettings,
     LeftOut,
@@ -89,7 +89,7 @@ def _items(readers: Sequence[Reader], limit: int | None) -> Iterator[Item]:
             )
             for item in reader.read():
                 built = builder.build(item) if isinstance(item, Row) else item
-                yield built
+                yield replace(built, source=reader.source)
                 records += isinstance(built, Record)
                 if records == limit:
                     return
@@ -103,7 +103,8 @@ class Tally:
         quarantined: number of records that could not be read, by cause.
         left_out: number of questions left out, by reason.
         notes: number of records mended, by note.
-        languages: number of pairs whose question and passage share a language, by its tag.
+        languages: number of pairs whose question and passage share a language, whatever region or
+            script, by the passage's tag.
     """
 
     def __init__(self) -> None:
@@ -112,22 +113,25 @@ class Tally:
         self.left_out: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
-        self._read: set[str] = set()  # files with something that could be read
-        self._broken: dict[str, tuple[int, Quarantined]] = {}  # per file: how many, the first
+        # By input: a BEIR folder and a saved data set have several files.
+        self._read: set[str] = set()  # those with something that could be read
+        self._broken: dict[str, tuple[int, Quarantined]] = {}  # how many records, the first
 
     def add(self, item: Item) -> None:
         """Count one item that :func:`read` gave."""
-        file = item.place.file
         if isinstance(item, Quarantined):
             self.quarantined[item.cause] += 1
-            count, first = self._broken.get(file, (0, item))
-            self._broken[file] = (count + 1, first)
+            count, first = self._broken.get(item.source, (0, item))
+            self._broken[item.source] = (count + 1, first)
             return
-        self._read.add(file)
+        self._read.add(item.source)
         if isinstance(item, Record):
             self.records += 1
             self.notes.update(item.notes)
-            if item.question_lang == item.passage_lang:
+            # As a route asks of a row; most tags are equal.
+            if item.question_lang == item.passage_lang or same_language(
+                item.question_lang, item.passage_lang
+            ):
                 self.languages[item.passage_lang] += 1
         else:
             self.left_out[item.reason] += 1
@@ -136,13 +140,13 @@ class Tally:
         """Refuse inputs of which nothing could be read.
 
         Raises:
-            InputError: all of one file is broken, or there is not one record; names the file,
+            InputError: all of one input is broken, or there is not one record; names the input,
                 and the first cause.
         """
-        for file, (count, first) in self._broken.items():
-            if file not in self._read and (file in inputs or not self.records):
+        for source, (count, first) in self._broken.items():
+            if source not in self._read:
                 raise InputError(
-                    f"nothing in {file} can be read: {count} broken record{'s' * (count > 1)}, "
+                    f"nothing in {source} can be read: {count} broken record{'s' * (count > 1)}, "
                     f"the first at {first.place}: {first.message}"
                 )
         if self.records:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
+from bt_augment.languages import without_region
 from bt_augment.shards.exporting.negatives import Negatives
 from bt_augment.shards.exporting.rows import ExportRows
 
@@ -84,8 +85,11 @@ class Exporter(ABC):
 
 
 def passage_id(row: dict[str, Any]) -> str:
-    """Return an id that equal passages of one language share, in any run: 16 hexadecimal digits."""
-    text = f"{row['passage_lang']}\x1f{row['title'] or ''}\x1f{row['passage']}"
+    """Return an id that equal passages of one language share, in any run: 16 hexadecimal digits.
+
+    Regions make no other language.
+    """
+    text = f"{without_region(row['passage_lang'])}\x1f{row['title'] or ''}\x1f{row['passage']}"
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

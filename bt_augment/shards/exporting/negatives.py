@@ -1,7 +1,8 @@
 """Passages of a run that do not answer a question: hard ones where titles tell, else random ones.
 
-A negative is in the language of the row's passage, of another group (so no translation or round
-trip of the answer), and holds none of the row's answers (the rule of Karpukhin et al. 2020).
+A negative is in the language of the row's passage, whatever the region, of another group (so no
+translation or round trip of the answer), and holds none of the row's answers (the rule of
+Karpukhin et al. 2020).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bt_augment.languages import without_region
 from bt_augment.temporary_database import TemporaryDatabase
 
 _TITLED = 32  # passages remembered of each title and language
@@ -62,7 +64,7 @@ class Negatives:
         seen: dict[str, int] = {}
         last: dict[str, str] = {}
         for row in rows:
-            language, text = row["passage_lang"], row["passage"]
+            language, text = without_region(row["passage_lang"]), row["passage"]
             passage = Passage({k: row[k] for k in ("group_id", "passage", "passage_lang", "title")})
             if row["title"]:
                 self._titled.add(row)
@@ -91,7 +93,7 @@ class Negatives:
     def _drawn(self, row: dict[str, Any]) -> Iterator[Passage]:
         digest = hashlib.blake2b(f"{self._seed}\x1f{row['id']}".encode(), digest_size=8).digest()
         draw = random.Random(digest)  # noqa: S311 - a sample, not a secret
-        language = row["passage_lang"]
+        language = without_region(row["passage_lang"])
         titled = list(self._titled.like(row))
         draw.shuffle(titled)
         yield from titled
@@ -115,7 +117,7 @@ class _TitledPassages:
 
     def add(self, row: dict[str, Any]) -> None:
         """Keep the passage of a row, unless its title has it, or enough, already."""
-        key = (row["title"], row["passage_lang"])
+        key = (row["title"], without_region(row["passage_lang"]))
         ((count,),) = self._database.execute(
             "SELECT coalesce(max(place) + 1, 0) FROM titled WHERE title = ? AND language = ?", key
         )
@@ -128,7 +130,7 @@ class _TitledPassages:
 
     def like(self, row: dict[str, Any]) -> list[Passage]:
         """Return the passages of a row's title and language, in their order."""
-        key = (row["title"], row["passage_lang"])
+        key = (row["title"], without_region(row["passage_lang"]))
         if key != self._last:  # rows of a title mostly follow each other
             found = self._database.execute(
                 "SELECT group_id, passage, language, title FROM titled "

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bt_augment.languages import without_region
 from bt_augment.pairs.schema import NOT_LOCATED
 from bt_augment.shards.exporting.base import Exporter, Tally
 from bt_augment.shards.exporting.negatives import Negatives
@@ -51,21 +52,20 @@ than the passage, are left out and counted in `export.json`."""
 def _articles(
     rows: list[dict[str, Any]], tally: Tally
 ) -> dict[str, dict[str, dict[str, list[Question]]]]:
-    """Return language → title → passage → questions of the rows that can be written."""
+    """Return language, without region, → title → passage → questions that can be written."""
     articles: dict[str, dict[str, dict[str, list[Question]]]] = {}
     for row in rows:
         answers = row["answers"] or []
         located = [a for a in answers if a["start"] != NOT_LOCATED and a["text"]]
-        if row["question_lang"] != row["passage_lang"]:
+        language = without_region(row["passage_lang"])
+        if without_region(row["question_lang"]) != language:
             tally.left_out[OTHER_LANGUAGE] += 1
         elif not answers:
             tally.left_out[NO_ANSWER] += 1
         elif not located:
             tally.left_out[ANSWER_NOT_LOCATED] += 1
         else:
-            paragraphs = articles.setdefault(row["passage_lang"], {}).setdefault(
-                row["title"] or "", {}
-            )
+            paragraphs = articles.setdefault(language, {}).setdefault(row["title"] or "", {})
             paragraphs.setdefault(row["passage"], []).append(
                 {
                     "id": row["id"],

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, renamed_in_errors
 from bt_augment.shards.atomic import publish, sha256_of, storage_errors, write_atomically
 from bt_augment.shards.claims import claimed
 from bt_augment.shards.manifest import MANIFEST, RUN, Manifest, ShardEntry, read_manifest
@@ -52,18 +52,21 @@ def fetched_run(
     def lacking() -> Iterator[Callable[[], object]]:
         return _lacking(store, folder, written, splits, checked=checked)
 
-    if next(lacking(), None) is not None:
-        busy = RunFolderError(f"{folder}: another process fetches this run")
-        # Ranks of one training fetch the same.
-        with claimed(folder, busy, patience=math.inf):
-            for fetch in lacking():
-                fetch()
+    with renamed_in_errors({str(folder): url}):
+        if next(lacking(), None) is not None:
+            busy = RunFolderError(f"{folder}: another process fetches this run")
+            # Ranks of one training fetch the same.
+            with claimed(folder, busy, patience=math.inf):
+                for fetch in lacking():
+                    fetch()
     return folder
 
 
 @contextmanager
 def fetched_anew(url: str, cache: Path) -> Iterator[Path]:
     """Have all that is there of a run in a folder meanwhile, unchecked: it is to be verified.
+
+    Errors of what is done meanwhile name the URL, as the folder is gone when they are read.
 
     Args:
         url: from :func:`bt_augment.shards.remote.urls.place`.
@@ -85,7 +88,8 @@ def fetched_anew(url: str, cache: Path) -> Iterator[Path]:
         for name in store.sizes():
             if name in _SMALL or name == QUARANTINE or _ARROW.fullmatch(name):
                 store.download(name, folder / name)
-        yield folder
+        with renamed_in_errors({str(folder): url}):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

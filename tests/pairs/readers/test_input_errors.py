@@ -132,9 +132,48 @@ def test_the_tally_names_the_one_file_of_which_nothing_was_read(write):
     tally = Tally()
     for item in read(paths, InputSettings(lang="en")):
         tally.add(item)
-    tally.check(paths[:1])
     with pytest.raises(InputError, match=r"nothing in .*b\.jsonl can be read: 1 broken record, "):
         tally.check(paths)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_tally_names_the_folder_of_which_nothing_was_read(write, tmp_path, known):
+    write("b/queries.jsonl", [{"_id": "q1", "text": "Who?"}])
+    write("b/corpus.jsonl", json.dumps({"_id": "d1", "text": "A man."}) + "\n{broken\n")
+    write("b/qrels/test.tsv", "q9\td9\t1\nq9\td8\t1\n" + known * "q1\td1\t1\n")
+    inputs = [str(write("a.jsonl", [ROW])), str(tmp_path / "b")]
+    tally = Tally()
+    for item in read(inputs, InputSettings(lang="en", split="test")):
+        tally.add(item)
+    assert tally.quarantined == {"unknown_query": 2, "broken_json": 1}
+    if known:  # a file of which nothing can be read is no input
+        tally.check(inputs)
+        return
+    message = (
+        r"nothing in .*/b can be read: 3 broken records, the first at .*/b/corpus\.jsonl, line 2"
+    )
+    with pytest.raises(InputError, match=message):
+        tally.check(inputs)
+
+
+@pytest.mark.parametrize(
+    ("question_lang", "passage_lang", "counted"),
+    [
+        ("en", "en", {"en": 1}),
+        ("en-US", "en-GB", {"en-GB": 1}),
+        ("zh", "zh-TW", {"zh-TW": 1}),  # a route takes its language in any script
+        ("nb", "no", {"no": 1}),
+        ("en", "pt", {}),
+    ],
+)
+def test_the_tally_counts_the_pairs_that_a_route_of_the_language_takes(
+    write, question_lang, passage_lang, counted
+):
+    row = {**ROW, "question_lang": question_lang, "passage_lang": passage_lang}
+    tally = Tally()
+    for item in read([str(write("a.jsonl", [row]))]):
+        tally.add(item)
+    assert tally.languages == counted
 
 
 def test_a_hub_data_set_that_cannot_be_had_is_a_typed_error(monkeypatch):

@@ -317,6 +317,51 @@ def test_rows_that_are_missing_from_the_triplets_are_counted(make_run, tmp_path)
     assert "- 2 too_few_negatives" in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def regional(make_run, tmp_path_factory):
+    """Return a run of English rows of several regions, two of them on one passage."""
+    folder = tmp_path_factory.mktemp("regional")
+    rows = [
+        {
+            "id": str(n),
+            "question_lang": question_lang,
+            "passage_lang": passage_lang,
+            "question": f"What is the number of book {n}?",
+            "passage": f"The number of this old book is written on page {page} of it.",
+            "answers": [f"page {page}"],
+            "title": "Books",
+        }
+        for n, (question_lang, passage_lang, page) in enumerate(
+            [("en", "en", 1), ("en", "en", 2), ("en-US", "en-GB", 3), ("en-GB", "en-GB", 2)]
+        )
+    ]
+    source = folder / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    make_run(folder / "run", source, routes=("en:pt",))
+    return folder / "run"
+
+
+def test_passages_of_another_region_are_negatives(regional, tmp_path):
+    given = {"negatives": 2, "methods": ["native"]}
+    done = export(regional, tmp_path / "out", "sentence-transformers", **given)
+    assert (done.partly, done.files["triplets/train.parquet"]) == ({}, 4)
+
+
+def test_equal_passages_of_two_regions_are_one_document(regional, tmp_path):
+    export(regional, tmp_path / "out", "beir", methods=["native"])
+    corpus = lines(tmp_path / "out" / "corpus.jsonl")
+    assert [entry["lang"] for entry in corpus] == ["en", "en", "en-GB"]  # as the row says
+    judged = (tmp_path / "out" / "qrels" / "train.tsv").read_text().splitlines()[1:]
+    assert [line.split("\t")[1] for line in judged] == [
+        corpus[place]["_id"] for place in (0, 1, 2, 1)
+    ]
+
+
+def test_squad_has_one_file_for_a_language_whatever_the_regions(regional, tmp_path):
+    done = export(regional, tmp_path / "out", "squad", methods=["native"])
+    assert (done.left_out, done.files) == ({}, {"train.en.json": 4})
+
+
 def test_paths_may_be_strings_and_numbers_numpys(finished, tmp_path):
     for name, number in (("a", 3), ("b", np.int64(3))):
         given = {"negatives": number, "seed": number}

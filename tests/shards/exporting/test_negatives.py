@@ -2,6 +2,8 @@
 
 import tracemalloc
 
+import pytest
+
 from bt_augment.shards.exporting.negatives import Negatives
 from bt_augment.temporary_database import TemporaryDatabase
 
@@ -41,6 +43,18 @@ def test_a_title_keeps_different_passages_up_to_a_bound():
     with TemporaryDatabase() as database:
         found = Negatives(repeated, 100, 0, database).of(same[40])[:32]
     assert {row["group_id"] for row in found} == {f"g{n}" for n in range(32)}
+
+
+@pytest.mark.parametrize("title", ["T", None])
+def test_passages_of_all_regions_of_a_language_are_negatives_and_of_others_none_is(title):
+    mixed = [
+        row | {"passage_lang": tag, "title": title}
+        for row, tag in zip(rows(4), ("en", "en-GB", "zh", "zh-TW"), strict=True)
+    ]
+    with TemporaryDatabase() as database:
+        negatives = Negatives(mixed, 3, 0, database)
+        found = [[other["group_id"] for other in negatives.of(row)] for row in mixed]
+    assert found == [["g1"], ["g0"], [], []]  # zh-TW is in another script
 
 
 def test_the_own_passage_of_a_row_in_another_group_is_no_negative():

@@ -209,6 +209,48 @@ def test_commands_that_write_here_only_say_so(command, tmp_path):
     assert "geheim" not in secret.err + secret.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("verify",), f"{URL}/manifest.json: damaged at"),
+        (("export", "--format", "beir", "--out"), f"{URL}/manifest.json: damaged at"),
+    ],
+)
+def test_a_damaged_manifest_is_named_by_its_url(
+    bucket, there, command, environment, tmp_path, arguments, told
+):
+    name, *options = arguments
+    bucket.files.pipe_file(f"{URL}/manifest.json", (there / "manifest.json").read_bytes()[:200])
+    refused = command(name, URL, *options, *([tmp_path / "out"] if options else []))
+    assert (refused.code, told in refused.err) == (2, True), refused.err
+    assert environment["BT_AUGMENT_CACHE"] not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("export", "--format", "beir", "--methods", "pivot"), f"{URL}: no row can be written as"),
+        (("lexicon", "--languages", "en:fr"), f"{URL}: no accepted row has text in en beside"),
+        (("inspect", "--route", "en:fr"), f"{URL}: "),
+    ],
+)
+def test_errors_about_what_was_fetched_name_the_url(
+    bucket, there, command, environment, tmp_path, arguments, told
+):
+    name, *options = arguments
+    out = [] if name == "inspect" else ["--out", tmp_path / "out"]
+    refused = command(name, URL, *options, *out)
+    assert (refused.code, told in refused.err) == (2, True), refused.err
+    assert environment["BT_AUGMENT_CACHE"] not in refused.err
+
+
+def test_what_the_disk_of_the_cache_refuses_is_named_as_it_is_here(bucket, there, tmp_path):
+    with pytest.raises(RunFolderError, match=rf"^{URL}/train: "), fetched_anew(URL, tmp_path) as at:
+        raise RunFolderError(f"{at}/train: is damaged")
+    with pytest.raises(StorageError, match=f"^{tmp_path}/"), fetched_anew(URL, tmp_path) as at:
+        raise StorageError(f"{at}/train: no space")
+
+
 def test_a_report_calls_a_run_by_its_url(bucket, there, tmp_path, command):
     page = tmp_path / "page.html"
     done = command("report", URL, "--out", page, "--quiet")
