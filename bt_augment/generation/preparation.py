@@ -83,13 +83,13 @@ def prepare(request: Generation) -> Prepared:
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
-    models = _resolve_models(request, device)
+    begun = {} if request.overwrite else folder.identity() or {}
+    models = _resolve_models(request, device, begun)
     hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
     check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
     settings = input_settings(recipe)
     _check_unit_rows(recipe, len(kinds))
     request.engine.check_filters(recipe)
-    begun = {} if request.overwrite else folder.identity() or {}
     asked = filter_models(recipe, cache, begun.get("filter_models"))
     inputs = fingerprint(request.inputs, settings, copies, _revisions(begun.get("inputs", ())))
     identity = _identity(request, inputs, models, kinds, device)
@@ -176,8 +176,9 @@ def check_routes(routes: Sequence[Route | Switch], languages: Mapping[str, int])
 
 
 def _resolve_models(
-    request: Generation, device: Literal["cpu", "cuda"]
+    request: Generation, device: Literal["cpu", "cuda"], begun: Mapping[str, Any]
 ) -> dict[Hop, ResolvedModel]:
+    """Return the model of each hop; of the hub, the one at the commit that the run began with."""
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = needed_hops(request.recipe)
     taken = {request.recipe.models.override_for(*hop) for hop in hops}
@@ -187,15 +188,29 @@ def _resolve_models(
                 f"a model is named for the hop {source}:{target}, which is not needed; the hops "
                 f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
             )
-    return {
-        hop: catalog.resolve(
-            request.recipe.models.for_hop(*hop),
+    known = _begun_models(request.recipe, begun)
+    models = {}
+    for hop in hops:
+        model = known.get(":".join(hop), {})
+        models[hop] = catalog.resolve(
+            model.get("name") or request.recipe.models.for_hop(*hop),
             *hop,
             quantization=request.recipe.quantization,
             device=device,
+            revision=model.get("revision"),
         )
-        for hop in hops
-    }
+    return models
+
+
+def _begun_models(recipe: Recipe, begun: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
+    """Return hop → its model in the run that goes on; none where the recipe names other models.
+
+    What ``opus-mt`` and a name without a commit stand for may be another model by now.
+    """
+    named = begun.get("recipe", {}).get("translation", {}).get("models")
+    same = named == recipe.resolved()["translation"]["models"]
+    found: Mapping[str, Mapping[str, str]] = begun.get("models", {}) if same else {}
+    return found
 
 
 def _identity(
