@@ -7,7 +7,7 @@ from contextlib import closing
 from bt_augment.generation.beginning import abandoned_where_nothing_is_made, begin
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, settle_memory
-from bt_augment.generation.preparation import prepare
+from bt_augment.generation.preparation import as_begun, prepare
 from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import refuse_working_shards
@@ -30,6 +30,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     folder = prepared.folder
     with folder.claimed(), rare_collections():
         refuse_working_shards(folder)
+        prepared = as_begun(request, prepared)
         ingested = begin(request, folder, prepared, told, judged=True)
         if ingested is None:
             return finished_summary(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -48,6 +49,8 @@ class Prepared:
         models: of this machine, one for each hop.
         work: how units are made.
         identity: what decides the bytes of the run; ``run.json`` holds it.
+        begun: what ``run.json`` held when this was prepared; empty where there was none, or it is
+            to be removed.
     """
 
     folder: RunFolder
@@ -57,6 +60,7 @@ class Prepared:
     models: Mapping[Hop, ResolvedModel]
     work: UnitWork
     identity: Mapping[str, Any]
+    begun: Mapping[str, Any]
 
     def open_engine(self, request: Generation) -> Engine:
         """Return the engine that the request asks for."""
@@ -83,7 +87,7 @@ def prepare(request: Generation) -> Prepared:
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
-    begun = {} if request.overwrite else folder.identity() or {}
+    begun = _begun(request, folder)
     models = _resolve_models(request, device, begun)
     hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
     check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
@@ -107,7 +111,31 @@ def prepare(request: Generation) -> Prepared:
     )
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
     work = UnitWork(recipe, references, kinds, benchmark, device, asked)
-    return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity)
+    return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity, begun)
+
+
+def as_begun(request: Generation, prepared: Prepared) -> Prepared:
+    """Return what was prepared, or is now, so that it goes on with the run in the folder.
+
+    Another process may have begun it meanwhile, with what the hub had then and the batches of its
+    own GPU.
+
+    Args:
+        request: what to generate.
+        prepared: of the request; its folder is claimed.
+
+    Raises:
+        BtAugmentError: as :func:`prepare`.
+    """
+    begun = _begun(request, prepared.folder)
+    if begun in (prepared.begun, json.loads(json.dumps(prepared.identity))):
+        return prepared  # without reading the inputs again
+    return replace(prepare(request), folder=prepared.folder)
+
+
+def _begun(request: Generation, folder: RunFolder) -> dict[str, Any]:
+    """Return what ``run.json`` holds of a run that may go on."""
+    return {} if request.overwrite else folder.identity() or {}
 
 
 def needed_hops(recipe: Recipe) -> list[Hop]:

@@ -1,4 +1,4 @@
-"""A run goes on with what it began with, though the hub has moved and the cache is another."""
+"""A run goes on with what it began with, though the hub has moved or a GPU has less memory."""
 
 import json
 import shutil
@@ -8,7 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from bt_augment.errors import ModelError, RunFolderError
-from bt_augment.generation import Generation, generate
+from bt_augment.generation import Generation, generate, generate_shard, pipeline, sharding
+from bt_augment.generation.engines.local import LocalThreads
+from bt_augment.generation.preparation import as_begun, prepare
+from bt_augment.generation.shard_claims import Shard
 from bt_augment.recipe import load_recipe
 from bt_augment.translation import convert, hub
 
@@ -54,17 +57,24 @@ def moving_hub(monkeypatch):
 
 
 @pytest.fixture
-def make(tmp_path, english, write_rows):
-    """Generate along en:pt with a model, a unit a row, from a cache by name."""
+def ask(tmp_path, english, write_rows):
+    """Return requests along en:pt with a model, a unit a row, and a cache by name."""
     source = write_rows(english[:2])
 
-    def make(model, cache, progress=None, run="run", **more):
+    def ask(model, cache, run="run", **more):
         recipe = load_recipe(
             None, {"routes": ["en:pt"], "translation.models": [model], "output.unit_rows": 1}
         )
         environment = {"BT_AUGMENT_CACHE": str(tmp_path / "caches" / cache)}
-        request = Generation([str(source)], tmp_path / run, recipe, environment=environment, **more)
-        return generate(request, progress)
+        return Generation([str(source)], tmp_path / run, recipe, environment=environment, **more)
+
+    return ask
+
+
+@pytest.fixture
+def make(ask):
+    def make(model, cache, progress=None, **more):
+        return generate(ask(model, cache, **more), progress)
 
     return make
 
@@ -103,3 +113,54 @@ def test_a_commit_that_the_hub_has_no_longer_is_named(monkeypatch, moving_hub, m
     monkeypatch.setattr(hub, "pin_revision", gone)
     with pytest.raises(ModelError, match=f"{OPUS} has no {FIRST}"):
         make(OPUS, "other")
+
+
+@pytest.mark.parametrize("as_shard", [True, False], ids=["shard", "whole"])
+def test_begun_by_another_job_after_this_one_was_prepared(
+    monkeypatch, tmp_path, moving_hub, ask, arrow_bytes, as_shard
+):
+    room = sharding if as_shard else pipeline
+
+    def prepared_too_early(request):
+        """Prepare, then wait until another job has begun, of other commits."""
+        moving_hub.newest = LATER
+        prepared = prepare(request)
+        moving_hub.newest = FIRST
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(room, "prepare", prepare)
+            generate_shard(ask(OPUS, "other"), Shard(1, 2))
+        moving_hub.newest = LATER
+        return prepared
+
+    monkeypatch.setattr(room, "prepare", prepared_too_early)
+    if as_shard:
+        assert generate_shard(ask(OPUS, "own"), Shard(2, 2)).run_made == 2
+    generate(ask(OPUS, "own"))
+    generate(ask(OPUS, "other", run="calm"))
+    assert arrow_bytes(tmp_path / "run") == arrow_bytes(tmp_path / "calm")
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["models"]["en:pt"]["revision"] == FIRST
+
+
+def test_jobs_that_start_together_on_gpus_of_different_memory(monkeypatch, ask):
+    sizes = iter([32768, 16384])
+    monkeypatch.setattr(LocalThreads, "resolve_device", lambda *_: "cuda")
+    monkeypatch.setattr(LocalThreads, "gpu_batch_tokens", lambda *_: next(sizes))
+    request = ask("bundled:mini", "cache")
+    first, second = prepare(request), prepare(request)
+    with first.folder.claimed():
+        assert as_begun(request, first) is first
+        first.folder.begin(first.identity, overwrite=False)
+    with second.folder.claimed():
+        second = as_begun(request, second)
+        second.folder.begin(second.identity, overwrite=False)
+    assert second.work.recipe.decoding.batch_tokens == 32768
+
+
+def test_a_run_that_another_job_began_alike_is_not_prepared_again(ask):
+    request = ask("bundled:mini", "cache")
+    first, second = prepare(request), prepare(request)
+    with first.folder.claimed():
+        first.folder.begin(first.identity, overwrite=False)
+    with second.folder.claimed():
+        assert as_begun(request, second) is second
