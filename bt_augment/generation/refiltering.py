@@ -17,6 +17,7 @@ from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.registry import score_names
+from bt_augment.generation.replacement import Replacement
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import (
@@ -84,9 +85,21 @@ def refilter(
         RecipeError: a score is enabled that the run did not compute.
         InputError: ``out`` is a URL that cannot be written to.
         StorageError: the disk or the store refused.
+        KeyboardInterrupt: tells how to go on, where it comes before an overwriting run has begun.
     """
     told = progress or Silent()
-    source = Path(source)
+    with Replacement(overwrite=overwrite) as replacement:
+        return _refiltered(Path(source), out, recipe, replacement, told, environment or {})
+
+
+def _refiltered(
+    source: Path,
+    out: Path | str,
+    recipe: Recipe,
+    replacement: Replacement,
+    told: Progress,
+    environment: Mapping[str, str],
+) -> Summary:
     refuse_impossible(source, RunFolderError)
     if isinstance(out, str):
         out = place(out)
@@ -99,7 +112,7 @@ def refilter(
     if problem := quarantine_problem(source, manifest):
         raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
-    folder = open_run_folder(out, cache_folder(environment or {}))
+    folder = open_run_folder(out, cache_folder(environment))
     identity = {
         **run,
         "recipe": {**run["recipe"], "filters": recipe.resolved()["filters"]},
@@ -107,11 +120,11 @@ def refilter(
     }
     with folder.claimed():
         refuse_working_shards(folder)
-        if overwrite and folder.holds_run:
+        if replacement.overwrite and folder.holds_run:
             for unit in manifest.units:
                 for split in SPLITS:
                     _read(source, unit, split)
-        folder.begin(identity, overwrite=overwrite)
+        replacement.begin(folder, identity)
         told.start("filter", manifest.totals.native)
         if folder.finished:
             return finished_summary(folder)
