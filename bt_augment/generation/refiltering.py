@@ -32,7 +32,7 @@ from bt_augment.generation.writing import finish_run, finished_summary
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.progress import Progress, Silent
-from bt_augment.recipe import Recipe, load_recipe
+from bt_augment.recipe import Recipe, load_recipe, needs_benchmark
 from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
 from bt_augment.shards.links import own_file
@@ -200,9 +200,12 @@ def _check_computed(run: dict[str, Any], recipe: Recipe) -> None:
 
 
 def _not_computed(name: str) -> RecipeError:
+    how = f"--set filters.{name}.enabled=true"
+    if needs_benchmark(name):
+        how = "--decontaminate BENCHMARK=DIR"
     return RecipeError(
         f"filters.{name}: this run did not compute that score, so nothing can be decided by it. "
-        f"Generate again with --set filters.{name}.enabled=true"
+        f"Generate again with {how}"
     )
 
 
