@@ -240,6 +240,7 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
     folders = {name: Path(folder) for name, folder in sections.decontaminate.items()}
     settings = _filter_settings(sections.filters, where)
     if not folders:
+        _refuse_without_benchmark(sections.filters, where)
         settings = {
             name: FilterSetting(s.threshold, s.enabled and not needs_benchmark(name), s.options)
             for name, s in settings.items()
@@ -265,6 +266,18 @@ def _typed(sections: _Sections, where: Places) -> Recipe:
 def needs_benchmark(name: str) -> bool:
     """Tell whether a score is computed against the benchmarks to keep out alone."""
     return name.startswith("contamination.")
+
+
+def _refuse_without_benchmark(given: Mapping[str, Mapping[str, Any]], where: Places) -> None:
+    """Refuse what a recipe says of a score that stays off, unless it says that it is off."""
+    for family, name in (score.name.split(".") for score in all_scores()):
+        setting = given.get(family, {}).get(name)
+        if setting and needs_benchmark(f"{family}.{name}") and setting.get("enabled") is not False:
+            raise RecipeError(
+                f"{where(('filters', family, name, next(iter(setting))))}: {family}.{name} is "
+                "computed against benchmarks, and none is named, so nothing would be decided by "
+                "it; generate with --decontaminate BENCHMARK=DIR, or leave this out"
+            )
 
 
 def _filter_settings(

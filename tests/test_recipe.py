@@ -299,6 +299,22 @@ def test_contamination_is_judged_only_against_a_benchmark():
     assert "contamination.question" in named.enabled
 
 
+@pytest.mark.parametrize("setting", ["enabled=true", "max=0.5", "on_null=pass", "enabled=null"])
+def test_contamination_without_a_benchmark_is_refused(setting):
+    given = f"filters.contamination.question.{setting}"
+    with pytest.raises(RecipeError, match=rf"{given.partition('=')[0]}: .*--decontaminate"):
+        load_recipe(assignments=[given])
+    load_recipe(overrides={"decontaminate": {"xquad": "data/parallel"}}, assignments=[given])
+
+
+@pytest.mark.parametrize("benchmarks", [{}, {"xquad": "data/parallel"}])
+def test_a_recipe_with_or_without_benchmarks_resolves_to_itself(benchmarks, recipe):
+    resolved = load_recipe(overrides={"decontaminate": benchmarks}).resolved()
+    assert load_recipe(recipe(yaml.safe_dump(resolved))).resolved() == resolved
+    off = ["filters.contamination.question.enabled=false"]
+    assert "contamination.question" not in load_recipe(assignments=off).enabled
+
+
 def test_a_null_removes_a_bound():
     chrf = load_recipe(assignments=["filters.fidelity.chrf.max=null"]).filters["fidelity.chrf"]
     assert chrf.threshold.max is None

@@ -12,6 +12,7 @@ from bt_augment.generation.ingestion import ingest, is_read
 from bt_augment.generation.preparation import Prepared, check_routes
 from bt_augment.generation.rehearsal import rehearse
 from bt_augment.generation.rejoining import discard_unsound, rejoin
+from bt_augment.generation.replacement import Replacement
 from bt_augment.generation.request import Generation
 from bt_augment.generation.scored_store import holds_scored_units
 from bt_augment.generation.shard_claims import working_shards
@@ -27,6 +28,7 @@ def begin(
     folder: RunFolder,
     prepared: Prepared,
     progress: Progress,
+    replacement: Replacement,
     *,
     judged: bool,
 ) -> Ingested | None:
@@ -37,6 +39,7 @@ def begin(
         folder: the run folder, claimed.
         prepared: of the request.
         progress: told of what is read.
+        replacement: begins the run.
         judged: whether units are judged next, which takes the index of duplicates whole: it is
             read from end to end, and what it lacks entered.
 
@@ -51,7 +54,7 @@ def begin(
     if request.overwrite and folder.holds_run:
         prepared.open_engine(request)  # what it lacks is told before anything is removed
         rehearse(request, prepared, progress)
-    folder.begin(prepared.identity, overwrite=request.overwrite)
+    replacement.begin(folder, prepared.identity)
     if folder.finished:
         return None
     progress.start("read", prepared.settings.limit)

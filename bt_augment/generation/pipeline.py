@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from bt_augment.generation.beginning import abandoned_where_nothing_is_made, begin
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, settle_memory
-from bt_augment.generation.preparation import prepare
+from bt_augment.generation.preparation import as_begun, prepare
+from bt_augment.generation.replacement import Replacement
 from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import refuse_working_shards
@@ -23,14 +24,18 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
 
     Raises:
         BtAugmentError: anything a user can mend; before any work where it can be known then.
+        KeyboardInterrupt: tells how to go on, where it comes before an overwriting run has begun.
     """
     told = progress or Silent()
     settle_memory()
-    prepared = prepare(request)
-    folder = prepared.folder
-    with folder.claimed(), rare_collections():
+    with Replacement(overwrite=request.overwrite) as replacement, ExitStack() as held:
+        prepared = prepare(request)
+        folder = prepared.folder
+        held.enter_context(folder.claimed())
+        held.enter_context(rare_collections())
         refuse_working_shards(folder)
-        ingested = begin(request, folder, prepared, told, judged=True)
+        prepared = as_begun(request, prepared)
+        ingested = begin(request, folder, prepared, told, replacement, judged=True)
         if ingested is None:
             return finished_summary(folder)
         journal = folder.journal()

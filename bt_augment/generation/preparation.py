@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -48,6 +49,8 @@ class Prepared:
         models: of this machine, one for each hop.
         work: how units are made.
         identity: what decides the bytes of the run; ``run.json`` holds it.
+        begun: what ``run.json`` held when this was prepared; empty where there was none, or it is
+            to be removed.
     """
 
     folder: RunFolder
@@ -57,6 +60,7 @@ class Prepared:
     models: Mapping[Hop, ResolvedModel]
     work: UnitWork
     identity: Mapping[str, Any]
+    begun: Mapping[str, Any]
 
     def open_engine(self, request: Generation) -> Engine:
         """Return the engine that the request asks for."""
@@ -83,13 +87,13 @@ def prepare(request: Generation) -> Prepared:
     folder = open_run_folder(request.out, cache)
     copies = fetched_inputs(request.inputs, cache)
     device = request.engine.resolve_device(request.device)
-    models = _resolve_models(request, device)
+    begun = _begun(request, folder)
+    models = _resolve_models(request, device, begun)
     hops = dict.fromkeys(hop for route in recipe.routes for hop in route.hops)
     check_topk({models[hop].folder: models[hop] for hop in hops}.values(), recipe.decoding)
     settings = input_settings(recipe)
     _check_unit_rows(recipe, len(kinds))
     request.engine.check_filters(recipe)
-    begun = {} if request.overwrite else folder.identity() or {}
     asked = filter_models(recipe, cache, begun.get("filter_models"))
     inputs = fingerprint(request.inputs, settings, copies, _revisions(begun.get("inputs", ())))
     identity = _identity(request, inputs, models, kinds, device)
@@ -107,7 +111,31 @@ def prepare(request: Generation) -> Prepared:
     )
     references = {hop: ModelReference.of(model) for hop, model in models.items()}
     work = UnitWork(recipe, references, kinds, benchmark, device, asked)
-    return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity)
+    return Prepared(folder, copies, settings, _revisions(inputs), models, work, identity, begun)
+
+
+def as_begun(request: Generation, prepared: Prepared) -> Prepared:
+    """Return what was prepared, or is now, so that it goes on with the run in the folder.
+
+    Another process may have begun it meanwhile, with what the hub had then and the batches of its
+    own GPU.
+
+    Args:
+        request: what to generate.
+        prepared: of the request; its folder is claimed.
+
+    Raises:
+        BtAugmentError: as :func:`prepare`.
+    """
+    begun = _begun(request, prepared.folder)
+    if begun in (prepared.begun, json.loads(json.dumps(prepared.identity))):
+        return prepared  # without reading the inputs again
+    return replace(prepare(request), folder=prepared.folder)
+
+
+def _begun(request: Generation, folder: RunFolder) -> dict[str, Any]:
+    """Return what ``run.json`` holds of a run that may go on."""
+    return {} if request.overwrite else folder.identity() or {}
 
 
 def needed_hops(recipe: Recipe) -> list[Hop]:
@@ -177,8 +205,9 @@ def check_routes(routes: Sequence[Route | Switch], languages: Mapping[str, int])
 
 
 def _resolve_models(
-    request: Generation, device: Literal["cpu", "cuda"]
+    request: Generation, device: Literal["cpu", "cuda"], begun: Mapping[str, Any]
 ) -> dict[Hop, ResolvedModel]:
+    """Return the model of each hop; of the hub, the one at the commit that the run began with."""
     catalog = ModelCatalog(cache_folder(request.environment))
     hops = needed_hops(request.recipe)
     taken = {request.recipe.models.override_for(*hop) for hop in hops}
@@ -188,15 +217,29 @@ def _resolve_models(
                 f"a model is named for the hop {source}:{target}, which is not needed; the hops "
                 f"are {', '.join(f'{s}:{t}' for s, t in hops)}"
             )
-    return {
-        hop: catalog.resolve(
-            request.recipe.models.for_hop(*hop),
+    known = _begun_models(request.recipe, begun)
+    models = {}
+    for hop in hops:
+        model = known.get(":".join(hop), {})
+        models[hop] = catalog.resolve(
+            model.get("name") or request.recipe.models.for_hop(*hop),
             *hop,
             quantization=request.recipe.quantization,
             device=device,
+            revision=model.get("revision"),
         )
-        for hop in hops
-    }
+    return models
+
+
+def _begun_models(recipe: Recipe, begun: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
+    """Return hop → its model in the run that goes on; none where the recipe names other models.
+
+    What ``opus-mt`` and a name without a commit stand for may be another model by now.
+    """
+    named = begun.get("recipe", {}).get("translation", {}).get("models")
+    same = named == recipe.resolved()["translation"]["models"]
+    found: Mapping[str, Mapping[str, str]] = begun.get("models", {}) if same else {}
+    return found
 
 
 def _identity(

@@ -17,6 +17,7 @@ from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.registry import score_names
+from bt_augment.generation.replacement import Replacement
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import (
@@ -31,7 +32,7 @@ from bt_augment.generation.writing import finish_run, finished_summary
 from bt_augment.names import refuse_impossible
 from bt_augment.pairs.schema import NATIVE, row_schema
 from bt_augment.progress import Progress, Silent
-from bt_augment.recipe import Recipe, load_recipe
+from bt_augment.recipe import Recipe, load_recipe, needs_benchmark
 from bt_augment.settings_file import parse_assignments
 from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
 from bt_augment.shards.links import own_file
@@ -85,9 +86,21 @@ def refilter(
         RecipeError: a score is enabled that the run did not compute.
         InputError: ``out`` is a URL that cannot be written to.
         StorageError: the disk or the store refused.
+        KeyboardInterrupt: tells how to go on, where it comes before an overwriting run has begun.
     """
     told = progress or Silent()
-    source = Path(source)
+    with Replacement(overwrite=overwrite) as replacement:
+        return _refiltered(Path(source), out, recipe, replacement, told, environment or {})
+
+
+def _refiltered(
+    source: Path,
+    out: Path | str,
+    recipe: Recipe,
+    replacement: Replacement,
+    told: Progress,
+    environment: Mapping[str, str],
+) -> Summary:
     refuse_impossible(source, RunFolderError)
     if isinstance(out, str):
         out = place(out)
@@ -100,7 +113,7 @@ def refilter(
     if problem := quarantine_problem(source, manifest):
         raise RunFolderError(f"{source}: {problem}. Restore it, or make the run again")
     _check_computed(run, recipe)
-    folder = open_run_folder(out, cache_folder(environment or {}))
+    folder = open_run_folder(out, cache_folder(environment))
     before = judgements(run)
     identity = {
         **run,
@@ -110,11 +123,11 @@ def refilter(
     }
     with folder.claimed():
         refuse_working_shards(folder)
-        if overwrite and folder.holds_run:
+        if replacement.overwrite and folder.holds_run:
             for unit in manifest.units:
                 for split in SPLITS:
                     _read(source, unit, split)
-        folder.begin(identity, overwrite=overwrite)
+        replacement.begin(folder, identity)
         told.start("filter", manifest.totals.native)
         if folder.finished:
             return finished_summary(folder)
@@ -204,15 +217,18 @@ def _check_computed(run: Mapping[str, Any], recipe: Recipe) -> None:
 
 
 def _not_computed(run: Mapping[str, Any], name: str) -> RecipeError:
+    how = f"--set filters.{name}.enabled=true"
+    if needs_benchmark(name):
+        how = "--decontaminate BENCHMARK=DIR"
     if judgements(run) is None:
         return RecipeError(
             f"filters.{name}: is off in this run, which was filtered by a version of bt-augment "
             "that did not note which scores it holds; filter the run that it was made from, or "
-            f"generate again with --set filters.{name}.enabled=true"
+            f"generate again with {how}"
         )
     return RecipeError(
         f"filters.{name}: this run did not compute that score, so nothing can be decided by it. "
-        f"Generate again with --set filters.{name}.enabled=true"
+        f"Generate again with {how}"
     )
 
 

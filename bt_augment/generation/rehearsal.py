@@ -18,21 +18,12 @@ def rehearse(request: Generation, prepared: Prepared, progress: Progress) -> Non
 
     Raises:
         InputError: the input cannot be used, or a route applies to none of it.
-        KeyboardInterrupt: says that nothing was removed.
     """
-    try:
-        tally = _tally(request, prepared, progress)
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt("nothing was removed; run the same command again") from stop
-    tally.check(request.inputs)
-    check_routes((*request.recipe.routes, *prepared.work.switches), tally.languages)
-
-
-def _tally(request: Generation, prepared: Prepared, progress: Progress) -> Tally:
     tally = Tally()
     progress.start("read", prepared.settings.limit)
     for item in read(request.inputs, prepared.settings, prepared.copies, prepared.revisions):
         tally.add(item)
         if isinstance(item, Record) and tally.records % request.recipe.output.unit_rows == 0:
             progress.advance("read", tally.records)
-    return tally
+    tally.check(request.inputs)
+    check_routes((*request.recipe.routes, *prepared.work.switches), tally.languages)

@@ -12,7 +12,8 @@ from bt_augment.errors import InputError, ModelError, RecipeError, RunFolderErro
 from bt_augment.generation.beginning import abandoned_where_nothing_is_made, begin
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, release, settle_memory
-from bt_augment.generation.preparation import prepare
+from bt_augment.generation.preparation import as_begun, prepare
+from bt_augment.generation.replacement import Replacement
 from bt_augment.generation.request import Generation
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import Shard, claimed_shard
@@ -80,7 +81,9 @@ def generate_shard(
     folder = prepared.folder
     with _left_to_a_mended_run(folder), ExitStack() as held:
         with folder.claimed(patience=PATIENCE_SECONDS, waiting=_Waiting(folder.path)):
-            ingested = begin(request, folder, prepared, told, judged=False)
+            prepared = as_begun(request, prepared)
+            replacement = Replacement(overwrite=False)
+            ingested = begin(request, folder, prepared, told, replacement, judged=False)
             if ingested is None:
                 return _of_finished(folder, shard)
             held.enter_context(claimed_shard(folder, shard))

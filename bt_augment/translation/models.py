@@ -116,6 +116,7 @@ class ModelCatalog:
         *,
         quantization: str | None = None,
         device: str = "cpu",
+        revision: str | None = None,
     ) -> ResolvedModel:
         """Return the model of a name for one pair of languages, converting it if need be.
 
@@ -126,9 +127,11 @@ class ModelCatalog:
             quantization: type of the stored weights; by default int8, or float16 for ``cuda``.
                 A folder that is converted already is used as it is.
             device: ``cpu`` or ``cuda``.
+            revision: commit of a hub model to take, whatever its name stands for by now; no
+                matter to what lies on this disk.
 
         Raises:
-            ModelError: no such model, not one for this pair, or damaged.
+            ModelError: no such model or commit, not one for this pair, or damaged.
             LanguageError: the model does not know one of the languages.
             MissingDependencyError: it must be converted and ``bt-augment[convert]`` is missing.
             StorageError: the cache cannot be written.
@@ -138,7 +141,7 @@ class ModelCatalog:
         if name.startswith("bundled:"):
             folder = _bundled(name, source_tag, target_tag)
         else:
-            folder = self._folder_of(name, quantization, device)
+            folder = self._folder_of(name, quantization, device, revision)
         check_folder(folder)
         family, metadata = describe(folder)
         _check_pair(name, metadata, source_tag, target_tag)
@@ -172,7 +175,9 @@ class ModelCatalog:
             )
         return self._folder_of(name, quantization, device)
 
-    def _folder_of(self, name: str, quantization: str | None, device: str) -> Path:
+    def _folder_of(
+        self, name: str, quantization: str | None, device: str, revision: str | None = None
+    ) -> Path:
         quantization = quantization or ("float16" if device == "cuda" else "int8")
         conversion.check_quantization(quantization)
         local = named_path(name)
@@ -180,12 +185,13 @@ class ModelCatalog:
             if not conversion.is_checkpoint(local):
                 check_folder(local)
                 return local
-            revision = fingerprint(local, self.cache_dir)
+            digest = fingerprint(local, self.cache_dir)
             checkpoint = local.resolve()
-            return self._cache.converted(str(checkpoint), revision, quantization, checkpoint)
+            return self._cache.converted(str(checkpoint), digest, quantization, checkpoint)
         if name in _NOT_CONVERTED:
             raise ModelError(f"{name} {_NOT_CONVERTED[name]}")
-        hub_name, _, wanted = name.partition("@")
+        hub_name, _, named = name.partition("@")
+        wanted = revision or named
         if not hub.NAME.fullmatch(hub_name):
             raise ModelError(
                 f"unknown model {name!r}{did_you_mean(name, [BUNDLED_MINI, OPUS_MT])}; give "

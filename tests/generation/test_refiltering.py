@@ -114,6 +114,13 @@ def test_native_rows_are_judged_anew_by_contamination(
     assert verify(tmp_path / "looser").problems == verify(tmp_path / "stricter").problems == ()
 
 
+@pytest.mark.parametrize("settings", [["max=0.5"], ["enabled=true"], ["enabled=true", "max=0.5"]])
+def test_contamination_that_was_not_computed_takes_benchmarks(finished, tmp_path, settings):
+    given = [f"filters.contamination.question.{setting}" for setting in settings]
+    with pytest.raises(RecipeError, match=r"contamination\.question.* --decontaminate BENCH"):
+        again(finished, tmp_path / "out", *given)
+
+
 def test_a_score_that_was_not_computed_is_refused(finished, tmp_path):
     with pytest.raises(
         RecipeError,
