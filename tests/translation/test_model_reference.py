@@ -66,7 +66,7 @@ def test_another_model_in_its_place_is_refused(here, there, copied):
 def test_a_model_of_the_hub_is_looked_for_at_its_revision(here, there, copied, monkeypatch):
     asked = []
 
-    def folder_of(self, name, quantization, device):
+    def folder_of(self, name, *_):
         asked.append(name)
         return copied
 
