@@ -68,8 +68,8 @@ class Evaluation:
         data: folder of its files.
         out: the results file to write; scores per query go beside it. None writes nothing.
         settings: mono, cross, multi; None for all that make sense on the benchmark.
-        languages: language tags; None for all in the folder. Overlap with training data is
-            looked for in all of them.
+        languages: language tags; None for all in the folder. In those of a parallel benchmark,
+            overlap with training data is looked for whether named or not.
         candidate_text: ``sentence``, or ``sentence+context`` for benchmarks with paragraphs.
         run_files: folder for TREC run files and their judgements.
         run_depth: candidates per query in the run files.
