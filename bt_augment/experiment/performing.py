@@ -217,20 +217,10 @@ def _named(step: Step) -> Iterator[None]:
 
 def _check_training(rows: AlignedRows, settings: TrainingSettings) -> None:
     from bt_augment.training.aligned_rows import held_out
-    from bt_augment.training.examples import compose_pairs
-    from bt_augment.training.hard_negatives import HardNegatives
-    from bt_augment.training.hybrid_batches import BatchMix, HybridBatchSampler
+    from bt_augment.training.drawing import drawn
 
     left = rows.select(~held_out(rows, settings.held_out, settings.seed))
-    settings = settings.resolved(len(left))
-    pairs = compose_pairs(left, cross_lingual=settings.alpha < 1)
-    mix = BatchMix(
-        settings.alpha, settings.augmented_share, settings.draw, settings.language_pair_per
-    )
-    sampler = HybridBatchSampler(pairs, settings.batch_size, mix=mix, steps=1)
-    if settings.hard_negatives:
-        negatives = HardNegatives(left, settings.hard_negatives)
-        negatives.check(sampler.passage_languages, settings.batch_size)
+    drawn(left, settings.resolved(len(left)))
 
 
 def _counts(summary: Summary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from bt_augment.generation.beginning import abandoned_where_nothing_is_made, beg
 from bt_augment.generation.ingestion import read_unit
 from bt_augment.generation.memory import rare_collections, settle_memory
 from bt_augment.generation.preparation import as_begun, prepare
-from bt_augment.generation.replacement import Replacement
+from bt_augment.generation.replacement import replacing
 from bt_augment.generation.request import Generation, Summary
 from bt_augment.generation.scored_store import ScoredStore
 from bt_augment.generation.shard_claims import refuse_working_shards
@@ -28,7 +28,7 @@ def generate(request: Generation, progress: Progress | None = None) -> Summary:
     """
     told = progress or Silent()
     settle_memory()
-    with Replacement(overwrite=request.overwrite) as replacement, ExitStack() as held:
+    with replacing(overwrite=request.overwrite) as replacement, ExitStack() as held:
         prepared = prepare(request)
         folder = prepared.folder
         held.enter_context(folder.claimed())

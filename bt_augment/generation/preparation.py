@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from bt_augment._version import installed_versions
 from bt_augment.augmentation.code_switching import Switch, switches
 from bt_augment.cache import cache_folder
 from bt_augment.errors import InputError, ModelError, RecipeError, RouteError
@@ -264,7 +264,7 @@ def _identity(
             for (source, target), model in models.items()
         },
         "switches": {str(kind): [x.label for x in kind.lexicons] for kind in kinds},
-        "versions": {name: version(name) for name in _VERSIONED},
+        "versions": installed_versions(_VERSIONED),
     }
 
 

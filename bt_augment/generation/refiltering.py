@@ -17,7 +17,7 @@ from bt_augment.cache import cache_folder
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.registry import score_names
-from bt_augment.generation.replacement import Replacement
+from bt_augment.generation.replacement import Replacement, replacing
 from bt_augment.generation.request import Summary
 from bt_augment.generation.shard_claims import refuse_working_shards
 from bt_augment.generation.units import (
@@ -89,7 +89,7 @@ def refilter(
         KeyboardInterrupt: tells how to go on, where it comes before an overwriting run has begun.
     """
     told = progress or Silent()
-    with Replacement(overwrite=overwrite) as replacement:
+    with replacing(overwrite=overwrite) as replacement:
         return _refiltered(Path(source), out, recipe, replacement, told, environment or {})
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from bt_augment.shards.run_folder import RunFolder
@@ -15,32 +15,15 @@ _SOME_REMOVED = "run the same command again"
 class Replacement:
     """The beginning of a run, with ``--overwrite`` or without.
 
-    With it, a :class:`KeyboardInterrupt` that leaves the ``with`` before the run has begun says
-    to use it again: without it, the next call would be refused as another run. Afterwards the
-    caller says how to go on.
-
     Attributes:
         overwrite: whether the run removes what another one left.
+        told: what an interrupt says now; None where the caller knows how to go on.
     """
 
     def __init__(self, *, overwrite: bool) -> None:
         """Begin nothing yet."""
         self.overwrite = overwrite
-        self._told = _NOTHING_REMOVED if overwrite else None
-
-    def __enter__(self) -> Replacement:
-        """Watch for an interrupt."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Say what is true of an interrupt."""
-        if isinstance(error, KeyboardInterrupt) and self._told:
-            raise KeyboardInterrupt(self._told) from error
+        self.told = _NOTHING_REMOVED if overwrite else None
 
     def begin(self, folder: RunFolder, identity: Mapping[str, Any]) -> None:
         """Make a folder this run's; see :meth:`RunFolder.begin`.
@@ -54,6 +37,25 @@ class Replacement:
             StorageError: the disk or the store refused.
         """
         if self.overwrite:
-            self._told = _SOME_REMOVED
+            self.told = _SOME_REMOVED
         folder.begin(identity, overwrite=self.overwrite)
-        self._told = None
+        self.told = None
+
+
+@contextmanager
+def replacing(*, overwrite: bool) -> Iterator[Replacement]:
+    """Give what begins a run, and have an interrupt before it has begun say how to go on.
+
+    With ``--overwrite`` that is to use it again: without it, the next call would be refused as
+    another run.
+
+    Raises:
+        KeyboardInterrupt: with those words, in place of one that came without any.
+    """
+    made = Replacement(overwrite=overwrite)
+    try:
+        yield made
+    except KeyboardInterrupt as stop:
+        if made.told is None:
+            raise
+        raise KeyboardInterrupt(made.told) from stop

@@ -27,7 +27,6 @@ from bt_augment.training.base_model import (
 from bt_augment.training.card import write_card
 from bt_augment.training.disk import disk_errors
 from bt_augment.training.early_stop import load_weights, stop_in
-from bt_augment.training.examples import compose_pairs
 from bt_augment.training.held_out_retrieval import held_out_retrieval, reported
 from bt_augment.training.model_folder import ModelFolder
 from bt_augment.training.optimization import (
@@ -100,6 +99,8 @@ def train(
         MemoryError: the device has no room for the model, or for a mini-batch of texts.
     """
     _check_packages(settings)
+    from bt_augment.training.drawing import drawn
+
     runs, out = [Path(path) for path in folders], Path(out)
     folder = ModelFolder(out)
     folder.check(resume=resume, overwrite=overwrite)
@@ -115,7 +116,8 @@ def train(
     if not len(training):
         raise TrainingError("nothing is left to train on; lower held_out or take more data")
     settings = settings.resolved(len(training), ranks())
-    pairs, sampler = _drawn(training, settings)
+    pairs, sampler = drawn(training, settings, ranks())
+    _warn_of_share(sampler, settings)
     identity = {
         **settings.identity(),
         "runs": [run.fingerprint for run in rows.runs],
@@ -180,45 +182,7 @@ def _check_device(settings: TrainingSettings) -> None:
         raise TrainingError("--precision bf16 needs a GPU that has it; leave it out")
 
 
-def _drawn(rows: AlignedRows, settings: TrainingSettings) -> tuple[Dataset, HybridBatchSampler]:
-    """Return the pairs and their sampler: what cannot be filled is refused before a model is read.
-
-    Raises:
-        TrainingError: batches, or their hard negatives, cannot be filled.
-    """
-    pairs = compose_pairs(rows, cross_lingual=settings.alpha < 1)
-    sampler = _sampler(pairs, settings)
-    if settings.hard_negatives:
-        from bt_augment.training.hard_negatives import HardNegatives
-
-        lookup = HardNegatives(rows, settings.hard_negatives)
-        lookup.check(sampler.passage_languages, settings.batch_size)
-        pairs = pairs.with_transform(lookup, columns=["question_row", "passage_row"])
-    return pairs, sampler
-
-
-def _mix(settings: TrainingSettings) -> Any:
-    from bt_augment.training.hybrid_batches import BatchMix
-
-    return BatchMix(
-        alpha=settings.alpha,
-        augmented_share=settings.augmented_share,
-        draw=settings.draw,
-        language_pair_per=settings.language_pair_per,
-    )
-
-
-def _sampler(pairs: Dataset, settings: TrainingSettings) -> HybridBatchSampler:
-    from bt_augment.training.hybrid_batches import HybridBatchSampler
-
-    sampler = HybridBatchSampler(
-        pairs,
-        settings.batch_size,
-        seed=settings.seed,
-        mix=_mix(settings),
-        steps=settings.steps,
-        world_size=ranks(),
-    )
+def _warn_of_share(sampler: HybridBatchSampler, settings: TrainingSettings) -> None:
     share = settings.augmented_share
     # Without any made pair this is the native arm, of which nobody expects a share.
     if share and sampler.index.made.any() and abs(sampler.made_share - share) > _SHARE_TOLERANCE:
@@ -227,7 +191,6 @@ def _sampler(pairs: Dataset, settings: TrainingSettings) -> HybridBatchSampler:
             "too few languages have pairs of both kinds",
             100 * sampler.made_share, 100 * share,
         )  # fmt: skip
-    return sampler
 
 
 def _trainer(
@@ -240,6 +203,7 @@ def _trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
     from bt_augment.training.callbacks import Checkpoints, ProgressReports, QuietTrainer
+    from bt_augment.training.drawing import mix_of
     from bt_augment.training.hybrid_batches import hybrid_batches
 
     set_seed(settings.seed)  # static encoders are drawn
@@ -259,7 +223,7 @@ def _trainer(
         held_out_retrieval(kept_out, prompts, settings.mini_batch_size) if len(kept_out) else None
     )
     stops = settings.patience > 0
-    sampler = hybrid_batches(_mix(settings), steps=settings.steps)
+    sampler = hybrid_batches(mix_of(settings), steps=settings.steps)
     trainer = QuietTrainer(
         model=model,
         args=training_arguments(folder.work, settings, prompts, sampler),

@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")  # a local checkpoint's revision is its fingerprint
-
 
 class ModelCache:
     """The folder of converted models.
@@ -40,7 +38,7 @@ class ModelCache:
         return [
             (folder, metadata)
             for folder, metadata in self.readable(lambda folder: (folder, describe(folder)[1]))
-            if _COMMIT.fullmatch(str(metadata.get("revision"))) and "name" in metadata
+            if hub.hub_name(str(metadata.get("name")), str(metadata.get("revision")))
         ]
 
     def readable(self, read: Callable[[Path], T]) -> list[T]:
