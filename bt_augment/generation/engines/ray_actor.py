@@ -18,6 +18,8 @@ from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit, UnitMaker
 from bt_augment.translation.models import ModelCatalog
 
+PULSE = "pulse"  # the group of Ray's threads, beside those that work, in which an actor answers
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -93,3 +95,6 @@ class UnitActor:
             return None, self._maker.make(natives, unit)
         except BtAugmentError as error:
             return Failure.of(error), None
+
+    def answer(self) -> None:
+        """Give a sign of life."""

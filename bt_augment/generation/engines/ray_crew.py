@@ -12,12 +12,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from bt_augment._version import __version__
 from bt_augment.errors import BtAugmentError, EngineError
 from bt_augment.generation.engines.base import ReadUnit, ScoredUnits
-from bt_augment.generation.engines.ray_actor import UnitActor
+from bt_augment.generation.engines.ray_actor import PULSE, UnitActor
 from bt_augment.generation.unit_work import UnitWork
 from bt_augment.generation.units import ScoredUnit
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 MOST_LOSSES = 5  # of one unit after it was made
 MOST_DEATHS = 3  # of actors over one unit; and of each actor in a row before any is ready
 PATIENCE_SECONDS = 900.0  # for a first actor to be ready: a cluster may have to start machines
+ASKED_SECONDS = 60.0  # of silence until a working actor is asked for a sign of life
+SILENCE_SECONDS = 360.0  # until it is given up
 _TOLD_EVERY = 60.0
 _TICK_SECONDS = 5.0
 _WINDOW = 2  # units handed out or finished and not yet taken, for each that is being made
@@ -53,11 +56,20 @@ class Posts:
         return f"{self.cpus} CPUs{gpus}"
 
 
-@dataclass
+class _Sign(Enum):
+    """What an actor is asked for beside units."""
+
+    READY = "that it has its models"
+    LIFE = "that it answers"
+
+
+@dataclass(eq=False)
 class _Member:
     actor: Any
     ready: bool = False
     units: set[int] = field(default_factory=set)
+    silence: float = 0.0  # seconds of work that were waited for without hearing of it
+    asked: bool = False  # for a sign of life
 
 
 class Crew:
@@ -70,10 +82,10 @@ class Crew:
         self._ray = ray
         self._posts = posts
         self._work = ray.put(work)
-        self._class = ray.remote(UnitActor)
+        self._class = ray.remote(concurrency_groups={PULSE: 1})(UnitActor)
         self._members: list[_Member] = []
-        # Reference of a state → whose it is, and of which unit; None is that it is ready.
-        self._awaited: dict[Any, tuple[_Member, int | None]] = {}
+        # Reference of a state → whose it is, and of which unit or of what else it tells.
+        self._awaited: dict[Any, tuple[_Member, int | _Sign]] = {}
         self._results: dict[int, Any] = {}  # unit → reference of what was made of it
         self._made: set[int] = set()
         self._again: list[int] = []  # units to be made again, a heap
@@ -141,7 +153,7 @@ class Crew:
             ).remote(self._work, __version__, self._posts.cpus, max(1, int(self._posts.gpus)))
             member = _Member(actor)
             self._members.append(member)
-            self._awaited[actor.prepare.remote()] = (member, None)
+            self._awaited[actor.prepare.remote()] = (member, _Sign.READY)
 
     def _hand_out(self, coming: deque[int], window: int, read: ReadUnit) -> None:
         """Give units to those who have time, the least busy first."""
@@ -169,41 +181,70 @@ class Crew:
         return len(member.units) < self._posts.ahead
 
     def _wait(self) -> None:
+        began = time.monotonic()
         ready, _ = self._ray.wait(list(self._awaited), num_returns=1, timeout=_TICK_SECONDS)
+        # Not more than was waited for: this process, too, may have been stopped for a while.
+        self._feel_pulses(min(time.monotonic() - began, _TICK_SECONDS))
         for state in ready:
-            self._settle(state)
+            if state in self._awaited:
+                self._settle(state)
         if any(member.ready for member in self._members):
             self._since = self._told = time.monotonic()
         else:
             self._complain()
 
     def _settle(self, state: Any) -> None:
-        member, unit = self._awaited.pop(state)
+        member, told = self._awaited.pop(state)
         try:
             failure = self._ray.get(state)
         except self._ray.exceptions.RayTaskError:
             raise  # a bug of ours, with the traceback of the other process
         except self._ray.exceptions.RayError as error:
-            self._bury(member, unit, error)
+            self._bury(member, told, error)
             return
-        if unit is None:
+        member.silence, member.asked = 0.0, False
+        if isinstance(told, int):
+            member.units.discard(told)
+            if failure is None:
+                self._made.add(told)
+            else:
+                self._refused[told] = failure.error()
+        elif told is _Sign.READY:
             if failure is not None:
                 raise failure.error()
             member.ready = True
             self._false_starts = 0
-            return
-        member.units.discard(unit)
-        if failure is None:
-            self._made.add(unit)
-        else:
-            self._refused[unit] = failure.error()
 
-    def _bury(self, member: _Member, unit: int | None, error: Exception) -> None:
+    def _feel_pulses(self, waited: float) -> None:
+        """Ask those who work and say nothing for a sign of life; give up who gives none.
+
+        Ray sees that a process or a machine is gone, not that it hangs.
+        """
+        for member in [m for m in self._members if m.units]:
+            member.silence += waited
+            if member.silence >= SILENCE_SECONDS:
+                silent = f"no sign of life for {SILENCE_SECONDS:g} seconds"
+                self._give_up(member, EngineError(silent))
+            elif member.silence >= ASKED_SECONDS and not member.asked:
+                sign = member.actor.answer.options(concurrency_group=PULSE).remote()
+                self._awaited[sign] = (member, _Sign.LIFE)
+                member.asked = True
+
+    def _give_up(self, member: _Member, error: Exception) -> None:
+        """Take an actor for dead, whatever it says later."""
+        for state, (other, told) in list(self._awaited.items()):
+            if other is member:
+                del self._awaited[state]
+                self._bury(member, told, error)
+
+    def _bury(self, member: _Member, told: int | _Sign, error: Exception) -> None:
         """Make good for a dead actor; called once for each thing that it was asked for."""
         if member in self._members:
             self._members.remove(member)
             self._ray.kill(member.actor)  # it may only have been out of reach
-        if unit is None:
+        if isinstance(told, int):
+            self._make_again(told, error)
+        elif told is _Sign.READY:
             self._false_starts += 1
             if self._false_starts >= MOST_DEATHS * self._posts.count:
                 raise EngineError(
@@ -212,8 +253,8 @@ class Crew:
                     f"{_told(error)}. Check that their machines have bt-augment and memory for "
                     f"the models; each was to have {self._posts}"
                 ) from error
-            return
-        member.units.discard(unit)
+
+    def _make_again(self, unit: int, error: Exception) -> None:
         self._results.pop(unit)
         self._deaths[unit] += 1
         if self._deaths[unit] < MOST_DEATHS:

@@ -30,6 +30,9 @@ for line in sys.stdin:
     if line.strip() == "lose":
         cluster.remove_node(node, allow_graceful=False)
         print("lost", flush=True)
+    if line.strip() == "join":
+        cluster.add_node(num_cpus=1)
+        print("joined", flush=True)
 cluster.shutdown()
 """
 
@@ -84,9 +87,16 @@ class RunningCluster:
 
     def lose_node(self):
         """Kill the second node with all its processes."""
-        self._process.stdin.write("lose\n")
+        self._ask("lose", "lost")
+
+    def join_node(self):
+        """Add a node of one CPU."""
+        self._ask("join", "joined")
+
+    def _ask(self, for_what, answer):
+        self._process.stdin.write(f"{for_what}\n")
         self._process.stdin.flush()
-        assert self._process.stdout.readline().strip() == "lost"
+        assert self._process.stdout.readline().strip() == answer
 
     def close(self):
         self._process.communicate(timeout=60)
@@ -166,6 +176,44 @@ def wait_gone(cluster):
     while cluster.actors():
         assert time.monotonic() < until, "actors outlive the run"
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_costs_only_its_units(
+    tmp_path, calm, command, make_run, arrow_bytes, cluster, on_ray
+):
+    # Given a run whose actors are missed after seconds
+    run, local = tmp_path / "run", tmp_path / "local"
+    source, _ = calm
+    impatient = (
+        "from bt_augment.generation.engines import ray_crew\n"
+        "ray_crew.ASKED_SECONDS, ray_crew.SILENCE_SECONDS = 2.0, 8.0\n"
+        "from bt_augment.cli.main import main; main()"
+    )
+    process = command.start(
+        "generate", source, "--route", "en:pt", "--unit-rows", 4, "--out", run, *on_ray,
+        program=impatient,
+    )  # fmt: skip
+    stopped = []
+    try:
+        wait_for(process, lambda: len(cluster.actors()) == 2 and journal_lines(run))
+
+        # When one of them is stopped, which Ray does not see
+        stopped = [max(cluster.actors(), key=lambda actor: sum(actor.cpu_times()[:2]))]
+        stopped[0].suspend()
+        _, err = process.communicate(timeout=300)
+    finally:
+        for actor in stopped:
+            with suppress(psutil.NoSuchProcess):
+                actor.kill()
+        end(process)
+
+    # Then its units are made by others
+    assert process.returncode == 0, err
+    assert "no sign of life for 8 seconds" in err
+    make_run(local, source, "output.unit_rows=4", routes=("en:pt",))
+    assert arrow_bytes(run) == arrow_bytes(local)
+    wait_gone(cluster)
 
 
 @pytest.mark.slow
@@ -299,6 +347,28 @@ def test_a_lost_node_costs_only_its_units(
         try:
             wait_for(process, lambda: journal_lines(run))
             cluster.lose_node()
+            _, err = process.communicate(timeout=500)
+        finally:
+            end(process)
+    assert process.returncode == 0, err
+    assert arrow_bytes(run) == arrow_bytes(finished)
+
+
+@pytest.mark.slow
+def test_actors_that_find_no_room_get_it_on_machines_that_join(
+    tmp_path, finished, data, command, arrow_bytes, environment
+):
+    run = tmp_path / "run"
+    with running(environment) as cluster:
+        process = command.start(
+            "generate", data / "en" / "qa.json", *ROUTES, "--unit-rows", 32, "--out", run,
+            "--engine", "ray", "--address", cluster.address, "--workers", 1, "--actors", 3,
+        )  # fmt: skip
+        try:
+            wait_for(process, lambda: journal_lines(run))
+            assert len(cluster.actors()) == 2
+            cluster.join_node()
+            wait_for(process, lambda: len(cluster.actors()) == 3)
             _, err = process.communicate(timeout=500)
         finally:
             end(process)
