@@ -21,7 +21,7 @@ from bt_augment.cli.main import INTERRUPTED, TERMINATED
 from bt_augment.cli.places import copies_of_runs
 from bt_augment.cli.secrets import Secrets
 from bt_augment.cli.terminal import echo, take_streams
-from bt_augment.errors import BtAugmentError, InputError, renamed_in_errors
+from bt_augment.errors import BtAugmentError, InputError, did_you_mean, renamed_in_errors
 
 USER_ERROR = 2
 # What the system refuses of the names that a user chose, and what to do.
@@ -66,6 +66,13 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"bt_augment.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], _COMMANDS)}.")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         # A run on an object store is read from the cache, which its user knows nothing of.

@@ -70,7 +70,9 @@ def command(
         print_json({**asdict(written), "out": str(out)})
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in written.counts.items())
-        echo(f"wrote {out} ({written.bytes / 1e6:.1f} MB): {counts}")
+        size = written.bytes / 1e6
+        shown = f"{size:.1f} MB" if size >= 0.1 else f"{written.bytes / 1e3:.0f} kB"
+        echo(f"wrote {out} ({shown}): {counts}")
 
 
 def _at_hand(source: str) -> str:

@@ -246,7 +246,8 @@ def _print(trained: Trained) -> None:
     )
     if manifest["scores"]:
         said = ", ".join(f"{name} {value:.4f}" for name, value in manifest["scores"].items())
-        echo(f"held out {counts['held_out_groups']:,} passages: {said}")
+        held_out = counts["held_out_groups"]
+        echo(f"held out {held_out:,} passage{'' if held_out == 1 else 's'}: {said}")
     echo(f"wrote {trained.out}; open it with:")
     echo("    from sentence_transformers import SentenceTransformer")
     echo(f'    SentenceTransformer("{trained.out}")')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+Encode = Callable[[list[str], Kind], npt.ArrayLike]
 
 TORCH, CTRANSLATE2 = BACKENDS = ("torch", "ctranslate2")
+OWN = "own"  # what results say of a function in place of a back end
 
 
 class Encoder(Protocol):
@@ -88,6 +90,41 @@ def load_encoder(
         encoder = Int8Encoder(name, model, known, folder, threads)
     _probe(encoder)
     return encoder
+
+
+def own_encoder(name: str, encode: Encode) -> Encoder:
+    """Return the encoder that a function of the user's is.
+
+    Args:
+        name: what results call it.
+        encode: texts and their kind → one vector for each.
+
+    Raises:
+        ModelError: it gives no vectors, or ones that are not finite.
+    """
+    encoder = _OwnEncoder(name, encode)
+    _probe(encoder)
+    return encoder
+
+
+class _OwnEncoder:
+    fingerprint = ""  # nothing tells two functions apart, so nothing of them is kept
+
+    def __init__(self, name: str, encode: Encode) -> None:
+        self.name = name
+        self._encode = encode
+
+    def prompt(self, kind: Kind) -> str:  # noqa: ARG002
+        return ""  # the function's own affair
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vectors:
+        vectors = np.asarray(self._encode(list(texts), kind), dtype=np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts):
+            raise ModelError(
+                f"{self.name}: gives an array of shape {vectors.shape} for {len(texts)} texts; "
+                "return one vector for each"
+            )
+        return vectors
 
 
 def check_packages() -> None:
@@ -228,7 +265,7 @@ def _probe(encoder: Encoder) -> None:
     """Encode one text, so that a model that is no encoder is found before the long work."""
     try:
         vectors = encoder.encode(["a"], "query")
-    except MemoryError:
+    except (MemoryError, ModelError):
         raise
     except Exception as error:
         raise ModelError(

@@ -29,14 +29,17 @@ from bt_augment.evaluation.benchmarks.base import (
 from bt_augment.evaluation.benchmarks.registry import load, other_texts
 from bt_augment.evaluation.embedding_store import EmbeddingStore
 from bt_augment.evaluation.encoders import (
+    OWN,
     TORCH,
+    Encode,
     Encoder,
     check_device,
     check_model,
     check_packages,
     load_encoder,
+    own_encoder,
 )
-from bt_augment.evaluation.encoding import encode
+from bt_augment.evaluation.encoding import encode as encode_collection
 from bt_augment.evaluation.language_bias import PEER_CUTOFF, PEER_WEIGHTS, peer, rank_distance
 from bt_augment.evaluation.metrics import Ints, score
 from bt_augment.evaluation.overlap import training_overlap
@@ -103,12 +106,21 @@ class Evaluation:
                 object.__setattr__(self, name, Path(path))
 
 
-def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str, Any]:
+def evaluate(
+    request: Evaluation, progress: Progress | None = None, *, encode: Encode | None = None
+) -> dict[str, Any]:
     """Evaluate a model on a benchmark; return what the results file holds.
 
     What is wrong with the request or the model's configuration is found first, what is wrong with
     the benchmark before the model is loaded, and what is wrong with the model's weights before the
     first text is encoded.
+
+    Args:
+        request: what to evaluate.
+        progress: told how far it is.
+        encode: in place of a stored model, a function of texts and their kind (``query`` or
+            ``passage``) that returns a vector for each; their inner product is the score, and
+            ``request.model`` a mere name. Vectors are not kept, and no overlap is looked for.
 
     Raises:
         InputError: the benchmark, a setting or a language cannot be used.
@@ -121,10 +133,12 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
     """
     started = time.monotonic()
     _check_choices(request)
-    check_packages()
-    check_device(request.device)
-    check_model(request.model)
-    record = read_training_record(request.model)
+    record = None
+    if encode is None:
+        check_packages()
+        check_device(request.device)
+        check_model(request.model)
+        record = read_training_record(request.model)
     collection = load(request.benchmark, request.data, request.languages)
     settings = choose_settings(collection, request.settings)
     if request.candidate_text == SENTENCE_CONTEXT and not collection.contexts:
@@ -137,21 +151,20 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
             request.run_files.mkdir(parents=True, exist_ok=True)
         runs = RunFiles(request.run_files, collection)
     cache_dir = cache_folder(request.environment)
-    encoder = load_encoder(
-        request.model,
-        cache_dir,
-        backend=request.backend,
-        device=request.device,
-        batch_size=request.batch_size,
-        threads=request.threads,
-    )
+    if encode is not None:
+        encoder: Encoder = own_encoder(request.model, encode)
+    else:
+        encoder = load_encoder(
+            request.model, cache_dir, backend=request.backend, device=request.device,
+            batch_size=request.batch_size, threads=request.threads,
+        )  # fmt: skip
     loaded = time.monotonic()
     others = other_texts(request.benchmark, request.data, collection.languages)
     overlap = training_overlap(record, collection, others)
     compared = time.monotonic()
     digest = collection.digest()
     digested = time.monotonic()
-    with _store(cache_dir, encoder, keep=request.keep_embeddings) as store:
+    with _store(cache_dir, encoder, keep=request.keep_embeddings and encode is None) as store:
         table, measured = measure(
             collection, encoder, store, settings, request.candidate_text,
             runs=runs, run_depth=request.run_depth, progress=progress,
@@ -159,7 +172,7 @@ def evaluate(request: Evaluation, progress: Progress | None = None) -> dict[str,
     results = {
         "model": request.model,
         "model_fingerprint": encoder.fingerprint,
-        "backend": request.backend,
+        "backend": request.backend if encode is None else OWN,
         "prompts": {"query": encoder.prompt("query"), "passage": encoder.prompt("passage")},
         "training": None if record is None else record.summary,
         "benchmark": collection.name,
@@ -233,7 +246,7 @@ def measure(
     """
     progress = progress or Silent()
     started = time.monotonic()
-    embeddings = encode(collection, encoder, store, candidate_text, progress)
+    embeddings = encode_collection(collection, encoder, store, candidate_text, progress)
     encoded = time.monotonic()
     search = Search(collection, embeddings)
     table = ScoreTable(collection.measures)

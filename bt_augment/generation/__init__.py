@@ -2,6 +2,7 @@
 
 from bt_augment.generation.engines.local import LocalThreads
 from bt_augment.generation.engines.ray_cluster import RayCluster
+from bt_augment.generation.own_pairs import Verdict, judge_pairs
 from bt_augment.generation.pipeline import generate
 from bt_augment.generation.refiltering import refilter
 from bt_augment.generation.request import Generation, Summary
@@ -15,7 +16,9 @@ __all__ = [
     "Shard",
     "ShardSummary",
     "Summary",
+    "Verdict",
     "generate",
     "generate_shard",
+    "judge_pairs",
     "refilter",
 ]

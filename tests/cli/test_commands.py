@@ -306,7 +306,8 @@ def test_help_is_there(command, arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("generat",), "No such command"),
+        (("generat",), "No such command 'generat' (did you mean 'generate'?)"),
+        (("xyz",), "No such command 'xyz'."),
         (("generate", "--out", "x"), "INPUT"),
         (("generate", "{one}", "--route", "en:pt"), "--out"),
         (("generate", "{one}", "--out", "{new}"), "--route en:pt:en"),

@@ -47,6 +47,11 @@ def test_the_comparison_is_that_of_compare(shown, arm):
             assert row[6] == (f"{line.corrected:.4f}" if line.corrected >= 1e-4 else "<0.0001")
 
 
+def test_the_lead_says_of_how_much(shown, arm):
+    # Given results of a small set in the form of a known benchmark, then the page tells its size
+    assert shown(arm("native"), arm("both")).text(".lead") == "2 arms on xtyle (120 queries)."
+
+
 def test_heat_maps_show_the_numbers_of_the_results(shown, arm):
     arms = [arm("a", seeds=1), arm("b", better=("pt", "en"))]
     page = shown(*arms)
