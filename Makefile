@@ -59,7 +59,8 @@ test: lint browser
 test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
 
-# Others judge by other draws: make test-endurance ENDURANCE="--seed 7 --kills 300"
+# With strace and libfaketime all of it. Others judge by other draws:
+# make test-endurance ENDURANCE="--seed 7 --kills 300"
 test-endurance: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/endurance -m endurance $(ENDURANCE)
 

@@ -33,6 +33,10 @@ _REFUSED = {
     errno.EDQUOT: "free some space and run the same command again",
     errno.ELOOP: "name what its links should lead to",
     errno.EIO: "look at the disk, and run the same command again",
+    errno.ESTALE: "mount its file system again, and run the same command again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), and run the same command again",
+    errno.ENFILE: "run the same command again when fewer files are open",
+    errno.ENOLCK: "name a place on a file system that has locks",
 }
 _NO_ROOM = "failed to map segment"  # of a library that memory has no room for
 
@@ -170,11 +174,12 @@ def run(*, hears_interrupts: bool) -> NoReturn:
         # What a command looks for first by a user's name, it finds nothing by.
         if error.errno == errno.ENAMETOOLONG:
             said = f"no file can have this name ({error.strerror}); name another"
-        elif error.filename is not None and error.errno in _REFUSED:
+        elif error.errno in _REFUSED:
             said = f"the system refuses it ({error.strerror}); {_REFUSED[error.errno]}"
         else:
             raise
-        echo(secrets.redacted(f"error: {error.filename}: {said}"), err=True)
+        name = "a file, it does not say which" if error.filename is None else error.filename
+        echo(secrets.redacted(f"error: {name}: {said}"), err=True)
         sys.exit(USER_ERROR)
     except ImportError as error:
         if _NO_ROOM not in str(error):

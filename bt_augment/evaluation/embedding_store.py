@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from bt_augment.errors import StorageError
 from bt_augment.shards.atomic import storage_errors
+from bt_augment.shards.claims import let_go
 
 Keys = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -91,7 +92,7 @@ class EmbeddingStore:
             self._recover()
             yield
         finally:
-            lock.release()
+            let_go(lock)
 
     def rows(self, keys: Keys) -> Rows:
         """Return the row of each key, or :data:`ABSENT`; each vector is checked when first found.
@@ -166,8 +167,9 @@ class EmbeddingStore:
             os.truncate(keys_path, count * _KEY_BYTES)
             os.truncate(sums_path, count * _SUM_BYTES)
             os.truncate(vectors_path, count * self.dimensions * _FLOAT_BYTES)
-            self._keys = np.fromfile(keys_path, np.uint64).reshape(-1, 2)
-            self._sums = np.fromfile(sums_path, np.uint32)
+            # numpy's own way of reading takes what the disk does not give for the file's end.
+            self._keys = np.frombuffer(keys_path.read_bytes(), np.uint64).reshape(-1, 2)
+            self._sums = np.frombuffer(sums_path.read_bytes(), np.uint32)
         self._unread = np.ones(count, np.bool_)
         self._count, self._index = 0, []
         self._add(self._keys)

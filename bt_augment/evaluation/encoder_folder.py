@@ -19,6 +19,7 @@ from bt_augment.sentence_encoders import (
     check_rows,
     other_kind,
 )
+from bt_augment.shards.atomic import read_errors
 from bt_augment.translation.model_folder import fingerprint
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def _module_paths(folder: Path) -> list[str]:
     if not listed.is_file():
         return []
     try:
-        modules: Any = json.loads(listed.read_bytes())
+        with read_errors(listed):
+            modules: Any = json.loads(listed.read_bytes())
         return [_inside(str(module["path"])) for module in modules]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
@@ -172,7 +174,8 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_bytes())
+        with read_errors(path):
+            content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged ({error}); save or download it again") from error
     return content if isinstance(content, dict) else {}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bt_augment.errors import InputError, RunFolderError
+from bt_augment.errors import InputError, RunFolderError, StorageError
 from bt_augment.evaluation.benchmarks.base import Collection, LanguageTexts
 from bt_augment.evaluation.training_record import TrainingRecord, training_rows
 from bt_augment.pairs.contamination import (
@@ -56,7 +56,7 @@ def training_overlap(
                 lambda: (passage for part in parts for passage in part.passages()),
             ),
         }
-    except (RunFolderError, InputError) as error:
+    except (RunFolderError, InputError, StorageError) as error:
         return _unchecked(str(error))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bt_augment.errors import InputError
+from bt_augment.errors import InputError, StorageError
 from bt_augment.evaluation.benchmarks.base import CROSS, MONO, MULTI
 from bt_augment.evaluation.metrics import Floats, Scores
-from bt_augment.shards.atomic import write_atomically
+from bt_augment.shards.atomic import read_errors, write_atomically
 
 RANK_DISTANCE, PEER = "rank_distance", "peer"
 
@@ -147,7 +147,8 @@ def read_content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; name one that evaluate wrote")
     try:
-        content = json.loads(path.read_bytes(), parse_int=_whole_number)
+        with read_errors(path):
+            content = json.loads(path.read_bytes(), parse_int=_whole_number)
         known = isinstance(content, dict) and {"model", "benchmark", "settings"} <= content.keys()
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
@@ -168,7 +169,7 @@ def is_results(path: Path) -> bool:
             if not _BEGINNING.match(file.read(_LOOKED_AT)):
                 return False  # without reading all of a tokenizer
         read_content(path)
-    except (OSError, InputError):
+    except (OSError, InputError, StorageError):
         return False
     return True
 
@@ -185,7 +186,8 @@ def read_results(path: Path) -> tuple[dict[str, Any], pa.Table]:
             raise InputError(f"{path}: is not a results file of bt-augment evaluate: {key}")
     beside = per_query_path(path)
     try:
-        table = pq.read_table(beside, schema=_SCHEMA)
+        with read_errors(beside):
+            table = pq.read_table(beside, schema=_SCHEMA)
         table.validate(full=True)  # words may be numbered beyond the dictionary
     except (OSError, pa.ArrowException) as error:
         raise InputError(

@@ -16,7 +16,7 @@ from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag, without_region
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
-from bt_augment.shards.atomic import sha256_of
+from bt_augment.shards.atomic import read_errors, sha256_of
 from bt_augment.shards.manifest import UnitEntry, read_manifest
 from bt_augment.shards.store import SPLITS, TRAIN, rows_of
 from bt_augment.translation.model_folder import named_path
@@ -61,10 +61,12 @@ def read_training_record(model: str) -> TrainingRecord | None:
     """
     folder = named_path(model)
     path = folder / TRAINING_MANIFEST
-    if not path.is_file():
-        return None
+    with read_errors(path):
+        if not path.is_file():
+            return None
     try:
-        content = json.loads(path.read_bytes())
+        with read_errors(path):
+            content = json.loads(path.read_bytes())
         settings, counts = content["settings"], content["counts"]
         languages = settings["languages"]
         _check_weights(folder, dict(content.get("weights", {})))
@@ -100,7 +102,9 @@ def _digest(settings: Mapping[str, Any]) -> str:
 def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         path = folder / name
-        if path.is_file() and sha256_of(path) != digest:
+        with read_errors(path):
+            changed = path.is_file() and sha256_of(path) != digest
+        if changed:
             raise ModelError(
                 f"{path}: was changed since the model was trained. Restore it or train again; if "
                 f"it was meant to change, remove {folder / TRAINING_MANIFEST}"

@@ -17,7 +17,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import STEPS, Step
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
-from bt_augment.shards.atomic import storage_errors, temporary_name
+from bt_augment.shards.atomic import read_errors, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.shards.outputs import refuse_in_run
@@ -99,11 +99,12 @@ class StepStore:
         write_json(self.out / EXPERIMENT, {"format": 1, "recipe": recipe, "resolved": resolved})
 
     def resolved(self) -> Mapping[str, Any]:
-        """Return what names of the hub stood for when the experiment was last run."""
-        try:
-            found = json.loads((self.out / EXPERIMENT).read_bytes())["resolved"]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return {}
+        """Return what names of the hub stood for when the experiment was last run.
+
+        Raises:
+            StorageError: the disk does not say.
+        """
+        found = _noted(self.out / EXPERIMENT).get("resolved")
         return found if isinstance(found, dict) else {}
 
     @property
@@ -124,12 +125,13 @@ class StepStore:
         return own
 
     def info(self, step: Step) -> dict[str, Any] | None:
-        """Return what a step noted when it was done; None where it is not done."""
-        try:
-            content = json.loads(self._done(step).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        return content if isinstance(content, dict) and content.get("key") == step.key else None
+        """Return what a step noted when it was done; None where it is not done.
+
+        Raises:
+            StorageError: the disk does not say.
+        """
+        content = _noted(self._done(step))
+        return content if content.get("key") == step.key else None
 
     def available(self, step: Step) -> bool:
         """Tell whether a step is done, and what it wrote is there."""
@@ -157,10 +159,7 @@ class StepStore:
         """
         note = self._started(step)
         now = json.loads(json.dumps({"version": __version__, **places}, default=str))
-        try:
-            unfinished = json.loads(note.read_bytes()) == now
-        except (OSError, ValueError, RecursionError):
-            unfinished = False
+        unfinished = _noted(note) == now
         path = self.path(step)
         with storage_errors(path):
             note.parent.mkdir(parents=True, exist_ok=True)
@@ -206,3 +205,16 @@ class StepStore:
     def _started(self, step: Step) -> Path:
         path = self.path(step)
         return path.with_name(f"{path.name}{_STARTED}")
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    """Return what a note says, nothing where there is none or it is damaged.
+
+    One that the disk does not give may well be there: what it stands for is not to be removed.
+    """
+    try:
+        with read_errors(path):
+            content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

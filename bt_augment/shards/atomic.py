@@ -30,7 +30,26 @@ _ADVICE = {
     "command again",
     errno.EBUSY: "is held by the system, as a mount point is; name a folder below it",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another --out",
+    errno.EIO: "the disk failed (input/output error). Look at it and run the same command again: "
+    "finished units are kept",
+    errno.ESTALE: "the file server no longer knows it (stale file handle). Mount it again and run "
+    "the same command again: finished units are kept",
+    errno.EXDEV: "the file system lets nothing be renamed there (cross-device link); choose "
+    "another --out",
+    errno.ENOLCK: "the file system gives no locks, as a network share without a lock service does; "
+    "choose another --out, or have its locks switched on",
+    errno.EMFILE: "too many files are open. Raise the limit (ulimit -n) and run the same command "
+    "again: finished units are kept",
+    errno.ENFILE: "the machine has too many files open. Run the same command again when it has "
+    "fewer: finished units are kept",
 }
+_NOT_READ = {
+    errno.EACCES: "change its permissions",
+    errno.EPERM: "change its permissions",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and run the same command again",
+}
+_NOT_OF_DISK = (None, errno.ENOENT, errno.ENOTDIR, errno.ENOMEM)
+_READ_AGAIN = "look at the disk that has it, and run the same command again"
 
 
 @contextmanager
@@ -42,6 +61,27 @@ def storage_errors(path: Path) -> Iterator[None]:
         code = error.errno if error.errno is not None else -1
         advice = _ADVICE.get(code, f"{error.strerror or error}")
         raise StorageError(f"{path}: {advice}") from error
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses of a file to read into a :class:`StorageError`.
+
+    It says nothing of what is in the file: who is told that it is damaged would make it anew.
+
+    Raises:
+        OSError: it is not there, memory lacks, or a library says in its own words that the content
+            is not what it should be.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NOT_OF_DISK:
+            raise
+        raise StorageError(
+            f"{path}: cannot be read ({os.strerror(error.errno)}); "
+            f"{_NOT_READ.get(error.errno, _READ_AGAIN)}"
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -114,5 +154,9 @@ def sync_tree(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = error.filename or str(path)  # reading itself names none
+        raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -56,7 +56,7 @@ def claimed(
     try:
         yield
     finally:
-        lock.release()
+        let_go(lock)
 
 
 def is_claimed(path: Path) -> bool:
@@ -77,5 +77,11 @@ def is_claimed(path: Path) -> bool:
             lock.acquire(timeout=0)
         except filelock.Timeout:  # an OSError too
             return True
-    lock.release()
+    let_go(lock)
     return False
+
+
+def let_go(lock: filelock.BaseFileLock) -> None:
+    """Give up a lock; where the file system refuses, the end of the process does."""
+    with suppress(OSError):  # what was done is done
+        lock.release()

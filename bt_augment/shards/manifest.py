@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import sha256_of, write_atomically
+from bt_augment.shards.atomic import read_errors, sha256_of, write_atomically
 from bt_augment.shards.links import own_file
 
 MANIFEST = "manifest.json"
@@ -258,18 +258,18 @@ def read_manifest(folder: Path, *, checked: bool = True) -> Manifest:
     Raises:
         RunFolderError: there is none (the folder is no run, or the run did not finish), it is
             damaged, or ``run.json`` is.
+        StorageError: the disk does not give it.
     """
     path = own_file(folder, MANIFEST)
-    if not path.is_file():
+    try:
+        with read_errors(path):
+            manifest = Manifest.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
         if not own_file(folder, RUN).is_file():
-            raise no_run(folder)
+            raise no_run(folder) from error
         raise RunFolderError(
             f"{folder}: no {MANIFEST}; this is not a finished run. {_advice(folder)}"
-        )
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read ({error.strerror or error})") from error
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         inner = first.get("ctx", {}).get("place", ())
@@ -299,10 +299,11 @@ def run_problem(folder: Path, manifest: Manifest) -> str | None:
         RunFolderError: there is no ``run.json``.
     """
     path = own_file(folder, RUN)
-    if not path.is_file():
-        raise no_run(folder)
-    if manifest.run_sha256 in (None, sha256_of(path)):
-        return None
+    with read_errors(path):
+        if not path.is_file():
+            raise no_run(folder)
+        if manifest.run_sha256 in (None, sha256_of(path)):
+            return None
     return f"{RUN}: its SHA-256 differs from the manifest's; it was changed"
 
 

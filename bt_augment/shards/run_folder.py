@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_augment.errors import RunFolderError
-from bt_augment.shards.atomic import sha256_of, storage_errors, temporary_name
+from bt_augment.shards.atomic import read_errors, sha256_of, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.journal import Journal
 from bt_augment.shards.links import own_file, refuse_links
@@ -268,14 +268,14 @@ def read_run(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunFolderError: it is missing or damaged.
+        StorageError: the disk does not give it.
     """
     path = own_file(folder, RUN)
     try:
-        data = path.read_bytes()
+        with read_errors(path):
+            data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise no_run(folder) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
     return parse_run(data, str(path))
 
 
@@ -293,15 +293,13 @@ def parse_run(data: bytes, name: str) -> dict[str, Any]:
         content = json.loads(data)
         json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise _unreadable(name, error) from error
+        raise RunFolderError(
+            f"{name}: cannot be read ({error}); the run must be made anew"
+        ) from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{name}: is not a JSON object; the run must be made anew")
     check_fields(name, content)
     return content
-
-
-def _unreadable(name: Path | str, error: Exception) -> RunFolderError:
-    return RunFolderError(f"{name}: cannot be read ({error}); the run must be made anew")
 
 
 def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:

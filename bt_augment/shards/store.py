@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.shards.atomic import (
     open_temporary,
     publish,
+    read_errors,
     sha256_of,
     storage_errors,
     temporary_name,
@@ -77,10 +79,23 @@ def read_shard(path: Path) -> pa.Table:
 
     Raises:
         RunFolderError: the file is missing or is not a whole Arrow stream.
+        StorageError: the disk does not give it.
+    """
+    with shard_errors(path), pa.memory_map(str(path)) as source:
+        return pa.ipc.open_stream(source).read_all()
+
+
+@contextmanager
+def shard_errors(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a shard that is mapped and read into errors a user can act on.
+
+    Raises:
+        RunFolderError: the file is missing or is not a whole Arrow stream.
+        StorageError: the disk does not give it.
     """
     try:
-        with pa.memory_map(str(path)) as source:
-            return pa.ipc.open_stream(source).read_all()
+        with read_errors(path):
+            yield
     except pa.ArrowMemoryError:
         raise  # the shard may well be sound
     except (OSError, pa.ArrowException) as error:
@@ -118,17 +133,21 @@ def file_problem(folder: Path, entry: ShardEntry) -> str | None:
     Args:
         folder: the run folder.
         entry: what the manifest or the journal says of it.
+
+    Raises:
+        StorageError: the disk does not give it.
     """
     path = folder / entry.path
-    if path.is_symlink() or path.parent.is_symlink():
-        return f"{entry.path}: leads out of the run folder"
-    if not path.is_file():
-        return f"{entry.path}: is missing"
-    size = path.stat().st_size
-    if size != entry.bytes:
-        return f"{entry.path}: has {size} bytes instead of {entry.bytes}; it was cut or changed"
-    if sha256_of(path) != entry.sha256:
-        return f"{entry.path}: its SHA-256 differs from the manifest's; it was changed"
+    with read_errors(path):
+        if path.is_symlink() or path.parent.is_symlink():
+            return f"{entry.path}: leads out of the run folder"
+        if not path.is_file():
+            return f"{entry.path}: is missing"
+        size = path.stat().st_size
+        if size != entry.bytes:
+            return f"{entry.path}: has {size} bytes instead of {entry.bytes}; it was cut or changed"
+        if sha256_of(path) != entry.sha256:
+            return f"{entry.path}: its SHA-256 differs from the manifest's; it was changed"
     return None
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import RunFolderError
 from bt_augment.pairs.schema import NATIVE
-from bt_augment.shards.atomic import sha256_of
+from bt_augment.shards.atomic import read_errors, sha256_of
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     MANIFEST,
@@ -60,6 +60,7 @@ def verify(folder: Path | str) -> Verification:
 
     Raises:
         RunFolderError: the folder is no finished run, or its manifest is damaged.
+        StorageError: the disk does not give a file.
     """
     folder = Path(folder)
     manifest = read_manifest(folder, checked=False)  # what is wrong is named below
@@ -83,8 +84,16 @@ def quarantine_problem(folder: Path, manifest: Manifest) -> str | None:
     Args:
         folder: a finished run.
         manifest: of it; one that says nothing of the quarantine's bytes has its records counted.
+
+    Raises:
+        StorageError: the disk does not give it.
     """
     path = own_file(folder, QUARANTINE)
+    with read_errors(path):
+        return _quarantine_problem(path, manifest)
+
+
+def _quarantine_problem(path: Path, manifest: Manifest) -> str | None:
     lines = _lines(path)
     if lines != manifest.totals.quarantined:
         return f"{QUARANTINE}: {lines} records, but the totals say {manifest.totals.quarantined}"
@@ -102,6 +111,9 @@ def check_shard(folder: Path, entry: ShardEntry) -> str | None:
     Args:
         folder: the run folder.
         entry: what the manifest says of it.
+
+    Raises:
+        StorageError: the disk does not give it.
     """
     if problem := file_problem(folder, entry):
         return problem
@@ -120,6 +132,7 @@ def sound_shards(folder: Path, split: str) -> list[ShardEntry]:
 
     Raises:
         RunFolderError: the folder is no finished run, or a shard was changed, cut or lost.
+        StorageError: the disk does not give one.
     """
     entries = [unit.files[split] for unit in read_manifest(folder).units]
     damaged = [problem for entry in entries if (problem := check_shard(folder, entry))]
@@ -177,8 +190,10 @@ def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     shards = {split: [unit.files[split] for unit in manifest.units] for split in SPLITS}
     schema = read_shard(folder / shards[TRAIN][0].path).schema
     for name, expected in index_files(schema, shards).items():
+        path = own_file(folder, name)
         try:
-            content = json.loads(own_file(folder, name).read_bytes())
+            with read_errors(path):
+                content = json.loads(path.read_bytes())
         except FileNotFoundError:
             yield f"{name}: is missing"
             continue

@@ -14,6 +14,7 @@ import filelock
 
 from bt_augment.errors import BtAugmentError
 from bt_augment.shards.atomic import storage_errors, sync_tree
+from bt_augment.shards.claims import let_go
 
 _NAMED = 3  # strangers in one message
 
@@ -85,7 +86,7 @@ def whole_folder(out: Path, busy: BtAugmentError, own: Own) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what stopped the block is what is told
             held.unlink()
-        lock.release()
+        let_go(lock)
 
 
 def beside(out: Path) -> tuple[Path, Path, Path]:

@@ -17,7 +17,7 @@ from bt_augment.errors import TrainingError, did_you_mean
 from bt_augment.languages import without_region
 from bt_augment.pairs.schema import METHODS, NATIVE
 from bt_augment.shards.run_folder import read_run
-from bt_augment.shards.store import TRAIN, read_shard
+from bt_augment.shards.store import TRAIN, read_shard, shard_errors
 from bt_augment.shards.verification import sound_shards
 
 if TYPE_CHECKING:
@@ -180,7 +180,10 @@ def _input_key(run: Mapping[str, Any], folder: Path) -> str:
 def _aligned(runs: Sequence[Run], shards: Sequence[Path], labels: pa.Table) -> AlignedRows:
     from datasets import Dataset, concatenate_datasets
 
-    parts = [Dataset.from_file(str(path)).select_columns(list(_TEXTS)) for path in shards]
+    parts = []
+    for path in shards:
+        with shard_errors(path):
+            parts.append(Dataset.from_file(str(path)).select_columns(list(_TEXTS)))
     texts = concatenate_datasets(parts)
     codes = {name: _codes(labels.column(name)) for name in ("group_id", "input", "source_id")}
     sources = codes["input"][0] * (len(codes["source_id"][1]) + 1) + codes["source_id"][0]

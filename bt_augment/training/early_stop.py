@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import TrainingError
+from bt_augment.shards.atomic import read_errors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -45,7 +46,8 @@ def stop_in(checkpoint: Path, patience: int) -> Stop | None:
         return None
     path = checkpoint / _STATE
     try:
-        state: Any = json.loads(path.read_bytes())
+        with read_errors(path):
+            state: Any = json.loads(path.read_bytes())
         kept = state["stateful_callbacks"]["EarlyStoppingCallback"]["attributes"]
         waited, step = int(kept["early_stopping_patience_counter"]), int(state["global_step"])
         return Stop(step, int(state["best_global_step"])) if waited >= patience else None

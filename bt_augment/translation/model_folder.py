@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -110,9 +111,14 @@ def write_shared_json(path: Path, content: dict[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)  # a link by that name is not followed
-    with temporary.open("x", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2, sort_keys=True))
-    temporary.replace(path)
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=2, sort_keys=True))
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # no other process has its name, so none would remove it
+        raise
 
 
 def _source_embeddings(path: Path) -> int | None:

@@ -14,6 +14,25 @@ from bt_augment.cli.main import main; main()
 """
 
 
+UNNAMED = """
+import errno, os
+from pathlib import Path
+def seen(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))  # as read raises it
+import bt_augment.cli.verify as command
+import bt_augment.shards.verification as verification
+verification.verify = seen
+from bt_augment.cli.main import main; main()
+"""
+
+
+def test_what_the_system_refuses_of_an_open_file_is_no_traceback(command, tmp_path):
+    told = command("verify", tmp_path, program=UNNAMED)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("error: a file, it does not say which: the system refuses it")
+    assert "Traceback" not in told.err
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

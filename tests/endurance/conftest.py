@@ -21,12 +21,19 @@ from jobs import Job
 
 # Of the kills, how many in a hundred go to each command.
 SHARES = {"generate": 35, "filter": 20, "export": 15, "train": 30}
+# And of the calls that fail, of which there are half as many.
+CALLS = {"generate": 25, "filter": 20, "export": 15, "report": 10, "verify": 10, "train": 20}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("endurance")
     group.addoption("--seed", type=int, default=1, help="of the random moments (default: 1)")
-    group.addoption("--kills", type=int, default=100, help="SIGKILLs in all (default: 100)")
+    group.addoption(
+        "--kills",
+        type=int,
+        default=100,
+        help="SIGKILLs in all, and twice the system calls that fail (default: 100)",
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -52,6 +59,13 @@ def kills(request: pytest.FixtureRequest) -> Callable[[str], int]:
     """Return how often a command is to be killed."""
     total = kills_of(request.config)
     return lambda name: max(1, round(total * SHARES[name] / 100))
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> Callable[[str], int]:
+    """Return how many system calls of a command are to fail."""
+    total = kills_of(request.config) / 2
+    return lambda name: max(1, round(total * CALLS[name] / 100))
 
 
 @pytest.fixture(scope="session")

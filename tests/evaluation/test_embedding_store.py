@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import subprocess
 import sys
 import time
@@ -147,3 +150,18 @@ def test_a_read_only_cache_is_named(tmp_path):
 def test_keys_differ_exactly_where_texts_do(texts, prompt):
     keys = [tuple(key) for key in keys_of("query", prompt, texts)]
     assert len(set(keys)) == len(set(texts))
+
+
+@pytest.mark.parametrize("name", ["keys.u64", "sums.u32"])
+def test_keys_that_the_disk_does_not_give_are_not_made_up(tmp_path, monkeypatch, name):
+    filled(tmp_path)
+    opened = io.open
+
+    def refuse(path, mode="r", *arguments, **options):
+        if str(path) == str(tmp_path / name) and mode == "rb":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(StorageError, match="the disk failed"), EmbeddingStore(tmp_path).writing():
+        pass

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
+import os
 import shutil
 import time
 from importlib.util import find_spec
@@ -28,6 +30,7 @@ from bt_augment.evaluation import Arm, Evaluation, compare, evaluate
 from bt_augment.evaluation.significance import holm
 from bt_augment.experiment import make_plan, run_experiment, states_of
 from bt_augment.experiment.runner import DONE, NOT_NEEDED, TODO, Progress
+from bt_augment.experiment.steps import Step
 from bt_augment.experiment.store import StepStore
 from bt_augment.training.aligned_rows import held_out, read_rows
 
@@ -328,6 +331,31 @@ def test_what_names_of_the_hub_stand_for_is_noted_with_the_recipe(tmp_path):
     for damaged in ("{", "[]", '{"resolved": 3}'):
         (tmp_path / "experiment.json").write_text(damaged)
         assert store.resolved() == {}
+
+
+@pytest.mark.parametrize("note", ["done", "started"])
+def test_a_note_that_the_disk_does_not_give_costs_no_step_what_it_wrote(
+    tmp_path, monkeypatch, note
+):
+    step = Step("train", "a model", "abcd", "", None)  # type: ignore[arg-type]
+    store = StepStore(tmp_path)
+    store.begin(step)
+    model = store.path(step) / "model.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    if note == "done":
+        store.finish(step, {})
+    opened = io.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).endswith(f".{note}.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(StorageError, match=rf"\.{note}\.json: cannot be read"):
+        store.available(step) or store.begin(step)
+    assert model.exists()
 
 
 def test_moved_data_and_another_place_of_the_recipe_change_nothing(

@@ -1,8 +1,10 @@
 """Whether a process holds a lock file, whatever lies in its place."""
 
+import errno
 import os
 from pathlib import Path
 
+import filelock
 import pytest
 
 from bt_augment.errors import RunFolderError, StorageError
@@ -83,3 +85,11 @@ def test_a_folder_in_place_of_the_lock_of_a_shard_stops_a_run_with_a_message(
     (run / ".work" / "shard-1-of-2.lock").mkdir(parents=True)
     with pytest.raises(RunFolderError, match=r"shard-1-of-2\.lock: is not a file"):
         make_run(run, source)
+
+
+def test_a_file_system_that_does_not_take_a_lock_back_ends_no_finished_work(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch, claimed(tmp_path, RunFolderError("busy")):
+        patch.setattr(filelock.FileLock, "_release", refuse)

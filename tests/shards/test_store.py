@@ -1,9 +1,12 @@
 """Shards are what ``datasets`` saves, and nothing opens before all of them are there."""
 
+import errno
+import os
+
 import pyarrow as pa
 import pytest
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.pairs.schema import row_schema
 from bt_augment.shards.store import read_shard, write_shard
 
@@ -64,3 +67,17 @@ def test_a_damaged_shard_is_a_typed_error_that_names_it(tmp_path, damage):
         path.unlink()
     with pytest.raises(RunFolderError, match=r"data-00000-of-00001\.arrow: cannot be read"):
         read_shard(path)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ESTALE])
+def test_a_shard_that_the_disk_does_not_give_is_not_called_damaged(tmp_path, monkeypatch, code):
+    batch = pa.RecordBatch.from_pylist([{"id": "a"}], schema=pa.schema([("id", pa.string())]))
+    entry = write_shard(tmp_path, "train/data-00000-of-00001.arrow", batch)
+
+    def refuse(*_):
+        raise OSError(code, "Failed to open local file")
+
+    monkeypatch.setattr(pa, "memory_map", refuse)
+    said = rf"data-00000-of-00001\.arrow: cannot be read \({os.strerror(code)}\); (?!.*anew)"
+    with pytest.raises(StorageError, match=said):
+        read_shard(tmp_path / entry.path)

@@ -1,12 +1,15 @@
 """``verify`` finds every kind of damage, and names it."""
 
+import errno
 import hashlib
+import io
 import json
+import os
 import shutil
 
 import pytest
 
-from bt_augment.errors import RunFolderError
+from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.manifest import ShardEntry
@@ -325,3 +328,28 @@ def test_a_run_judged_anew_is_sound(finished, tmp_path):
 
 def test_a_run_of_before_its_settings_were_noted_is_sound(copied):
     assert edit(copied, lambda manifest: manifest.pop("run_sha256")) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "manifest.json", "run.json", "quarantine.jsonl", "train/data-00000-of-*.arrow",
+        "rejected/state.json",
+    ],
+)  # fmt: skip
+def test_a_file_that_the_disk_does_not_give_is_named_and_not_called_damaged(
+    copied, monkeypatch, name
+):
+    (file,) = copied.glob(name)
+    opened = io.open
+
+    def refuse(path, *arguments, **options):
+        if str(path) == str(file):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))  # as read and close raise it
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(
+        StorageError, match=rf"{file.name}: cannot be read \(Input/output error\); look"
+    ):
+        verify(copied)

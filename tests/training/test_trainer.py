@@ -308,6 +308,13 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
     assert anew.manifest["settings"]["alpha"] == 1
 
 
+def test_a_finished_training_that_had_checkpoints_is_known_whole(tiny_static, finished, tmp_path):
+    settings = settings_of(tiny_static, save_steps=2)
+    first = train([finished], tmp_path / "model", settings)
+    assert first.manifest["weights"].keys() == {"model.safetensors"}
+    assert train([finished], tmp_path / "model", settings, resume=True).already
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
