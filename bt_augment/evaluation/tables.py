@@ -7,12 +7,18 @@ import io
 from typing import TYPE_CHECKING
 
 from bt_augment.errors import InputError, did_you_mean
+from bt_augment.evaluation.results import RANK_DISTANCE
 from bt_augment.evaluation.table_forms import latex, markdown
 
 if TYPE_CHECKING:
     from bt_augment.evaluation.comparison import Comparison, Line
 
 FORMATS = ("markdown", "latex", "csv")
+
+
+def titled(metric: str) -> str:
+    """Return what a table calls a measure; of all but one, more is better."""
+    return f"{metric} (less is better)" if metric == RANK_DISTANCE else metric
 
 
 def table(comparison: Comparison, form: str = "markdown") -> str:
@@ -28,7 +34,7 @@ def table(comparison: Comparison, form: str = "markdown") -> str:
     if form == "csv":
         return _csv(comparison)
     header = [
-        "setting", "arm", comparison.metric, "effect", "95% interval", "p",
+        "setting", "arm", titled(comparison.metric), "effect", "95% interval", "p",
         f"p ({comparison.correction})", "questions", "runs",
     ]  # fmt: skip
     rows = [_cells(line) for line in comparison.lines]

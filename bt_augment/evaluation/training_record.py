@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from bt_augment.languages import normalize_tag, without_region
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
 from bt_augment.shards.atomic import read_errors, sha256_of
-from bt_augment.shards.manifest import UnitEntry, read_manifest
+from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
 from bt_augment.shards.store import SPLITS, TRAIN, rows_of
 from bt_augment.translation.model_folder import named_path
 
@@ -34,20 +34,23 @@ class TrainingRecord:
 
     Attributes:
         folder: the model's.
-        runs: run folders it was trained on, each with the fingerprint of its rows.
+        runs: where the run folders may be that it was trained on, each with the fingerprint of
+            its rows.
         methods: methods of the rows taken.
         languages: languages of the rows taken; None for all.
         summary: what results carry of it: base model, fingerprints of the runs, methods, rows (in
             all and by method), pairs, steps, alpha, augmented share, batch size and seed, and
             16 hexadecimal digits of the SHA-256 of all settings but alpha, the seed, the base
             model and where it was done.
+        earlier: the trainings of its base model, without a summary.
     """
 
     folder: Path
-    runs: tuple[tuple[Path, str], ...]
+    runs: tuple[tuple[tuple[Path, ...], str], ...]
     methods: tuple[str, ...]
     languages: tuple[str, ...] | None
     summary: Mapping[str, Any]
+    earlier: tuple[TrainingRecord, ...] = ()
 
 
 def read_training_record(model: str) -> TrainingRecord | None:
@@ -68,13 +71,13 @@ def read_training_record(model: str) -> TrainingRecord | None:
         with read_errors(path):
             content = json.loads(path.read_bytes())
         settings, counts = content["settings"], content["counts"]
-        languages = settings["languages"]
         _check_weights(folder, dict(content.get("weights", {})))
-        return TrainingRecord(
-            folder=folder,
-            runs=tuple((Path(run["folder"]), str(run["fingerprint"])) for run in content["runs"]),
-            methods=tuple(content["methods"]),
-            languages=None if languages is None else tuple(map(normalize_tag, languages)),
+        return _record(
+            folder,
+            {**content, "languages": settings["languages"]},
+            earlier=tuple(
+                _record(folder, training) for training in content.get("earlier_trainings", [])
+            ),
             summary={
                 "base_model": content["base_model"],
                 "runs": [run["fingerprint"] for run in content["runs"]],
@@ -92,6 +95,29 @@ def read_training_record(model: str) -> TrainingRecord | None:
             f"{path}: cannot be read as a training manifest ({type(error).__name__}: {error}); "
             "train again, or remove it to evaluate without its word"
         ) from error
+
+
+def _record(
+    folder: Path,
+    training: Mapping[str, Any],
+    summary: Mapping[str, Any] | None = None,
+    earlier: tuple[TrainingRecord, ...] = (),
+) -> TrainingRecord:
+    languages = training["languages"]
+    return TrainingRecord(
+        folder=folder,
+        runs=tuple((_places(run, folder), str(run["fingerprint"])) for run in training["runs"]),
+        methods=tuple(training["methods"]),
+        languages=None if languages is None else tuple(map(normalize_tag, languages)),
+        summary=summary or {},
+        earlier=earlier,
+    )
+
+
+def _places(run: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Return where a run may be: where it was, or where it was as seen from the model."""
+    names = [run["folder"], *([run["relative"]] if "relative" in run else [])]
+    return (Path(names[0]), *(folder / name for name in names))
 
 
 def _digest(settings: Mapping[str, Any]) -> str:
@@ -114,26 +140,33 @@ def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
 def training_rows(record: TrainingRecord) -> Iterator[pa.Table]:
     """Yield ``question`` and ``passage`` of the rows that a training took, a shard at a time.
 
-    Those held out from its steps are among them, as they may have said when it stops; so are the
-    native rows that made ones of them were made of, whatever their language, where the run has
-    them: what a translation says was known when its source was.
+    Those held out from its steps are among them, as they may have said when it stops; so are those
+    that its base model was trained on, and the native rows that made ones of them were made of,
+    whatever their language, where the run has them: what a translation says was known when its
+    source was.
 
     Raises:
         RunFolderError: a run is gone or damaged, or holds other rows than at the training.
     """
-    for named, fingerprint in record.runs:
-        places = (named, record.folder / named)
-        place = next((path for path in places if (path / TRAIN).is_dir()), None)
-        if place is None:
-            raise RunFolderError(f"the training run {named} is no longer there")
+    for training in (record, *record.earlier):
+        for places, fingerprint in training.runs:
+            place, manifest = _found(places, fingerprint)
+            for unit in manifest.units:
+                table = rows_of(place, unit.files[TRAIN]).select(_COLUMNS)
+                taken = table.filter(_taken(table, training))
+                yield taken.select(_TEXTS)
+                yield from _sources(place, unit, taken, table)
+
+
+def _found(places: Sequence[Path], fingerprint: str) -> tuple[Path, Manifest]:
+    there = [path for path in places if (path / TRAIN).is_dir()]
+    if not there:
+        raise RunFolderError(f"the training run {places[0]} is no longer there")
+    for place in there:
         manifest = read_manifest(place)
-        if manifest.fingerprint() != fingerprint:
-            raise RunFolderError(f"the run {place} holds other rows than at the training")
-        for unit in manifest.units:
-            table = rows_of(place, unit.files[TRAIN]).select(_COLUMNS)
-            taken = table.filter(_taken(table, record))
-            yield taken.select(_TEXTS)
-            yield from _sources(place, unit, taken, table)
+        if manifest.fingerprint() == fingerprint:
+            return place, manifest
+    raise RunFolderError(f"the run {there[0]} holds other rows than at the training")
 
 
 def _sources(place: Path, unit: UnitEntry, taken: pa.Table, train: pa.Table) -> Iterator[pa.Table]:

@@ -93,7 +93,10 @@ def untested(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
         chosen = [row for row in rows if (row.judge, row.base) == (judge, base)]
         for pair in experiment.comparison.contrasts:
             if not list(_contrasts(chosen, [pair])):
-                yield f"{pair[1]} against {pair[0]}: not trained of {base} (on {judge})"
+                yield (
+                    f"{pair[1]} against {pair[0]}: {base} was not trained in both, or at no alpha "
+                    f"of both (on {judge})"
+                )
 
 
 def unmeasured(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
@@ -109,13 +112,19 @@ def unmeasured(rows: Sequence[Row], experiment: Experiment) -> Iterator[str]:
 def _contrasts(
     rows: Sequence[Row], pairs: Sequence[Sequence[str]]
 ) -> Iterator[tuple[str, list[Row]]]:
+    told: set[tuple[str, str]] = set()
     for pair in pairs:
         (first, low), (second, high) = map(arm_of, pair)
         for row in rows:
             for other in rows:
                 same = row.alpha == other.alpha or not (low is None and high is None)
                 chosen = low in (None, row.alpha) and high in (None, other.alpha)
-                if (row.arm, other.arm) == (first, second) and same and chosen:
+                labels = (row.label, other.label)
+                if (row.arm, other.arm) != (first, second) or not (same and chosen):
+                    continue
+                # ARM@1 with ARM is ARM@1 with all others; what two pairs come to is tested once.
+                if row.label != other.label and labels not in told:
+                    told.add(labels)
                     yield f"{other.label} against {row.label}", [row, other]
 
 

@@ -153,7 +153,10 @@ class _Resolver:
             alphas=tuple(dict.fromkeys(s.alphas)),
             bases=tuple(self._base(name, base) for name, base in s.base_models.items()),
             judges=tuple(self._judge(name, part) for name, part in s.benchmarks.items()),
-            comparison=s.comparison,
+            comparison=s.comparison.model_copy(
+                # One that is there twice would be tested twice, and corrected for.
+                update={"metrics": list(dict.fromkeys(s.comparison.metrics))}
+            ),
             content={k: v for k, v in self._content.items() if k != "profiles"},
             where=self._where,
         )
@@ -344,7 +347,16 @@ class _Resolver:
         place = ("comparison",)
         self._check_names((s.comparison.baseline,), s.arms, (*place, "baseline"), "arm")
         for number, pair in enumerate(s.comparison.contrasts):
-            self._references(pair, (*place, "contrasts", number))
+            keys = (*place, "contrasts", number)
+            one, other = self._references(pair, keys)
+            if one == other:
+                raise RecipeError(
+                    f"{self._where(keys)}: {pair[0]} is compared with itself; name two arms, or "
+                    "one at two alphas, such as [ARM@0, ARM@0.5]"
+                )
+            for arm, alpha in (one, other):
+                if alpha is not None:
+                    self._check_alpha(alpha, self._alphas_of(arm), keys, f"{arm}@{alpha:g}: ")
         measures = {
             m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
         }

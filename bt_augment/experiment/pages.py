@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from bt_augment.evaluation.table_forms import latex, markdown
+from bt_augment.evaluation.tables import titled
 from bt_augment.experiment.comparisons import Table
 from bt_augment.experiment.recipe import Experiment
 from bt_augment.experiment.rows import Row
@@ -77,7 +78,7 @@ def _compared(judge: str, base: str, metric: str, tables: Sequence[Table]) -> It
             yield f"{table.comparison.table('markdown')}\n"
     contrasts = [table for table in chosen if not table.against_baseline]
     if contrasts:
-        yield f"### {metric}, arm against arm\n"
+        yield f"### {titled(metric)}, arm against arm\n"
         yield f"{markdown(*_contrasts(contrasts))}\n"
 
 
@@ -104,8 +105,9 @@ def _overlaps(rows: Sequence[Row]) -> Iterator[str]:
         trained = [row for row in rows if row.judge == judge and row.alpha is not None]
         checked = [row.overlap for row in trained if row.overlap is not None]
         if len(checked) < len(trained):
-            unknown = len(trained) - len(checked)
-            yield f"- {judge}: not checked for {unknown} of {len(trained)} arms."
+            unknown = [row for row in trained if row.overlap is None]
+            yield f"- {judge}: not checked for {len(unknown)} of {len(trained)} arms:"
+            yield from (f"    - {row.label} of {row.base}: {row.unchecked}" for row in unknown)
         if checked:
             questions, passages = (max(part) for part in zip(*checked, strict=True))
             yield f"- {judge}: at most {questions} questions and {passages} passages of an arm."
@@ -114,7 +116,9 @@ def _overlaps(rows: Sequence[Row]) -> Iterator[str]:
 def _means(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     keys = list(rows[0].values)
     twice = {metric for _, metric in keys if sum(m == metric for _, m in keys) > 1}
-    header = [f"{metric} {setting}" if metric in twice else metric for setting, metric in keys]
+    header = [
+        f"{metric} {setting}" if metric in twice else titled(metric) for setting, metric in keys
+    ]
     lines = []
     for row in rows:
         cells = [_cell(row.values[key]) for key in keys]

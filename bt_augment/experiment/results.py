@@ -46,7 +46,7 @@ def check_results(experiment: Experiment, plan: Plan, store: StepStore) -> None:
         StorageError: the disk refused.
     """
     folder = store.out / RESULTS
-    if _known(folder, _key(experiment, plan)) is None:
+    if _known(folder, _key(experiment, plan, store)) is None:
         with storage_errors(folder):
             refuse_strangers(Path(os.path.realpath(folder)), _own, RunFolderError)
 
@@ -66,7 +66,7 @@ def write_results(experiment: Experiment, plan: Plan, store: StepStore) -> dict[
         StorageError: the disk refused.
     """
     folder = store.out / RESULTS
-    key = _key(experiment, plan)
+    key = _key(experiment, plan, store)
     known = _known(folder, key)
     if known is not None:
         return known
@@ -107,12 +107,14 @@ def _write(
     write_json(folder / SUMMARY, summary)
 
 
-def _key(experiment: Experiment, plan: Plan) -> str:
+def _key(experiment: Experiment, plan: Plan, store: StepStore) -> str:
     decisive = [
         _CONTRACT,
         missing_packages(),
         experiment.content,
         [(cell.arm, cell.alpha, cell.seed, cell.result.key) for cell in plan.cells],
+        # Done anew, a step may say something else: of its overlap, or on another machine.
+        [store.info(cell.result) for cell in plan.cells],
     ]
     return hashlib.sha256(json.dumps(decisive, default=str).encode()).hexdigest()[:16]
 

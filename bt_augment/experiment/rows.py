@@ -30,6 +30,7 @@ class Row:
         values: (setting, measure) → value of each seed.
         overlap: most questions and passages that any seed's training rows share with the
             benchmark; None where that could not be checked.
+        unchecked: why it could not be.
     """
 
     judge: str
@@ -40,6 +41,7 @@ class Row:
     results: tuple[Path, ...]
     values: Mapping[tuple[str, str], tuple[float, ...]]
     overlap: tuple[int, int] | None
+    unchecked: str = ""
 
     @property
     def label(self) -> str:
@@ -69,8 +71,9 @@ def collect_rows(experiment: Experiment, plan: Plan, store: StepStore) -> list[R
             for key in _measured(contents[0], experiment.comparison.metrics)
         }
         made = mean(shares) if shares else None
+        why = next((part["reason"] for c in contents if "reason" in (part := c["overlap"])), "")
         overlap = _overlap(contents)
-        rows.append(Row(judge, base, arm, alpha, made, paths, values, overlap))
+        rows.append(Row(judge, base, arm, alpha, made, paths, values, overlap, why))
     names = [base.name for base in experiment.bases]
     judges = [judge.name for judge in experiment.judges]
     return sorted(rows, key=lambda row: (judges.index(row.judge), names.index(row.base)))

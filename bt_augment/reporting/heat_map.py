@@ -102,7 +102,8 @@ def draw_gains(gains: PairScores, title: str, metric: str) -> Figure:
     """Draw differences, on colours that are white at zero."""
     reach = float(np.nanmax(np.abs(gains.values), initial=0.0)) or 0.01
     note = (
-        f"Bold: p < {SIGNIFICANT} by Student's t over questions, corrected by Holm over "
+        f"Bold: p < {SIGNIFICANT} by Student's t over questions (and seeds, of several runs), "
+        "corrected by Holm over "
         f"{np.isfinite(gains.values).sum()} pairs"
     )
     return _draw(gains, title, f"difference in {metric}", _GAINS, (-reach, reach), "{:+.3f}", note)

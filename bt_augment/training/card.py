@@ -57,8 +57,10 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         f"{counts['held_out_groups']:,} passages ({counts['held_out_rows']:,} rows) were held "
         "out. Runs:\n"
     )
-    for run in manifest["runs"]:
-        yield f"- {span(Path(run['folder']).name)}, fingerprint `{run['fingerprint'][:16]}`"
+    yield from map(_run, manifest["runs"])
+    if earlier := manifest["earlier_trainings"]:
+        yield "\nThe base model was trained on rows of these runs before:\n"
+        yield from map(_run, [run for training in earlier for run in training["runs"]])
     yield "\n## Recipe\n"
     yield f"{_recipe(manifest)}\n"
     yield "| setting | value |\n|---|---|"
@@ -73,6 +75,10 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield "Nothing was held out, so nothing was measured."
     yield "\nThe licences of the base model and of the data also hold for this model."
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    return f"- {span(Path(run['folder']).name)}, fingerprint `{run['fingerprint'][:16]}`"
 
 
 def _front_matter(base: str, languages: list[str]) -> str:
@@ -93,9 +99,12 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
     kinds = {1: "monolingual batches (X-X-mono)", 0: "cross-lingual batches (X-Y)"}.get(
         settings["alpha"], f"hybrid batches, monolingual with probability {settings['alpha']:g}"
     )
+    best = manifest["weights_of_step"]
+    taken = "" if best == manifest["steps"] else f" The weights are those after step {best:,}."
     return (
         f"{manifest['steps']:,} steps of {kinds}, after Elmahdy et al. 2024; contrastive loss "
         f"with in-batch negatives; {drawn['made_share']:.1%} of the pairs drawn had no native text."
+        f"{taken}"
     )
 
 

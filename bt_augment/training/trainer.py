@@ -35,7 +35,7 @@ from bt_augment.training.optimization import (
 )
 from bt_augment.training.ranks import is_main, join_ranks, ranks, wait_for_all
 from bt_augment.training.settings import TrainingSettings
-from bt_augment.training.training_manifest import describe
+from bt_augment.training.training_manifest import describe, earlier_trainings
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -109,6 +109,7 @@ def train(
     _check_device(settings)
     check_base_model(settings.base_model)
     settings = replace(settings, base_model=pinned_name(settings.base_model))
+    earlier = earlier_trainings(settings.base_model, out)
     join_ranks(cpu=settings.device == "cpu")
     rows = read_rows(runs, methods=settings.methods, languages=settings.languages)
     kept_out = held_out(rows, settings.held_out, settings.seed)
@@ -149,8 +150,11 @@ def train(
                 training,
                 rows.select(kept_out),
                 sampler,
+                out=out,
+                earlier=earlier,
                 prompts=prompts,
                 steps=stop.step if stop else trainer.state.global_step,
+                best=stop.best if stop else trainer.state.best_global_step,
                 ranks=ranks(),
             ),
             "scores": scores,

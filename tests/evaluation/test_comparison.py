@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, t, ttest_1samp, ttest_rel
 
 from bt_augment.errors import InputError, MissingDependencyError
-from bt_augment.evaluation import Arm, compare, significance
+from bt_augment.evaluation import Arm, Comparison, compare, significance
 from bt_augment.evaluation.arms import load_arms
 from bt_augment.evaluation.metrics import Scores
 from bt_augment.evaluation.results import ScoreTable, write_results
@@ -437,6 +437,14 @@ def test_the_table_comes_in_three_forms(tmp_path):
     assert rows[0]["effect"] == ""
     with pytest.raises(InputError, match="did you mean 'latex'"):
         comparison.table("latx")
+
+
+def test_a_table_says_of_rank_distance_that_less_is_better(tmp_path):
+    lines = compare([Arm(n, (write(tmp_path / f"{n}.json"),)) for n in "ab"]).lines
+    for form in ("markdown", "latex"):
+        said = Comparison("rank_distance", "holm", lines).table(form).replace("\\_", "_")
+        assert "rank_distance (less is better)" in said
+        assert "less is better" not in Comparison("RR@20", "holm", lines).table(form)
 
 
 def test_results_that_cannot_be_compared_are_refused(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bt_augment.errors import ModelError
+from bt_augment.errors import ModelError, TrainingError
 from bt_augment.evaluation import Evaluation, evaluate, overlap, training_record
 from bt_augment.evaluation.benchmarks import load
 from bt_augment.evaluation.encoders import load_encoder
@@ -151,6 +151,41 @@ def test_only_rows_of_the_languages_trained_on_are_read(trained):
         for tags in (("en",), ("en", "pt"))
     )
     assert 0 < of_english < of_both == everything
+
+
+def test_what_the_base_model_was_trained_on_counts_too(trained, benchmark, tmp_path):
+    """Of a model trained from one that was trained from one, with other rows each time."""
+    first = evaluated(trained["all"], benchmark, tmp_path)["overlap"]
+    base = trained["all"]
+    for name in ("second", "third"):
+        settings = TrainingSettings(
+            str(base), languages=("pt",), steps=1, batch_size=4, held_out=0, alpha=1.0,
+            augmented_share=None, device="cpu",
+        )  # fmt: skip
+        train([trained["run"]], tmp_path / name, settings)
+        base = tmp_path / name
+    alone = replace(read_training_record(str(base)), earlier=())
+    assert training_overlap(alone, load("xtyle", benchmark))["questions"] < first["questions"]
+    assert evaluated(base, benchmark, tmp_path)["overlap"] == first
+    assert "The base model was trained on rows of these runs" in (base / "README.md").read_text()
+
+
+def test_a_damaged_manifest_of_the_base_model_is_refused_before_training(trained, tmp_path):
+    base = shutil.copytree(trained["all"], tmp_path / "base")
+    (base / "training_manifest.json").write_text("{}")
+    settings = TrainingSettings(str(base), steps=1, batch_size=4, device="cpu")
+    with pytest.raises(TrainingError, match=r"base model was trained on .*remove the file"):
+        train([trained["run"]], tmp_path / "model", settings)
+    assert not (tmp_path / "model" / "training").exists()
+
+
+def test_a_run_and_its_model_may_move_together(trained, benchmark, tmp_path):
+    before = evaluated(trained["native"], benchmark, tmp_path)["overlap"]
+    moved = shutil.copytree(trained["run"].parent, tmp_path / "moved")
+    path = moved / "native" / "training_manifest.json"
+    path.write_text(path.read_text().replace(str(trained["run"]), str(tmp_path / "gone")))
+    assert evaluated(path.parent, benchmark, tmp_path)["overlap"] == before
+    assert before["checked"]
 
 
 def test_a_clean_benchmark_has_none(trained, parallel, tmp_path):

@@ -413,6 +413,17 @@ def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
     assert lost.is_file()
 
 
+def test_what_a_result_that_was_made_anew_says_otherwise_is_in_the_tables(
+    load, done, environment, monkeypatch
+):
+    next((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet")).unlink()
+    unknown = {"checked": False, "questions": None, "passages": None, "reason": "it is gone"}
+    monkeypatch.setattr("bt_augment.evaluation.evaluator.training_overlap", lambda *_: unknown)
+    again(load(), done, environment)
+    said = (done / "results" / "table.md").read_text(encoding="utf-8")
+    assert "- parallel: not checked for 1 of 4 arms:\n    - all, alpha 0.5 of static: it is" in said
+
+
 def test_results_that_were_damaged_are_made_anew_by_the_next_run(load, done, environment):
     # Given the scores of one evaluation beside the means of another
     first, second = sorted((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet"))[:2]

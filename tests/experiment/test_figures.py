@@ -146,6 +146,15 @@ def test_gain_maps_are_over_what_the_tables_compare_with(rows, tmp_path):
         assert f">{title}</h4>" in page
 
 
+def test_an_arm_at_one_alpha_is_compared_with_all_its_others_each_once(rows):
+    several = recipe()
+    several.comparison.contrasts = [["base@1", "base"], ["base@1", "base@0.5"], ["rt", "mono"]]
+    assert [t.title for t in comparisons(rows, several) if not t.against_baseline] == [
+        "base, alpha 0 against base, alpha 1", "base, alpha 0.5 against base, alpha 1",
+        "mono, alpha 1 against rt, alpha 1",
+    ]  # fmt: skip
+
+
 def test_an_arm_called_untrained_is_told_from_the_untrained_model(rows, tmp_path):
     rows = [row for row in rows if row.arm in ("base", "untrained")]
     trained = next(row for row in rows if (row.arm, row.alpha) == ("base", 1.0))

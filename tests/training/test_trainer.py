@@ -259,6 +259,10 @@ def test_early_stopping_takes_the_best_weights(tiny_static, finished, tmp_path):
     trained = train([finished], out, settings)
     assert trained.manifest["steps"] == 12  # the first is best; two more are no better
     assert trained.manifest["drawn"]["monolingual_steps"] <= 12
+    assert trained.manifest["weights_of_step"] == 4
+    card = (out / "README.md").read_text()
+    assert "12 steps of" in card
+    assert "The weights are those after step 4." in card
 
 
 def test_training_reports_to_tensorboard(tiny_static, finished, tmp_path):

@@ -200,8 +200,8 @@ def _unanswerable(row: Row) -> Any:
 
 
 def passage_group(passage: str) -> str:
-    """Return the group of a passage that names none: the same for the same text."""
-    return blake2b(passage.encode(), digest_size=8).hexdigest()
+    """Return the group of a passage that names none: the same for the same stripped text."""
+    return blake2b(passage.strip().encode(), digest_size=8).hexdigest()
 
 
 def _checked(value: Any, field: str) -> str:

@@ -283,6 +283,12 @@ def test_a_group_column_overrides_the_hash_of_the_passage(write):
     assert len(records[1].group_id) == 16
 
 
+def test_white_space_around_a_passage_makes_no_other_group(write):
+    rows = [{**ROWS[0], "passage": text} for text in ("A river.", " A river.\n", "A  river.")]
+    one, same, other = (r.group_id for r in read_all(write("a.jsonl", rows)).records)
+    assert one == same != other
+
+
 def test_the_limit_counts_records(write):
     rows = [{"question": "", "passage": "A."}, *ROWS]
     outcome = read_all(write("a.jsonl", rows), limit=2)
