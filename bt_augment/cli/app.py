@@ -36,6 +36,7 @@ _REFUSED = {
     errno.ESTALE: "mount its file system again, and run the same command again",
     errno.EMFILE: "raise the limit of open files (ulimit -n), and run the same command again",
     errno.ENFILE: "run the same command again when fewer files are open",
+    errno.EBUSY: "something else holds it: close that, and run the same command again",
     errno.ENOLCK: "name a place on a file system that has locks",
 }
 _NO_ROOM = "failed to map segment"  # of a library that memory has no room for

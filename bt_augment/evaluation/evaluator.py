@@ -387,7 +387,7 @@ def _store(cache_dir: Path, encoder: Encoder, *, keep: bool) -> Iterator[Embeddi
     if keep:
         yield EmbeddingStore(cache_dir / "embeddings" / encoder.fingerprint)
         return
-    with tempfile.TemporaryDirectory(prefix="bt-augment-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bt-augment-", ignore_cleanup_errors=True) as folder:
         yield EmbeddingStore(Path(folder))
 
 

@@ -53,7 +53,9 @@ def converted(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder.parent / f".{folder.name}.lock"):
             if not folder.is_dir():
-                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
+                with tempfile.TemporaryDirectory(
+                    dir=folder.parent, prefix=".", ignore_cleanup_errors=True
+                ) as temporary:
                     made = Path(temporary) / "model"
                     _convert(name, model, Path(temporary) / "checkpoint", made, quantization)
                     made.rename(folder)

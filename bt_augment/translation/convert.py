@@ -90,7 +90,9 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
         _require_conversion_packages(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=unfinished(folder)) as temporary:
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=unfinished(folder), ignore_cleanup_errors=True
+        ) as temporary:
             made = Path(temporary) / "model"
             run = _convert_marian if is_marian else _convert_transformers
             metadata = run(checkpoint, made, family, quantization)

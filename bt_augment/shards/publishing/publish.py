@@ -66,7 +66,10 @@ def publish(
     if message:
         target = Target(terms.repo, terms.revision, private, message)
     with storage_errors(Path(tempfile.gettempdir())):
-        holder = tempfile.TemporaryDirectory(prefix="bt-augment-publish-")
+        # What was published stays so, whatever becomes of the folder.
+        holder = tempfile.TemporaryDirectory(
+            prefix="bt-augment-publish-", ignore_cleanup_errors=True
+        )
     with holder as folder:
         contents = write_contents(Path(run), terms, Path(folder))
         return contents, _interruptible(lambda: upload(contents, target))

@@ -224,7 +224,7 @@ def _same(there: RepoFile, path: Path, entry: Mapping[str, int | str]) -> bool:
 
 def _files_before(api: HfApi, target: Target, head: str | None) -> list[str]:
     """Return the data files that an earlier publication says it put there."""
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
         path = api.hf_hub_download(
             target.repo, RECORD, repo_type=_KIND, revision=head, cache_dir=cache
         )

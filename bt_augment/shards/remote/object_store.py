@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bt_augment.errors import MissingDependencyError, StorageError
-from bt_augment.shards.atomic import publish, storage_errors, sync, temporary_name
+from bt_augment.shards.atomic import (
+    publish,
+    read_errors,
+    storage_errors,
+    sync,
+    temporary_name,
+)
 from bt_augment.shards.remote.refusals import (
     exists_already,
     explained,
@@ -111,9 +117,19 @@ class ObjectStore:
         """Put a file.
 
         Raises:
-            StorageError: the store refused.
+            StorageError: the store or the disk refused.
         """
-        self._put(name, lambda: self._files.put_file(str(path), self._path(name)))
+
+        def put() -> None:
+            try:
+                self._files.put_file(str(path), self._path(name))
+            except OSError as error:
+                if of_disk(error, path):
+                    with read_errors(path):
+                        raise
+                raise
+
+        self._put(name, put)
 
     def download(self, name: str, path: Path) -> bool:
         """Write an object to a file, whole or not at all; return False where there is none.

@@ -22,7 +22,7 @@ _TRANSIENT_ERRNOS = frozenset(
     }
 )
 # Of the disk alone: no store's client raises these.
-_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE})
 # The clients' own types, by name: their modules are not always installed, and move.
 _TRANSIENT_NAMES = frozenset(
     {"HTTPClientError", "ClientConnectionError", "ClientPayloadError", "TransportError"}
@@ -67,13 +67,15 @@ def transient(error: BaseException) -> bool:
 
 
 def of_disk(error: OSError, path: Path) -> bool:
-    """Return whether the disk refused, not the store, while an object was written to a file.
+    """Return whether the disk refused, not the store, while a file was sent or received.
 
     Args:
         error: of the store's client.
         path: of the file.
     """
-    return error.errno in _DISK_ERRNOS or error.filename == str(path)
+    # A store's client says what is behind an error of its own.
+    failed = error.errno == errno.EIO and error.__cause__ is None and _status(error) is None
+    return failed or error.errno in _DISK_ERRNOS or error.filename == str(path)
 
 
 def exists_already(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """A finished run on an S3 server is read from the cache, and what is damaged there is named."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,7 @@ def test_no_object_leads_out_of_the_folder(bucket, there, tmp_path):
     ("refusal", "told"),
     [
         (lambda path: OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (lambda path: OSError(errno.EIO, "Input/output error"), "the disk failed"),
         (lambda path: PermissionError(errno.EACCES, "denied", path), "change its permissions"),
         (lambda path: FileNotFoundError(errno.ENOENT, "none", path), "has disappeared"),
     ],
@@ -190,6 +192,17 @@ def test_what_the_disk_refuses_is_not_laid_to_the_store(bucket, there, tmp_path,
     with pytest.raises(StorageError, match=f"^{target}: .*{told}"):
         store.download("run.json", target)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_the_disk_does_not_give_is_not_laid_to_the_store(bucket, tmp_path):
+    store = ObjectStore(URL)
+
+    def refuse(path, name):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))  # as read raises it
+
+    store._files.put_file = refuse
+    with pytest.raises(StorageError, match=f"^{tmp_path / 'run.json'}: cannot be read"):
+        store.upload(tmp_path / "run.json", "run.json")
 
 
 def test_an_unfinished_run_is_not_read(bucket, there, tmp_path):
