@@ -50,6 +50,14 @@ def test_help_imports_nothing_heavy(arguments):
     assert imported(HELP.format(arguments=arguments)) == "[]"
 
 
+def test_the_package_runs_as_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "bt_augment", "--version"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("bt-augment")
+
+
 def test_importing_the_package_imports_nothing_heavy():
     assert imported("import bt_augment") == "[]"
 

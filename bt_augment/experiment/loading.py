@@ -188,9 +188,17 @@ class _Resolver:
     def _missing(self, name: str, path: str, kind: str) -> str:
         source = self._sections.data_from.get(name)
         get = f" Get it from {source}." if source else ""
+        others = [
+            other
+            for other, paths in self._sections.data.items()
+            if other != name
+            and other in self._sections.data_from
+            and not all(Path(each).exists() for each in paths)
+        ]
+        too = f". Missing, too: {', '.join(others)}"
         return (
             f"{self._where(('data', name))}: there is no {kind} {path!r}.{get} Name its place with "
-            f"--set data.{name}=PATH"
+            f"--set data.{name}=PATH{too if others else ''}"
         )
 
     def _run(self, name: str) -> DataRun:

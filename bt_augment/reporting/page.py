@@ -23,6 +23,7 @@ from bt_augment.shards.atomic import write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _HERE = files("bt_augment.reporting")
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
@@ -108,10 +109,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["signed"] = lambda value, form: (form % value).replace("-", "−")
     environment.filters["share"] = lambda part, whole: f"{part / whole:.0%}" if whole else "–"
     return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a narrow column breaks between its words."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("([._])", r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped
 
 
 def _asset(name: str) -> str:

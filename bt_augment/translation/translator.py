@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bt_augment.errors import InputError, ModelError, RecipeError, lacks_memory, memory_errors
+from bt_augment.cache import cache_folder
+from bt_augment.errors import (
+    InputError,
+    ModelError,
+    RecipeError,
+    RouteError,
+    lacks_memory,
+    memory_errors,
+)
 from bt_augment.translation.decoding import Decoding, Hypothesis, check_topk
 from bt_augment.translation.devices import (
     GPU_BATCH_TOKENS,
@@ -22,6 +31,7 @@ from bt_augment.translation.devices import (
     resolve_device,
 )
 from bt_augment.translation.int8_weights import files_for_cpu
+from bt_augment.translation.route import Route
 from bt_augment.translation.segmentation import join_parts, split_long
 
 if TYPE_CHECKING:
@@ -45,6 +55,28 @@ class Translator:
 
     Not bound to a thread: several threads may ask at once, and take turns.
     """
+
+    @classmethod
+    def load(cls, name: str, hop: str, *, device: Device = "auto") -> Translator:
+        """Return the translator of a model's name, such as ``bundled:mini``, for one hop.
+
+        Args:
+            name: what ``--model`` takes; converted once where need be.
+            hop: the two languages, such as ``en:pt``.
+            device: ``auto`` is the GPU where CTranslate2 sees one.
+
+        Raises:
+            RouteError: ``hop`` is not two languages.
+            ModelError: no such model, not one for this pair, or damaged.
+            MissingDependencyError: it must be converted and ``bt-augment[convert]`` is missing.
+        """
+        from bt_augment.translation.models import ModelCatalog
+
+        hops = Route.parse(hop).hops
+        if len(hops) != 1:
+            raise RouteError(f"hop {hop!r} has more than two languages; load one for each hop")
+        catalog = ModelCatalog(cache_folder(os.environ))
+        return cls(catalog.resolve(name, *hops[0], device=resolve_device(device)), device=device)
 
     def __init__(
         self,

@@ -199,6 +199,15 @@ def test_missing_data_say_where_to_get_them(recipe):
     assert "Get it from example.org (CC0). Name its place with --set data.pairs=PATH" in message
 
 
+def test_all_data_that_are_missing_are_named_at_once(recipe):
+    path = recipe(
+        data={"pairs": "nowhere.jsonl", "parallel": "gone"},
+        data_from={"pairs": "example.org", "parallel": "example.com"},
+    )
+    with pytest.raises(RecipeError, match=r"Missing, too: (pairs|parallel)$"):
+        load_experiment(path)
+
+
 def test_a_profile_is_laid_over_the_file_and_assignments_over_both(load):
     profiles = {"small": {"seeds": [4], "training": {"steps": 2}}}
     plain, small, own = (

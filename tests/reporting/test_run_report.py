@@ -78,6 +78,14 @@ def test_counts_and_tables_are_those_of_the_manifest(page, report, finished):
         assert any(text.startswith(route) and str(counts["accepted"]) in text for text in rows)
 
 
+def test_reasons_break_between_words_where_the_column_is_narrow(page, report, finished):
+    page.open(report, width=400)
+    shown = page.run("return document.querySelector('#reasons tbody code').innerHTML")
+    name = page.run("return document.querySelector('#reasons tbody code').textContent")
+    assert "<wbr>" in shown
+    assert shown.replace("<wbr>", "") == name
+
+
 def test_the_page_starts_at_the_verdicts_of_the_run(page, report, finished, all_made):
     page.open(report)
     assert result(page) == sum(not row["reject_reasons"] for row in all_made)
