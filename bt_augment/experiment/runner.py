@@ -121,6 +121,11 @@ def _advising(out: Path) -> Iterator[None]:
     except BtAugmentError as error:
         if "--resume" in str(error):
             error.args = (f"{error}\nAn experiment goes on without --resume",)
+        if "--alpha" in str(error) or "--batch-size" in str(error):
+            error.args = (
+                f"{error}\nIn an experiment alpha is arms.NAME.alphas, and the batch size "
+                "training.batch_size",
+            )
         if "--overwrite" in str(error):
             error.args = (
                 f"{error}\nAn experiment has no --overwrite: if the folder is one under "

@@ -24,7 +24,8 @@ def held_out_retrieval(
 ) -> InformationRetrievalEvaluator:
     """Return a measure of retrieval over held-out rows.
 
-    A passage is relevant to the questions of its group, in any language. Equal texts count once.
+    A passage is relevant to the questions of its group, in any language. Equal texts count once: of
+    a question that is asked of several groups, the passages of all of them are.
     Of more questions than are measured those are taken that a hash draws, as rows follow each
     other by run and by language.
 
@@ -38,19 +39,22 @@ def held_out_retrieval(
 
     corpus: dict[str, str] = {}
     groups: dict[str, set[str]] = {}  # group → its passages
-    asked: dict[str, str] = {}  # question → its group
+    asked: dict[str, set[str]] = {}  # question → its groups
     for place, group in zip(rows.at.tolist(), rows.group.tolist(), strict=True):
         texts = rows.texts[place]
         question, passage = texts["question"].strip(), texts["passage"].strip()
         document = corpus.setdefault(passage, f"d{len(corpus)}")
         groups.setdefault(str(group), set()).add(document)
-        asked.setdefault(question, str(group))
+        asked.setdefault(question, set()).add(str(group))
     drawn = sorted(asked, key=_digest)[:_MAX_QUERIES]
     queries = {question: f"q{number}" for number, question in enumerate(drawn)}
     return InformationRetrievalEvaluator(
         queries={number: question for question, number in queries.items()},
         corpus={number: passage for passage, number in corpus.items()},
-        relevant_docs={queries[question]: groups[asked[question]] for question in drawn},
+        relevant_docs={
+            queries[question]: set().union(*(groups[group] for group in asked[question]))
+            for question in drawn
+        },
         mrr_at_k=[10],
         ndcg_at_k=[10],
         accuracy_at_k=[10],

@@ -251,6 +251,13 @@ def test_the_questions_measured_on_are_of_all_runs_and_languages(run_of, monkeyp
     assert [len(evaluator.relevant_docs[number]) for number in evaluator.queries_ids] == [1] * 20
 
 
+def test_all_passages_that_a_question_was_asked_of_are_right(run_of):
+    run = run_of([a_row("a", "en"), a_row("b", "en", question="question a.en.native")])
+    evaluator = held_out_retrieval(read_rows([run]), Prompts(), 8)
+    assert evaluator.queries == ["question a.en.native"]
+    assert [sorted(relevant) for relevant in evaluator.relevant_docs.values()] == [["d0", "d1"]]
+
+
 def test_early_stopping_takes_the_best_weights(tiny_static, finished, tmp_path):
     out = tmp_path / "model"
     settings = settings_of(
