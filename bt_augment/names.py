@@ -24,3 +24,12 @@ def refuse_impossible(name: str | Path, refusal: type[BtAugmentError]) -> None:
             raise refusal(
                 f"{name}: no file can have this name ({error.strerror}); name another"
             ) from error
+
+
+def as_argument(path: str) -> str:
+    """Return a path as a command takes it: one that begins with a dash would be an option.
+
+    Args:
+        path: of a file or folder, or a URL.
+    """
+    return f"./{path}" if path.startswith("-") else path

@@ -105,7 +105,7 @@ def command(
     folder = at_hand(run, checked=False)  # a few rows are looked at, in a few shards
     examples = browse(
         folder,
-        sample or count,
+        sample or count + 1,  # one more than is shown, to know whether there is a next page
         skip=(page - 1) * count,
         rejected=rejected,
         reason=reason,
@@ -113,6 +113,8 @@ def command(
         pattern=pattern,
         seed=seed if sample else None,
     )
+    more = not sample and len(examples) > count
+    examples = examples[: sample or count]
     if as_json:
         print_json([{"row": e.row, "source": e.source} for e in examples])
         return
@@ -124,7 +126,7 @@ def command(
 
         limit = None if full else _PASSAGE_CHARACTERS
         _print([PairView(e, limit=limit, diff=diff) for e in examples], paged)
-        if not sample and len(examples) == count:
+        if more:
             echo(f"\npage {page}; --page {page + 1} shows more")
     if not quiet:
         echo()

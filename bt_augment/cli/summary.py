@@ -38,7 +38,7 @@ def print_summary(summary: Summary) -> None:
     for note, count in summary.ingested.notes.items():
         echo(f"{note}: {count:,}")
     print_totals(summary.totals)
-    echo(f"wrote {summary.out}; open it with:")
+    echo(f"{'' if summary.finished else 'wrote '}{summary.out}; open it with:")
     echo(f'    from datasets import load_from_disk; load_from_disk("{summary.out}")["train"]')
 
 

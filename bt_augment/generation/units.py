@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -139,10 +140,15 @@ def judge_made(
     reasons = judge(scores, made.column("method").to_pylist(), thresholds)
     accepted = np.array([not of_row for of_row in reasons], dtype=bool)
     for text in ("question", "passage"):
-        empty = pc.equal(pc.utf8_trim_whitespace(made.column(text)), "")
-        for row in np.flatnonzero(accepted & empty.to_numpy(zero_copy_only=False)):
+        for row in np.flatnonzero(accepted & without(made, text)):
             reasons[row].append(f"text.{text}_length.{LOW}")
     return reasons
+
+
+def without(rows: pa.RecordBatch | pa.Table, text: str) -> npt.NDArray[np.bool_]:
+    """Return which rows have nothing to read in a column of texts."""
+    empty = pc.equal(pc.utf8_trim_whitespace(rows.column(text)), "")
+    return np.asarray(empty.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def judge_natives(

@@ -11,6 +11,7 @@ from typing import Any
 from bt_augment._version import __version__
 from bt_augment.filtering.registry import all_scores
 from bt_augment.generation.refiltering import stored_recipe
+from bt_augment.names import as_argument
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.reporting.examples import choose, examples
 from bt_augment.reporting.line_chart import Chart, Line, Point, draw
@@ -58,7 +59,8 @@ def write_run_report(
     shown = cards(found, thresholds, declared, manifest.totals.reasons)
     chosen = choose(found.strata, count, seed)
     pairs = examples(folder, manifest, found, chosen)
-    data = {**shown[1], "command": f"bt-augment filter {shlex.quote(named or str(folder))}"}
+    run_named = shlex.quote(as_argument(named or str(folder)))
+    data = {**shown[1], "command": f"bt-augment filter {run_named}"}
     size = write_page(
         out,
         "run.html.j2",

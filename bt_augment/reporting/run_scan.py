@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import RunFolderError
 from bt_augment.filtering.base import ScoreArray
+from bt_augment.generation.units import without
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.shards.manifest import Manifest
 from bt_augment.shards.store import REJECTED, SPLITS, TRAIN, read_shard
@@ -27,6 +28,7 @@ MAX_ROWS = 500_000
 _COLUMNS = (
     "method", "route", "question_lang", "passage_lang", "scores", "reject_reasons",
 )  # fmt: skip
+_TEXTLESS = "textless"  # in place of the texts
 
 Languages = tuple[str, str]
 Indices = npt.NDArray[np.int64]
@@ -44,6 +46,7 @@ class Scan:
         scores: full name of each judged score → float32 values, NaN where unknown.
         routes: of each row, as the user writes it.
         methods: of each row.
+        textless: of each row, whether it lacks a question or a passage: no thresholds accept it.
         strata: of each row, route and first reject reason (or "accepted").
         places: of each row, its shard's number (two a unit: train, rejected) and its place among
             the made rows there. Shape (rows, 2).
@@ -55,6 +58,7 @@ class Scan:
     scores: dict[str, ScoreArray] = field(default_factory=dict)
     routes: list[str] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
+    textless: list[bool] = field(default_factory=list)
     strata: list[tuple[str, str]] = field(default_factory=list)
     places: Indices = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
     languages: dict[Languages, Counter[str]] = field(default_factory=dict)
@@ -125,7 +129,9 @@ def shards(
                     f"{folder / entry.path}: was written by another version of bt-augment; it "
                     f"lacks {', '.join(sorted(missing))}. Generate the run again"
                 )
-            yield 2 * unit.unit + number, split, table.select(_COLUMNS)
+            textless = pa.array(without(table, "question") | without(table, "passage"))
+            columns = table.select(_COLUMNS).append_column(_TEXTLESS, textless)
+            yield 2 * unit.unit + number, split, columns
 
 
 def _count_languages(languages: dict[Languages, Counter[str]], table: pa.Table, split: str) -> None:
@@ -154,6 +160,7 @@ def _add(found: Scan, rows: pa.Table, scores: dict[str, list[ScoreArray]]) -> No
     reasons = rows.column("reject_reasons").to_pylist()
     found.routes += routes
     found.methods += rows.column("method").to_pylist()
+    found.textless += rows.column(_TEXTLESS).to_pylist()
     found.strata += [
         (route, own[0] if own else ACCEPTED) for route, own in zip(routes, reasons, strict=True)
     ]

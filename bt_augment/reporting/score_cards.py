@@ -128,6 +128,7 @@ def cards(
         "of": scan.made,
         "routes": {"names": routes.tolist(), "column": pack(route_of)},
         "methods": pack(method_of),
+        "textless": pack(np.array(scan.textless, dtype=bool)),
         "scores": data,
     }
 

@@ -35,6 +35,8 @@ def _lines(run: Mapping[str, Any], totals: Totals) -> Iterator[str]:
         f"| {totals.read:,} | {totals.native:,} | {totals.quarantined:,} | {totals.left_out:,} "
         f"| {totals.candidates:,} | {totals.accepted:,} | {totals.rejected:,} |\n"
     )
+    if totals.native_rejected:
+        yield f"{totals.native_rejected:,} native rows are among the rejected ones.\n"
     yield "| route | accepted | rejected |\n|---|---|---|"
     for route, counts in totals.routes.items():
         yield f"| {route} | {counts['accepted']:,} | {counts['rejected']:,} |"

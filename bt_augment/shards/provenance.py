@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from bt_augment.translation.hub import hub_name
+from bt_augment.translation.lexicon import named_lexicon
 
 _BUNDLED = "bundled:"
 _BUNDLED_LICENSE = "mpl-2.0"  # bt_augment/translation/bundled/LICENSE
@@ -21,8 +22,7 @@ class Source:
     """One input of a run, or a lexicon that its words were switched by.
 
     Attributes:
-        name: of a hub data set, or the last part of a path, with as many folders before it as
-            tell it apart.
+        name: of a hub data set, or as :func:`public_names` has it.
         version: what pins it: SHA-256 of a file, or of the list of a folder's files, or config,
             split and commit.
         revision: the commit of a hub data set; else None.
@@ -43,7 +43,7 @@ class Model:
 
     Attributes:
         hop: such as ``en:pt``.
-        name: as on the Hub, without what pins it, or the last part of a local path.
+        name: as on the Hub, without what pins it, or as :func:`public_names` has a local path.
         revision: commit or fingerprint of what was converted.
         fingerprint: SHA-256 over the converted weights, shortened.
         on_hub: whether ``name`` is a model of the Hub.
@@ -71,7 +71,7 @@ class FilterModel:
 
     Attributes:
         score: such as ``fidelity.embedding_cosine``.
-        name: as on the Hub, or the last part of a local path.
+        name: as on the Hub, or as :func:`public_names` has a local path.
         version: the commit on the Hub, or the fingerprint of the local file or folder.
         on_hub: whether ``name`` is a model of the Hub.
     """
@@ -101,21 +101,70 @@ def sources(run: Mapping[str, Any], licenses: Mapping[str, str] | None = None) -
         run: ``run.json``.
         licenses: name of a source → its licence.
     """
-    licenses = licenses or {}
-    inputs: dict[str, list[Mapping[str, Any]]] = {}
+    licenses, names = licenses or {}, public_names(run)
+    inputs: dict[str, dict[str, Mapping[str, Any]]] = {}
     for entry in run.get("inputs", []):
-        inputs.setdefault(entry.get("folder") or entry["path"], []).append(entry)
-    names = _names([path for path, entries in inputs.items() if "sha256" in entries[0]])
+        inputs.setdefault(entry.get("folder") or entry["path"], {})[entry["path"]] = entry
     found = []
     for path, entries in inputs.items():
         name = names.get(path, path)
-        version, revision = _version(path, entries)
+        version, revision = _version(path, list(entries.values()))
         found.append(Source(name, version, revision, licenses.get(name)))
-    labels = dict.fromkeys(label for used in run.get("switches", {}).values() for label in used)
-    for label in labels:
-        name, _, digest = label.rpartition("@")
+    for name, digest in _lexicons(run, names):
         found.append(Source(name, f"sha256 {digest}…", license=licenses.get(name), is_input=False))
     return found
+
+
+def inputs_as_given(run: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the name of each input as others may know it, in order; one given twice comes twice.
+
+    Args:
+        run: ``run.json``.
+    """
+    names = public_names(run)
+    first: dict[str, str] = {}
+    for entry in run.get("inputs", []):
+        path = entry.get("folder") or entry["path"]
+        if first.setdefault(path, entry["path"]) == entry["path"]:  # else another file of a folder
+            yield names.get(path, path)
+
+
+def public_names(run: Mapping[str, Any]) -> dict[str, str]:
+    """Return of each local path that a run names its last parts, as few as tell it from the others.
+
+    Args:
+        run: ``run.json``.
+    """
+    recipe = run.get("recipe", {})
+    inputs = (e for e in run.get("inputs", []) if "sha256" in e)
+    paths = [
+        *(e.get("folder") or e["path"] for e in inputs),
+        *map(_lexicon_path, recipe.get("code_switch", {}).get("lexicons", [])),
+        *recipe.get("decontaminate", {}).values(),
+    ]
+    of_models = [
+        *(m["name"] for m in run.get("models", {}).values() if _is_local(m)),
+        *(m["name"] for m in run.get("filter_models", {}).values() if not m.get("revision")),
+    ]
+    return _told_apart(
+        {
+            **{path: PurePath(path) for path in paths},
+            **{name: _path_of_any_system(name) for name in of_models},
+        }
+    )
+
+
+def _lexicon_path(text: str) -> str:
+    return str(named_lexicon(text)[1])
+
+
+def _lexicons(run: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the digest of each lexicon."""
+    # Each lexicon makes one switch by itself, in the order of the recipe.
+    labels = [used[0] for used in run.get("switches", {}).values() if len(used) == 1]
+    texts = run.get("recipe", {}).get("code_switch", {}).get("lexicons", [])
+    for label, text in dict.fromkeys(zip(labels, texts, strict=False)):
+        yield names[_lexicon_path(text)], label.rpartition("@")[2]
 
 
 def _version(path: str, entries: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
@@ -131,14 +180,14 @@ def _version(path: str, entries: Sequence[Mapping[str, Any]]) -> tuple[str, str 
     return f"{len(entries)} files, sha256 of what sha256sum prints of them {digest}", None
 
 
-def _names(paths: Sequence[str]) -> dict[str, str]:
+def _told_apart(paths: Mapping[str, PurePath]) -> dict[str, str]:
     """Return of each path its last parts, as few as no other one ends in."""
-    parts = {path: PurePath(path).relative_to(PurePath(path).anchor).parts for path in paths}
-    tails = {path: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for path, p in parts.items()}
+    parts = {name: path.relative_to(path.anchor).parts for name, path in paths.items()}
+    tails = {name: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for name, p in parts.items()}
     shared = Counter(tail for found in tails.values() for tail in found)
     return {
-        path: next((tail for tail in found if shared[tail] == 1), found[-1] if found else path)
-        for path, found in tails.items()
+        name: next((tail for tail in found if shared[tail] == 1), found[-1] if found else name)
+        for name, found in tails.items()
     }
 
 
@@ -163,13 +212,12 @@ def routes(run: Mapping[str, Any]) -> list[str]:
 
 def models(run: Mapping[str, Any]) -> Iterator[Model]:
     """Yield the model of each hop."""
+    names = public_names(run)
     for hop, model in run.get("models", {}).items():
         name, revision = model["name"], model["revision"]
-        # A folder may hold what was converted from the Hub, and its commit.
-        is_folder = os.path.isdir(name)  # noqa: PTH112 - Path raises where it may not look
-        on_hub = None if is_folder else hub_name(name, revision)
         bundled = name.startswith(_BUNDLED)
-        shown = on_hub or (name if bundled else last_part(name))
+        on_hub = None if bundled or _is_local(model) else hub_name(name, revision)
+        shown = on_hub or (name if bundled else names[name])
         yield Model(
             hop=hop,
             name=shown,
@@ -183,14 +231,28 @@ def models(run: Mapping[str, Any]) -> Iterator[Model]:
 
 def filter_models(run: Mapping[str, Any]) -> Iterator[FilterModel]:
     """Yield the models that the scores of a run ask."""
+    names = public_names(run)
     for score, model in run.get("filter_models", {}).items():
         name, revision = model["name"], model.get("revision")
         if revision:
             yield FilterModel(score, name, revision, on_hub=True)
         else:
-            yield FilterModel(score, last_part(name), model.get("fingerprint") or "", on_hub=False)
+            yield FilterModel(score, names[name], model.get("fingerprint") or "", on_hub=False)
 
 
 def last_part(path: str) -> str:
     """Return the last part of a path of any system."""
-    return PurePath(path.replace("\\", "/")).name
+    return _path_of_any_system(path).name
+
+
+def _is_local(model: Mapping[str, Any]) -> bool:
+    name = model["name"]
+    if name.startswith(_BUNDLED):
+        return False
+    # A folder may hold what was converted from the Hub, and its commit.
+    is_folder = os.path.isdir(name)  # noqa: PTH112 - Path raises where it may not look
+    return is_folder or hub_name(name, model["revision"]) is None
+
+
+def _path_of_any_system(path: str) -> PurePath:
+    return PurePath(path.replace("\\", "/"))

@@ -48,6 +48,8 @@ def test_generate_prints_a_summary_and_how_to_open_the_folder(command, one, tmp_
     again = command("generate", one, "--route", "en:pt", "--out", run)
     assert again.code == 0
     assert "already complete" in again.out
+    assert "wrote" in done.out
+    assert "wrote" not in again.out
 
 
 def test_the_summary_counts_pairs_that_a_route_does_not_apply_to(
@@ -169,6 +171,10 @@ def test_inspect_turns_pages_and_greps(command, finished):
     assert len({*first, *second}) == 4
     assert "--page 3 shows more" in command("inspect", finished, "-n", 2, "--page", 2).out
     assert "there are fewer" in command("inspect", finished, "--page", 9999).out
+    accepted = len(command("inspect", finished, "-n", 1000, "--json").json)
+    assert len(command("inspect", finished, "-n", accepted - 1, "--json").json) == accepted - 1
+    assert "shows more" in command("inspect", finished, "-n", accepted - 1).out
+    assert "shows more" not in command("inspect", finished, "-n", accepted).out
     found = command("inspect", finished, "--grep", "LIGHTHOUSE", "--json").json
     assert found
     assert all("lighthouse" in json.dumps(pair).lower() for pair in found)

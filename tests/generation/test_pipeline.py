@@ -190,6 +190,8 @@ def test_natives_of_a_benchmark_are_rejected_with_what_is_made_of_them(
     natives = [row for row in rejected if row["method"] == "native"]
     assert [row["id"] for row in natives] == [row["id"] for row in overlapping]
     assert summary.totals.native_rejected == len(overlapping)
+    said = f"\n{len(overlapping)} native rows are among the rejected ones.\n"
+    assert said in (run / "README.md").read_text()
     for row in natives:
         assert "contamination.question.high" in row["reject_reasons"]
         assert "contamination.passage.high" in row["reject_reasons"]

@@ -178,6 +178,20 @@ def test_texts_of_one_language_are_compared_whatever_the_regions(
     assert (before.language, before.parts != [(native["question"], True)]) == ("en", compared)
 
 
+def test_a_row_without_text_is_accepted_at_no_thresholds(page, finished, split_rows, tmp_path):
+    # Given rows that all scores accept, one of a pair that was too long to be translated
+    rows = made(split_rows(finished, "train"))[:4]
+    rows[0] |= {"passage": "", "reject_reasons": ["text.passage_length.low"]}
+    run = write_run(tmp_path / "run", finished, [rows])
+    write_report([str(run)], tmp_path / "report.html")
+    page.open(tmp_path / "report.html")
+    assert result(page) == 3
+    # When a floor is moved, the page still counts as filter would
+    page.slide("text.passage_length", "low", -1)
+    assert result(page) == 3
+    assert page.text("[data-out=gained]") == page.text("[data-out=lost]") == "0"
+
+
 def test_values_that_are_unknown_can_be_let_pass(page, finished, split_rows, tmp_path):
     rows = made(split_rows(finished, "train"))[:8]
     for row in rows:

@@ -96,10 +96,9 @@ class ArrowReader(_BatchReader):
 
 
 class SavedDatasetReader(_BatchReader):
-    """Reads one split of a folder written by ``save_to_disk``."""
+    """Reads a data set that ``save_to_disk`` wrote into a folder."""
 
     format = "arrow"
-    parts = ("split",)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the record batches of the split's files in order.
@@ -126,9 +125,16 @@ class SavedDatasetReader(_BatchReader):
             yield from _ipc_batches(folder / name)
 
     def _split_folder(self) -> Path:
-        splits = saved_splits(self.path)
-        if splits is None:
-            return self.path
+        return self.path
+
+
+class SavedSplitsReader(SavedDatasetReader):
+    """Reads one split of a ``DatasetDict`` that ``save_to_disk`` wrote into a folder."""
+
+    parts = ("split",)
+
+    def _split_folder(self) -> Path:
+        splits = saved_splits(self.path) or []
         return self.path / choose_split(self.source, splits, self.settings.split)
 
 

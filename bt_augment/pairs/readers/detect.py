@@ -16,6 +16,7 @@ from bt_augment.pairs.readers.arrow import (
     ArrowReader,
     ParquetReader,
     SavedDatasetReader,
+    SavedSplitsReader,
 )
 from bt_augment.pairs.readers.base import READ_ERRORS, InputSettings, Reader
 from bt_augment.pairs.readers.beir import BeirReader, is_beir
@@ -104,9 +105,11 @@ def on_hub(source: str, settings: InputSettings) -> bool:
 def _folder_reader(source: str, path: Path, settings: InputSettings) -> Reader:
     if settings.format in ("auto", "beir") and (settings.format == "beir" or is_beir(path)):
         return BeirReader(source, settings, path)
-    saved = any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
-    if settings.format in ("auto", "arrow") and saved:
-        return SavedDatasetReader(source, settings, path)
+    if settings.format in ("auto", "arrow"):
+        if (path / "dataset_dict.json").is_file():
+            return SavedSplitsReader(source, settings, path)
+        if (path / "state.json").is_file():
+            return SavedDatasetReader(source, settings, path)
     raise InputError(
         f"{source} is a folder, but neither a BEIR folder (queries.jsonl, corpus.jsonl, qrels/) "
         "nor a saved data set (dataset_dict.json or state.json); name the files in it instead"

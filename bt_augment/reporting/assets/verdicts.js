@@ -6,6 +6,7 @@ class Verdicts {
     this.rows = data.rows;
     this.routeNames = data.routes.names;
     this.routes = unpack(data.routes.column, data.rows);
+    this.textless = unpack(data.textless, data.rows); // 1: accepted at no thresholds
     const methods = unpack(data.methods, data.rows);
     this.failures = new Uint16Array(data.rows); // of each row, scores that reject it
     this.scores = data.scores.map((score) => {
@@ -19,7 +20,11 @@ class Verdicts {
       return {...score, codes, stops: score.labels.length, fails: new Uint8Array(UNKNOWN + 2)};
     });
     for (const score of this.scores) this.set(score, score.low, score.high, score.rejectNull);
-    this.before = this.failures.map((count) => Number(count === 0));
+    this.before = this.failures.map((count, row) => this.accepts(row));
+  }
+
+  accepts(row) {
+    return Number(this.failures[row] === 0 && this.textless[row] === 0);
   }
 
   // low is -1 for no floor, high the number of stops for no ceiling.
@@ -43,7 +48,7 @@ class Verdicts {
 
   // 1: would be accepted, -1: would be rejected, 0: as it was.
   change(row) {
-    return Number(this.failures[row] === 0) - this.before[row];
+    return this.accepts(row) - this.before[row];
   }
 
   counts() {
@@ -51,7 +56,7 @@ class Verdicts {
     for (let row = 0; row < this.rows; row++) {
       const route = total.routes[this.routes[row]];
       const was = this.before[row];
-      const is = Number(this.failures[row] === 0);
+      const is = this.accepts(row);
       route.rows += 1;
       route.before += was;
       route.accepted += is;

@@ -192,12 +192,23 @@ class Card:
                         f"| {code(f'{family}.{score}')} | {low} | {high} "
                         f"| {inline(setting.get('on_null', ''))} |"
                     )
-        benchmarks = self.run["recipe"]["decontaminate"]
-        if benchmarks:
-            named = ", ".join(code(name) for name in benchmarks)
-            yield f"\nRows, native ones too, that overlap these benchmarks are rejected: {named}."
-        else:
-            yield "\nThe rows were not compared with any benchmark."
+        yield f"\n{self._overlap()}"
+
+    def _overlap(self) -> str:
+        benchmarks = ", ".join(map(code, self.run["recipe"]["decontaminate"]))
+        if not benchmarks:
+            return "The rows were not compared with any benchmark."
+        scores = self.run["recipe"]["filters"].get("contamination", {})
+        on = [f"contamination.{score}" for score, s in scores.items() if s.get("enabled")]
+        if not on:  # by a filter since, which keeps the scores
+            return (
+                "The rows were compared with these benchmarks, and those that overlap them were "
+                f"not rejected for it: {benchmarks}."
+            )
+        return (
+            f"Rows, native ones too, that overlap these benchmarks by {' or '.join(map(code, on))} "
+            f"are rejected: {benchmarks}."
+        )
 
     def _counts(self) -> Iterator[str]:
         totals = self.manifest.totals

@@ -13,12 +13,15 @@ from typing import Any
 
 import yaml
 
+from bt_augment.names import as_argument
 from bt_augment.shards.provenance import (
     Source,
     filter_models,
+    inputs_as_given,
     judgements,
     last_part,
     models,
+    public_names,
 )
 from bt_augment.translation.lexicon import named_lexicon
 from bt_augment.translation.model_selection import ModelSelection, split_override
@@ -73,12 +76,15 @@ def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
         run: ``run.json``.
     """
     recipe: dict[str, Any] = dict(run["recipe"])
+    names = public_names(run)
     translation = {**recipe["translation"], "models": _public_models(run)}
     if "batch_tokens" in run:
         tokens = {"batch_tokens": run["batch_tokens"]}
         translation["decoding"] = {**translation["decoding"], **tokens}
     if "code_switch" in recipe:
-        lexicons = [_public_lexicon(text) for text in recipe["code_switch"].get("lexicons", [])]
+        lexicons = [
+            _public_lexicon(text, names) for text in recipe["code_switch"].get("lexicons", [])
+        ]
         recipe["code_switch"] = {**recipe["code_switch"], "lexicons": lexicons}
     asked = {model.score: model.pinned for model in filter_models(run)}
     filters = (judgements(run) or [recipe["filters"]])[0]
@@ -92,7 +98,7 @@ def public_recipe(run: Mapping[str, Any]) -> dict[str, Any]:
             }
             for family, scores in filters.items()
         },
-        "decontaminate": {n: last_part(folder) for n, folder in recipe["decontaminate"].items()},
+        "decontaminate": {n: names[folder] for n, folder in recipe["decontaminate"].items()},
     }
 
 
@@ -107,7 +113,7 @@ def _install(run: Mapping[str, Any]) -> str:
 
 
 def _generate(run: Mapping[str, Any], found: Sequence[Source], out: str) -> str:
-    names = [source.name for source in found if source.is_input]
+    names = [as_argument(name) for name in inputs_as_given(run)]
     given = names if 0 < len(names) <= _NAMED_INPUTS else ["INPUT..."]
     words = ["bt-augment", "generate", *given, "--recipe", RECIPE, "--out", out]
     pinned = {source.revision for source in found if source.revision}
@@ -179,9 +185,10 @@ def _public_models(run: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _public_lexicon(text: str) -> str:
+def _public_lexicon(text: str, names: Mapping[str, str]) -> str:
     languages, path = named_lexicon(text)
-    return f"{':'.join(languages)}={path.name}" if text != str(path) else path.name
+    shown = names[str(path)]
+    return f"{':'.join(languages)}={shown}" if text != str(path) else shown
 
 
 def _public_setting(setting: Mapping[str, Any], asked: str | None) -> dict[str, Any]:

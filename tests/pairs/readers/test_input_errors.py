@@ -11,6 +11,7 @@ import zipfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, DatasetDict
 from reading_samples import read_all
 
 from bt_augment.errors import InputError, LanguageError, StorageError
@@ -190,7 +191,7 @@ def test_a_hub_data_set_that_cannot_be_had_is_a_typed_error(monkeypatch):
 def test_a_hub_data_set_is_streamed_by_name(monkeypatch):
     import datasets
 
-    rows = datasets.Dataset.from_list([{"id": "a", **ROW}, ROW]).to_iterable_dataset()
+    rows = Dataset.from_list([{"id": "a", **ROW}, ROW]).to_iterable_dataset()
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["test", "train"])
     asked = {}
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.update(k) or rows)
@@ -260,7 +261,7 @@ def test_a_hub_data_sets_class_labels_are_read_as_names(monkeypatch):
             "lang": datasets.ClassLabel(names=["en", "pt"]),
         }
     )
-    rows = datasets.Dataset.from_list([{**ROW, "lang": 1}], features=features)
+    rows = Dataset.from_list([{**ROW, "lang": 1}], features=features)
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *a, **k: ["train"])
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: rows.to_iterable_dataset())
     (record,) = read_all("someone/qa", lang=None).items
@@ -349,6 +350,16 @@ def test_a_part_of_an_input_that_has_none_is_refused(write, part):
         InputError, match=rf"input\.{part} chooses nothing.*a\.jsonl has no {part}s"
     ):
         read_all(path, **{part: "test"})
+
+
+def test_a_split_of_a_saved_data_set_without_splits_is_refused(tmp_path):
+    data = Dataset.from_list([ROW])
+    data.save_to_disk(tmp_path / "one")
+    DatasetDict({"test": data}).save_to_disk(tmp_path / "dict")
+    with pytest.raises(InputError, match=r"input\.split chooses nothing.*one has no splits"):
+        read_all(tmp_path / "one", split="test")
+    assert len(read_all(tmp_path / "one").records) == 1
+    assert len(read_all(tmp_path / "dict", split="test").records) == 1
 
 
 def test_a_file_that_is_compressed_twice_is_called_so(write):

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from bt_augment.errors import PublishError
 from bt_augment.recipe import load_recipe
 from bt_augment.shards.markdown import code, fenced, inline, one_line
+from bt_augment.shards.provenance import sources
 from bt_augment.shards.publishing.contents import Terms, write_contents
 from bt_augment.shards.publishing.metadata import size_category
 from bt_augment.shards.run_folder import read_run
@@ -110,6 +111,25 @@ def test_models_that_scores_ask_are_on_it(finished, tmp_path):
     link = "[intfloat/e5-small](https://huggingface.co/intfloat/e5-small)"
     assert f"| `retrieval.rank` | {link} | `{'c' * 40}` |" in body
     assert f"| `fidelity.comet` | `comet` | `{'1' * 16}` |" in body
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ((), "those that overlap them were not rejected for it: `xquad-r`."),
+        (("passage",), "overlap these benchmarks by `contamination.passage` are rejected: "),
+        (("question", "passage"), "by `contamination.question` or `contamination.passage` are "),
+    ],
+)
+def test_what_is_kept_out_is_said_as_the_last_filter_decided_it(finished, tmp_path, on, said):
+    def decided(about):
+        about["recipe"]["decontaminate"] = {"xquad-r": "/data/xquad-r"}
+        for score, setting in about["recipe"]["filters"]["contamination"].items():
+            setting["enabled"] = score in on
+
+    (tmp_path / "out").mkdir()
+    write_contents(changed(finished, tmp_path / "run", decided), Terms("me/qa"), tmp_path / "out")
+    assert said in card_of(tmp_path / "out")[1]
 
 
 def test_nothing_in_the_data_breaks_it(hostile_run, tmp_path):
@@ -218,11 +238,13 @@ def test_the_same_bytes_are_claimed_where_they_come(finished, tmp_path, change, 
 
 
 def test_a_licence_for_two_sources_of_one_name_is_refused(hostile_run, tmp_path):
-    def rename(about):
-        about["inputs"][0]["path"] = f"/home/me/{name}"
+    lexicon = read_run(hostile_run)["recipe"]["code_switch"]["lexicons"][0]
 
-    name = "en-pt.|`x.txt"
+    def rename(about):  # one file as input and as lexicon: what pins the two looks different
+        about["inputs"][0]["path"] = lexicon
+
     run = changed(hostile_run, tmp_path / "run", rename)
+    name = sources(read_run(run))[0].name
     with pytest.raises(PublishError, match="2 different sources of this run have that name"):
         write_contents(run, Terms("me/qa", source_licenses={name: "mit"}), tmp_path / "out")
 

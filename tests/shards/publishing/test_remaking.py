@@ -83,6 +83,39 @@ def test_of_a_lexicon_only_the_last_part_of_its_path_is_shown(finished, text, sh
     assert public_recipe(run)["code_switch"]["lexicons"] == [shown]
 
 
+def test_what_lies_in_folders_of_its_own_under_one_name_is_told_apart(finished):
+    # Given two models, two lexicons and two benchmarks, each in a folder of its own
+    own = {"en:pt": "/home/me/en-pt/opus", "pt:en": "/home/me/pt-en/opus"}
+    run = named(
+        read_run(finished),
+        [f"{hop}={name}" for hop, name in own.items()],
+        [(hop, name, "0" * 16) for hop, name in own.items()],
+        lexicons=["en:pt=/home/me/pt/words.txt", "en:de=/home/me/de/words.txt"],
+    )
+    run["recipe"]["decontaminate"] = {"x": "/home/me/xquad/test", "m": "/home/me/mlqa/test"}
+    run["switches"] = {"en:en+pt": ["words.txt@00"], "en:en+de": ["words.txt@11"]}
+
+    # Then the recipe, and the sources, name them by that folder
+    recipe = public_recipe(run)
+    assert recipe["translation"]["models"] == ["en:pt=en-pt/opus", "pt:en=pt-en/opus"]
+    lexicons = ["en:pt=pt/words.txt", "en:de=de/words.txt"]
+    assert recipe["code_switch"]["lexicons"] == lexicons
+    assert recipe["decontaminate"] == {"x": "xquad/test", "m": "mlqa/test"}
+    licensed = {s.name: s.license for s in sources(run, {"de/words.txt": "mit"})}
+    assert licensed == {"qa.json": None, "pt/words.txt": None, "de/words.txt": "mit"}
+
+
+def test_inputs_are_named_as_often_as_they_were_read_and_are_no_options(finished):
+    files = [("/data/-a.jsonl", None), ("b/x.jsonl", "b"), ("b/y.jsonl", "b")] * 2
+    inputs = [{"path": p, "sha256": "0" * 64, **({"folder": f} if f else {})} for p, f in files]
+    run = {**read_run(finished), "inputs": inputs}
+    found = sources(run)
+    assert [source.name for source in found] == ["-a.jsonl", "b"]
+    assert found[1].version.startswith("2 files")
+    words = shlex.split(remaking(run, found).commands[1])
+    assert words[2:7] == ["./-a.jsonl", "b", "./-a.jsonl", "b", "--recipe"]
+
+
 def test_models_that_scores_ask_are_named_with_what_pins_them(finished):
     own, hub = "fidelity.embedding_cosine", "retrieval.rank"
     run = named(
