@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -99,6 +99,8 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise ValueError(f"{name!r}, among its weights, leads out of the folder")
         path = folder / name
         if path.is_file() and sha256_of(path) != digest:
             raise ModelError(

@@ -265,6 +265,7 @@ def _save(
         weights = {
             str(path.relative_to(folder.path)): sha256_of(path)
             for path in sorted(folder.path.rglob("*.safetensors"))
+            if folder.work not in path.parents  # checkpoints, which are removed below
         }
     write_json(folder.path / TRAINING_MANIFEST, {**manifest, "weights": weights})
     folder.remove_checkpoints()

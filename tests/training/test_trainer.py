@@ -308,6 +308,12 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(
     assert anew.manifest["settings"]["alpha"] == 1
 
 
+def test_a_finished_training_that_had_checkpoints_is_complete(tiny_static, finished, tmp_path):
+    out, settings = tmp_path / "model", settings_of(tiny_static, save_steps=2)
+    train([finished], out, settings)
+    assert train([finished], out, settings, resume=True).already
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
