@@ -133,13 +133,18 @@ def _version(path: str, entries: Sequence[Mapping[str, Any]]) -> tuple[str, str 
 
 def _names(paths: Sequence[str]) -> dict[str, str]:
     """Return of each path its last parts, as few as no other one ends in."""
-    parts = {path: PurePath(path).relative_to(PurePath(path).anchor).parts for path in paths}
-    tails = {path: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for path, p in parts.items()}
-    shared = Counter(tail for found in tails.values() for tail in found)
-    return {
-        path: next((tail for tail in found if shared[tail] == 1), found[-1] if found else path)
-        for path, found in tails.items()
-    }
+    names: dict[str, str] = {}
+    left = {path: PurePath(path).relative_to(PurePath(path).anchor).parts for path in paths}
+    length = 0
+    while left:
+        length += 1
+        tails = {path: "/".join(parts[-length:]) for path, parts in left.items()}
+        shared = Counter(tails.values())
+        for path, tail in tails.items():
+            if shared[tail] == 1 or length >= len(left[path]):
+                names[path] = tail or path
+                del left[path]
+    return names
 
 
 def judgements(run: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import tracemalloc
 
 import pytest
 
@@ -10,7 +12,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.manifest import ShardEntry
-from bt_augment.shards.verification import check_shard, verify
+from bt_augment.shards.verification import _lines, check_shard, verify
 
 SHARD = "train/data-00001-of-00008.arrow"
 
@@ -325,3 +327,23 @@ def test_a_run_judged_anew_is_sound(finished, tmp_path):
 
 def test_a_run_of_before_its_settings_were_noted_is_sound(copied):
     assert edit(copied, lambda manifest: manifest.pop("run_sha256")) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"), [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\n\nb", 3), (b"a\r\nb\n", 2)]
+)
+def test_lines_are_counted_as_they_are_read(tmp_path, content, lines):
+    path = tmp_path / "quarantine.jsonl"
+    path.write_bytes(content)
+    assert _lines(path) == lines
+
+
+def test_a_quarantine_of_one_endless_line_fills_no_memory(tmp_path):
+    path = tmp_path / "quarantine.jsonl"
+    path.touch()
+    os.truncate(path, 100 << 20)
+    tracemalloc.start()
+    assert _lines(path) == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
