@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from bt_augment.cli.terminal import echo
 from bt_augment.errors import printable
@@ -23,6 +24,8 @@ _HIDDEN = "[token]"
 _IN_ADDRESS = re.compile(
     r"""((?<![\w+.-])\w[\w+.-]*:/{1,2})(?:[^\s/'"]+|[^\s/:'"]+:(?!\d+/)[^\s'"]+)@"""
 )
+# Looked at up to its last @: else each beginning of an address is followed to the end of the word.
+_WORD = re.compile(r"""[^\s'"]+""")
 # A signed address, or one with an access token.
 _IN_QUERY = re.compile(
     r"""([?&](?:[\w.-]*[_.-])?(?:token|key|apikey|secret|signature|sig|password|credential)=)[^&\s'"]+""",
@@ -55,12 +58,29 @@ class Secrets:
         """Return ``text`` without the tokens, and without credentials in addresses."""
         for token in reversed(self._tokens):
             text = text.replace(token, _HIDDEN)
-        return _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
+        return _IN_QUERY.sub(r"\1***", _WORD.sub(_without_credentials, text))
 
     def keep_out_of_logs(self) -> None:
-        """Take the tokens out of every line that the root logger's handlers write."""
+        """Take the tokens out of every log line and warning, and what a terminal would obey.
+
+        Libraries have handlers of their own, so a line is cleaned when it is made, too.
+        """
         for handler in logging.getLogger().handlers:
             handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
+        make, trace = logging.getLogRecordFactory(), logging.Formatter().formatException
+
+        def cleaned(*args: Any, **more: Any) -> logging.LogRecord:
+            record = make(*args, **more)
+            try:
+                record.msg, record.args = printable(self.redacted(record.getMessage())), ()
+            except (TypeError, ValueError, KeyError):
+                return record  # its arguments do not fit; whoever writes it says so
+            if record.exc_info and record.exc_info[0] is not None:
+                record.exc_text = printable(self.redacted(trace(record.exc_info)))
+            return record
+
+        logging.setLogRecordFactory(cleaned)
+        logging.captureWarnings(True)
 
     def keep_out_of_tracebacks(self) -> None:
         """Take the tokens out of the traceback with which a bug ends the process."""
@@ -87,6 +107,11 @@ class _Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(self._secrets.redacted(self._inner.format(record)))
+
+
+def _without_credentials(word: re.Match[str]) -> str:
+    before, at, after = word[0].rpartition("@")
+    return _IN_ADDRESS.sub(r"\1***@", before + at) + after if at else word[0]
 
 
 def _stored_token(environment: Mapping[str, str]) -> str:

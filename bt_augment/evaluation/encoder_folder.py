@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
 from bt_augment.evaluation.results import is_results
+from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import (
     CONFIGURATION,
     MODULES,
@@ -85,8 +86,9 @@ def check_configuration(folder: Path) -> None:
     """Refuse a folder that holds no text encoder by its configuration; no weights are read.
 
     Raises:
-        ModelError: it holds another model, or none.
+        ModelError: it holds another model, or none, or a pipe.
     """
+    refuse_pipes(folder, ModelError)
     modular = (folder / MODULES).is_file()
     path = folder / CONFIGURATION[modular]
     if not modular and not path.is_file():

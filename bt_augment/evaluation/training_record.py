@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -127,6 +127,8 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 def _check_weights(folder: Path, digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise ValueError(f"{name!r}, among its weights, leads out of the folder")
         path = folder / name
         with read_errors(path):
             changed = path.is_file() and sha256_of(path) != digest

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.filtering.columns import distinct
+from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import Kind, prompts_of
 from bt_augment.translation.hub import pin_revision
 
@@ -76,7 +77,9 @@ class Encoder:
 
         is_folder = Path(self._name).is_dir()
         name, revision = self._name, None
-        if not is_folder:
+        if is_folder:
+            refuse_pipes(Path(name), ModelError)
+        else:
             name, _, wanted = self._name.partition("@")
             revision = pin_revision(name, wanted or None)  # at once: the library tries for long
         try:

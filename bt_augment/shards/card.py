@@ -8,7 +8,7 @@ from typing import Any
 
 from bt_augment.shards.atomic import write_atomically
 from bt_augment.shards.manifest import Totals
-from bt_augment.shards.markdown import span
+from bt_augment.shards.markdown import code, harmless, span
 from bt_augment.shards.provenance import filter_models, sources
 from bt_augment.shards.run_folder import CARD, read_run
 
@@ -39,16 +39,18 @@ def _lines(run: Mapping[str, Any], totals: Totals) -> Iterator[str]:
         yield f"{totals.native_rejected:,} native rows are among the rejected ones.\n"
     yield "| route | accepted | rejected |\n|---|---|---|"
     for route, counts in totals.routes.items():
-        yield f"| {route} | {counts['accepted']:,} | {counts['rejected']:,} |"
+        yield f"| {harmless(route)} | {counts['accepted']:,} | {counts['rejected']:,} |"
     yield "\n## Reject reasons\n"
     yield "A row may have several.\n\n| reason | rows |\n|---|---|"
     for reason, rows in totals.reasons.items():
-        yield f"| `{reason}` | {rows:,} |"
+        yield f"| {code(reason)} | {rows:,} |"
     yield "\n## Sources and models\n"
     for source in sources(run):
         yield f"- {'input' if source.is_input else 'lexicon'} {span(source.name)}"
     for hop, model in run.get("models", {}).items():
-        yield f"- {hop}: {span(model['name'])}, fingerprint `{model['fingerprint']}`"
+        made = f"{span(model['name'])}, fingerprint {span(model['fingerprint'])}"
+        yield f"- {harmless(hop)}: {made}"
     for asked in filter_models(run):
-        yield f"- {asked.score}: {span(asked.name)}, {asked.kind} `{asked.version}`"
+        version = f"{asked.kind} {span(asked.version)}"
+        yield f"- {harmless(asked.score)}: {span(asked.name)}, {version}"
     yield "\nThe licence of the input also holds for what is made from it.\n"

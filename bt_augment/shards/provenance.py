@@ -182,13 +182,18 @@ def _version(path: str, entries: Sequence[Mapping[str, Any]]) -> tuple[str, str 
 
 def _told_apart(paths: Mapping[str, PurePath]) -> dict[str, str]:
     """Return of each path its last parts, as few as no other one ends in."""
-    parts = {name: path.relative_to(path.anchor).parts for name, path in paths.items()}
-    tails = {name: ["/".join(p[-n:]) for n in range(1, len(p) + 1)] for name, p in parts.items()}
-    shared = Counter(tail for found in tails.values() for tail in found)
-    return {
-        name: next((tail for tail in found if shared[tail] == 1), found[-1] if found else name)
-        for name, found in tails.items()
-    }
+    names: dict[str, str] = {}
+    left = {name: path.relative_to(path.anchor).parts for name, path in paths.items()}
+    length = 0
+    while left:
+        length += 1
+        tails = {name: "/".join(parts[-length:]) for name, parts in left.items()}
+        shared = Counter(tails.values())
+        for name, tail in tails.items():
+            if shared[tail] == 1 or length >= len(left[name]):
+                names[name] = tail or name
+                del left[name]
+    return names
 
 
 def judgements(run: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:

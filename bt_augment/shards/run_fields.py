@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from bt_augment.errors import BtAugmentError, RunFolderError
 from bt_augment.shards.manifest import refused
 from bt_augment.translation.route import Route
+
+# No system opens a longer one.
+_Path = Annotated[str, MaxLen(4_096)]
 
 # generate writes six; what writes a recipe as YAML calls itself for each, and has an end.
 _DEEPEST = 20
@@ -78,8 +81,8 @@ class _Recipe(_Part):
 class _Source(_Part):
     """A file, with its ``sha256`` and the ``folder`` named, or a data set of the Hub."""
 
-    path: Annotated[str, AfterValidator(_with_name)]
-    folder: str | None = None
+    path: Annotated[_Path, AfterValidator(_with_name)]
+    folder: _Path | None = None
     sha256: str = ""
     config: str | None = None
     split: str | None = None

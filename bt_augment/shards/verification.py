@@ -32,6 +32,7 @@ from bt_augment.shards.store import SPLITS, TRAIN, file_problem, index_files, re
 
 _STRAY = "is not in the manifest"
 _LISTED = 5  # damaged shards named in one message
+_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -219,5 +220,9 @@ def _books(folder: Path, manifest: Manifest, run: Mapping[str, Any]) -> Iterator
 def _lines(path: Path) -> int:
     if not path.is_file():
         return 0
+    count, last = 0, b"\n"
     with path.open("rb") as file:
-        return sum(1 for _ in file)
+        while chunk := file.read(_CHUNK):  # a line may be of any length, in a file of any origin
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
+    return count + (last != b"\n")

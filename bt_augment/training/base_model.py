@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
+from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
 from bt_augment.training.static_encoder import (
     BUNDLED,
@@ -132,6 +133,7 @@ def _configuration(name: str) -> tuple[dict[str, Any], bool]:
                 f"{PREFIX}{BUNDLED} for a static encoder over the bundled vocabulary"
             )
         return _hub_configuration(name)
+    refuse_pipes(folder, ModelError)
     modular = (folder / MODULES).is_file()
     path = folder / CONFIGURATION[modular]
     if not path.is_file():

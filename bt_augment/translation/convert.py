@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
+from bt_augment.names import refuse_pipes
+from bt_augment.safe_yaml import NotYamlError, parse
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
 from bt_augment.translation.model_folder import (
     METADATA_NAME,
@@ -84,6 +86,7 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
         StorageError: the disk refused.
     """
     check_quantization(quantization)
+    refuse_pipes(checkpoint, ModelError)
     family = checkpoint_family(checkpoint)
     is_marian = (checkpoint / _MARIAN_DECODER).is_file()
     if not is_marian:
@@ -143,12 +146,16 @@ def _check_marian_names(checkpoint: Path) -> None:
     """Refuse a ``decoder.yml`` that names files outside its folder, or what is no file.
 
     Raises:
-        ModelError: it does, or names none.
+        ModelError: it does, names none, or is no YAML that can be read in bounded memory.
     """
-    import yaml
-
     path = checkpoint / _MARIAN_DECODER
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        document = parse(path.read_text(encoding="utf-8"))
+    except NotYamlError as error:
+        raise ModelError(
+            f"{path}{error.place}: is not YAML: {error.cause}; download the model again"
+        ) from error
+    config = document and document.content
     for key, least in _MARIAN_FILES.items():
         names = config.get(key) if isinstance(config, dict) else None
         if not isinstance(names, list) or len(names) < least:  # a mapping is read by its keys

@@ -83,6 +83,6 @@ def _read(file: BinaryIO, layout: str) -> tuple[int, ...]:
 def _read_string(file: BinaryIO) -> bytes:
     (length,) = _read(file, "<H")
     text = file.read(length)
-    if len(text) < length:
+    if not length or len(text) < length:  # of a sparse file thousands of millions have no length
         raise EOFError
     return text.rstrip(b"\0")

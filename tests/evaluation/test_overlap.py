@@ -250,6 +250,19 @@ def test_weights_that_were_changed_since_are_named(trained, benchmark, tmp_path)
     assert evaluated(model, benchmark, tmp_path)["training"] is None
 
 
+@pytest.mark.parametrize("name", ["{outside}/secret", "../outside/secret"])
+def test_no_manifest_has_a_file_outside_the_model_read(trained, tmp_path, name):
+    model, outside = shutil.copytree(trained["all"], tmp_path / "model"), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    path = model / "training_manifest.json"
+    content = json.loads(path.read_text())
+    content["weights"] = {name.format(outside=outside): "0" * 64}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="leads out of the folder"):
+        read_training_record(str(model))
+
+
 def test_the_manifest_does_not_change_the_encoder(trained, tmp_path):
     model = shutil.copytree(trained["all"], tmp_path / "model")
     (model / "training_manifest.json").unlink()

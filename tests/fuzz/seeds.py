@@ -67,6 +67,18 @@ def seeds() -> dict[str, list[bytes]]:
         )],
         "training_record": [json.dumps(_training()).encode()],
         "model_folder": [_model()],
+        "marian_folder": [
+            _joined(b"models: [model.npz]\nvocabs: [vocab.yml, vocab.yml]\n", b"</s>: 0\n", b""),
+            # Each of ten lists has ten times the one before, and a mapping is merged likewise.
+            _joined(b"models: &a0 [x]\n" + b"".join(
+                b"a%d: &a%d [%s]\n" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 10))
+                for n in range(1, 10)
+            ) + b"vocabs: [*a9, *a9]\n"),
+            _joined(b"b0: &b0 {x: 1}\n" + b"".join(
+                b"b%d: &b%d {<<: [%s]}\n" % (n, n, b", ".join([b"*b%d" % (n - 1)] * 8))
+                for n in range(1, 13)
+            )),
+        ],
         "benchmark_text": [_joined(queries, corpus, squad)],
     }  # fmt: skip
     packed = [gzip.compress(jsonl), bz2.compress(jsonl), lzma.compress(squad), _zstd(_table(","))]

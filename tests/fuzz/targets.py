@@ -316,6 +316,16 @@ def model_folder(data: bytes, folder: Path) -> None:
     ModelCatalog(folder / "cache").resolve(str(folder / "model"), "en", "pt")
 
 
+def marian_folder(data: bytes, folder: Path) -> None:
+    """A Marian checkpoint, before the engine's converter is given it."""
+    from bt_augment.translation.convert import convert
+
+    _parts(data, ("model/decoder.yml", "model/vocab.yml", "model/model.npz"), folder)
+    for name in ("source.spm", "target.spm"):
+        (folder / "model" / name).touch()
+    convert(folder / "model", folder / "made", name="m", revision="r", quantization="int8")
+
+
 def benchmark_text(data: bytes, folder: Path) -> None:
     """A benchmark to decontaminate against."""
     from bt_augment.pairs.contamination import BenchmarkText
@@ -349,5 +359,6 @@ TARGETS: dict[str, Target] = {
     "toolret": _benchmark("toolret", "queries.jsonl", "tools.jsonl"),
     "training_record": training_record,
     "model_folder": model_folder,
+    "marian_folder": marian_folder,
     "benchmark_text": benchmark_text,
 }

@@ -114,6 +114,20 @@ def test_no_recipe_runs_code_or_fills_the_memory(tmp_path, text):
 
 
 @pytest.mark.parametrize(
+    "text", [BOMB + "models: [*a9]\n", MERGED, "models: !!python/name:os.system"]
+)
+def test_no_marian_model_runs_code_or_fills_the_memory(tmp_path, in_time, text):
+    from bt_augment.translation.convert import convert
+
+    for name in ("source.spm", "target.spm", "model.npz"):
+        (tmp_path / name).touch()
+    (tmp_path / "decoder.yml").write_text(text)
+    with pytest.raises(ModelError, match=r"decoder\.yml.*is not YAML") as caught:
+        convert(tmp_path, tmp_path / "made", name="m", revision="r", quantization="int8")
+    assert len(str(caught.value)) < 2_000
+
+
+@pytest.mark.parametrize(
     "value", ["!!python/name:os.system", "2024-13-45", "!!float", "!!bool", "[" * 5_000, MERGED]
 )
 def test_no_assignment_does_either(value):

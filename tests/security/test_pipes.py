@@ -103,3 +103,39 @@ def test_a_pipe_in_place_of_a_lexicon_is_refused(tmp_path):
     os.mkfifo(tmp_path / "en-pt.txt")
     with pytest.raises(LexiconError, match="no regular file"):
         Lexicon.read(str(tmp_path / "en-pt.txt"))
+
+
+def test_a_pipe_in_a_saved_data_set_is_refused(tmp_path, english):
+    from datasets import Dataset, DatasetDict
+
+    from bt_augment.errors import InputError
+    from bt_augment.pairs.readers import InputSettings, read
+
+    rows = [{name: row[name] for name in ("question", "passage")} for row in english[:2]]
+    DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(tmp_path / "saved")
+    replace_by_pipe(tmp_path / "saved" / "train" / "state.json")
+    with pytest.raises(InputError, match=r"state\.json cannot be read \(it is no file\)"):
+        list(read([str(tmp_path / "saved")], InputSettings(lang="en")))
+
+
+@pytest.mark.parametrize("name", ["config_sentence_transformers.json", "1_Pooling/config.json"])
+def test_a_pipe_in_an_encoder_or_a_checkpoint_is_refused(tmp_path, name):
+    pytest.importorskip("sentence_transformers")
+    from bt_augment.evaluation.encoders import load_encoder
+    from bt_augment.filtering.encoder import Encoder
+    from bt_augment.training.base_model import check_base_model
+    from bt_augment.translation.convert import convert
+
+    folder = tmp_path / "encoder"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "modules.json").write_text("[]")
+    (folder / "config.json").write_text('{"model_type": "marian"}')
+    replace_by_pipe(folder / name)
+    for load in (
+        lambda: load_encoder(str(folder), tmp_path / "cache", device="cpu"),
+        lambda: check_base_model(str(folder)),
+        lambda: Encoder(str(folder), "the test").encode(["a"], "query"),
+        lambda: convert(folder, tmp_path / "to", name="m", revision="r", quantization="int8"),
+    ):
+        with pytest.raises(ModelError, match="neither a file nor a folder"):
+            load()

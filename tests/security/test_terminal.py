@@ -74,6 +74,14 @@ def test_every_mark_that_turns_text_around_is_written_out():
     assert printable("می\u200cخواهم, שלום") == "می\u200cخواهم, שלום"  # letters, and what joins them
 
 
+def test_a_long_message_is_looked_through_at_once(in_time):
+    from bt_augment.cli.secrets import Secrets
+
+    for piece in ("a:/", "a://b", "?a_token"):
+        message = "@" + piece * 30_000
+        assert Secrets({}).redacted(message) == message
+
+
 LOGGING = """
 import logging
 import bt_augment.cli.app as commands
@@ -89,6 +97,41 @@ def test_a_log_line_gives_no_orders(command):
     done = command(program=LOGGING)
     assert done.code == 0, done.err
     assert r"skips pairs\x1b[31m.jsonl" in done.err
+
+
+LIBRARIES = """
+import logging, warnings
+import bt_augment.cli.app as commands
+from bt_augment.cli.main import main
+def app(**_):
+    from datasets.utils.logging import get_logger as of_datasets
+    from huggingface_hub.utils.logging import get_logger as of_the_hub
+    from transformers.utils.logging import get_logger as of_transformers
+    for logger in (of_datasets("datasets.a"), of_the_hub("huggingface_hub.a"),
+                   of_transformers("transformers.a")):
+        logger.error("%s knows %s", logger.name, "canary-0123456789\x1b[31m")
+    try:
+        raise ValueError("canary-0123456789\x1b[31m")
+    except ValueError:
+        of_transformers("transformers.a").exception("failed")
+    warnings.warn("of a canary-0123456789\x1b[31m")
+commands.app = app
+main()
+"""
+
+
+def test_no_library_that_writes_its_own_log_lines_gives_orders_or_tells_a_token(
+    command, environment, monkeypatch
+):
+    monkeypatch.setitem(environment, "HF_TOKEN", "canary-0123456789")
+    done = command(program=LIBRARIES)
+    assert done.code == 0, done.err
+    assert not OBEYED.findall(done.err)
+    assert "canary" not in done.err
+    for name in ("datasets.a", "huggingface_hub.a", "transformers.a"):
+        assert rf"{name} knows [token]\x1b[31m" in done.err
+    assert r"ValueError: [token]\x1b[31m" in done.err
+    assert r"UserWarning: of a [token]\x1b[31m" in done.err
 
 
 def test_json_holds_the_text_as_it_is_and_prints_it_harmless(command, evil):

@@ -39,6 +39,24 @@ def test_the_card_of_a_run_shows_any_name_as_text(copied):
     assert kinds((copied / "README.md").read_text(encoding="utf-8")) <= before
 
 
+def test_the_card_of_a_run_of_unknown_origin_shows_all_that_it_says_as_text(copied):
+    totals = read_manifest(copied).totals
+    totals = totals.model_copy(
+        update={
+            "routes": {**totals.routes, EVIL: {"accepted": 1, "rejected": 0}},
+            "reasons": {**totals.reasons, EVIL: 1},
+        }
+    )
+    run = json.loads((copied / "run.json").read_text())
+    model = run["models"]["en:pt"]
+    run["models"][EVIL] = {**model, "fingerprint": EVIL}
+    run["filter_models"] = {EVIL: {"name": "m", "fingerprint": EVIL}}
+    before = kinds((copied / "README.md").read_text(encoding="utf-8"))
+    (copied / "run.json").write_text(json.dumps(run))
+    write_card(copied, totals)
+    assert kinds((copied / "README.md").read_text(encoding="utf-8")) <= before
+
+
 def test_the_card_of_a_model_shows_any_name_as_text(tmp_path):
     def card(name: str) -> str:
         manifest = {

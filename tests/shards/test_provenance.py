@@ -1,6 +1,7 @@
 """Where a run came from, as others may know it: named, pinned, and without anybody's folders."""
 
 import hashlib
+import tracemalloc
 
 from bt_augment.pairs.readers.fingerprint import fingerprint
 from bt_augment.shards.provenance import sources
@@ -25,6 +26,16 @@ def test_folders_of_one_name_are_told_apart_by_those_above_them():
     found = sources({"inputs": inputs}, {"a/x/qa.json": "mit"})
     assert [s.name for s in found] == ["a/x/qa.json", "b/x/qa.json", "y/qa.json", "x/qa.json"]
     assert [s.license for s in found] == ["mit", None, None, None]
+
+
+def test_a_name_of_many_parts_takes_no_more_memory_than_it_is_long():
+    path = "a/" * 10_000 + "qa.json"
+    tracemalloc.start()
+    found = sources({"inputs": [{"path": path, "sha256": "0" * 64}]})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [source.name for source in found] == ["qa.json"]
+    assert peak < 4_000_000
 
 
 def test_a_folder_is_one_source_that_is_named_again_as_it_was(tmp_path, monkeypatch):

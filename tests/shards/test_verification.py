@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import tracemalloc
 
 import pytest
 
@@ -13,7 +14,7 @@ from bt_augment.errors import RunFolderError, StorageError
 from bt_augment.generation import refilter
 from bt_augment.generation.refiltering import stored_recipe
 from bt_augment.shards.manifest import ShardEntry
-from bt_augment.shards.verification import check_shard, verify
+from bt_augment.shards.verification import _lines, check_shard, verify
 
 SHARD = "train/data-00001-of-00008.arrow"
 
@@ -353,3 +354,23 @@ def test_a_file_that_the_disk_does_not_give_is_named_and_not_called_damaged(
         StorageError, match=rf"{file.name}: cannot be read \(Input/output error\); look"
     ):
         verify(copied)
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"), [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\n\nb", 3), (b"a\r\nb\n", 2)]
+)
+def test_lines_are_counted_as_they_are_read(tmp_path, content, lines):
+    path = tmp_path / "quarantine.jsonl"
+    path.write_bytes(content)
+    assert _lines(path) == lines
+
+
+def test_a_quarantine_of_one_endless_line_fills_no_memory(tmp_path):
+    path = tmp_path / "quarantine.jsonl"
+    path.touch()
+    os.truncate(path, 100 << 20)
+    tracemalloc.start()
+    assert _lines(path) == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20

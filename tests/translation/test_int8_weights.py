@@ -185,6 +185,16 @@ def test_a_variable_that_does_not_fill_its_shape_is_damage(tmp_path):
         eased_files(model_of(tmp_path, 6, 1, bytes(5)))
 
 
+def test_a_sparse_file_is_damage_and_not_walked_for_hours(tmp_path):
+    file = model_of(tmp_path, 6, 1, bytes(6)) / "model.bin"
+    with file.open("r+b") as opened:
+        opened.seek(-4, 2)
+        opened.write(struct.pack("<I", 2**32 - 1))  # aliases
+        opened.truncate(20 * 2**30)
+    with pytest.raises(ModelError, match=r"model\.bin: is cut off or damaged"):
+        eased_files(tmp_path)
+
+
 def test_a_folder_called_like_a_file_of_the_model_is_passed_over(tmp_path):
     (tmp_path / "vocabulary_old").mkdir()
     folder = model_of(tmp_path, 6, 1, bytes(6))

@@ -19,6 +19,7 @@ from bt_augment.pairs.readers.beir import COMPRESSED, find_file
 from bt_augment.pairs.readers.compression import open_text
 from bt_augment.pairs.readers.json_lines import JsonLinesReader
 
+_MOST_BYTES = 256 << 20  # of a JSON document, unpacked: a few megabytes may stand for more
 _INTEGER = re.compile(r"[+-]?\d{1,9}(\.0+)?")  # longer ones are infinite, or no array holds them
 MAX_GRADE = 999_999_999
 
@@ -84,7 +85,10 @@ def read_json(path: Path) -> Any:
     """
     try:
         with open_text(path) as stream:
-            return json.loads(stream.read())
+            data = stream.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"it holds more than {_MOST_BYTES:,} bytes")
+        return json.loads(data)
     except (*READ_ERRORS, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); get the file again") from error
 

@@ -109,6 +109,8 @@ class SavedDatasetReader(_BatchReader):
         folder = self._split_folder()
         state = folder / "state.json"
         try:
+            if state.exists() and not state.is_file():  # a pipe would be waited for
+                raise ValueError("it is no file")
             listed = json.loads(state.read_text("utf-8"))["_data_files"]
             names = [one_name(entry["filename"]) for entry in listed]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -150,6 +150,15 @@ def test_a_cut_file_is_named(tmp_path):
         load("xquad-r", tmp_path)
 
 
+def test_a_file_that_unpacks_to_more_than_any_benchmark_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("bt_augment.evaluation.benchmarks.files._MOST_BYTES", 10_000)
+    path = write(tmp_path, "en", paragraph(), name="{}.json.gz")
+    assert load("xquad-r", tmp_path).languages == ("en",)
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b" " * 10_000))
+    with pytest.raises(InputError, match=r"en\.json\.gz: cannot be read .it holds more"):
+        load("xquad-r", tmp_path)
+
+
 def test_an_unknown_benchmark_gets_a_suggestion(tmp_path):
     with pytest.raises(InputError, match="did you mean 'xquad-r'"):
         load("xquad", tmp_path)
