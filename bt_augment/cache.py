@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from bt_augment.errors import StorageError
 
 CACHE_VARIABLE = "BT_AUGMENT_CACHE"
+
+
+def own_environment() -> dict[str, str]:
+    """Return what this process's environment says of the cache, and nothing else of it."""
+    return {name: value for name, value in os.environ.items() if name == CACHE_VARIABLE}
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

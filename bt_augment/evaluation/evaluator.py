@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bt_augment._version import installed_versions
-from bt_augment.cache import cache_folder
+from bt_augment.cache import cache_folder, own_environment
 from bt_augment.errors import InputError, did_you_mean
 from bt_augment.evaluation.benchmarks.base import (
     CANDIDATE_TEXTS,
@@ -81,7 +81,7 @@ class Evaluation:
         batch_size: texts per batch of the torch back end.
         threads: CPU threads; None for all cores.
         keep_embeddings: keep vectors in the cache, for the next evaluation of the same model.
-        environment: where ``BT_AUGMENT_CACHE`` is looked up.
+        environment: where ``BT_AUGMENT_CACHE`` is looked up; by default this process's own.
     """
 
     model: str
@@ -98,7 +98,7 @@ class Evaluation:
     batch_size: int = 32
     threads: int | None = None
     keep_embeddings: bool = True
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=own_environment)
 
     def __post_init__(self) -> None:
         for name in ("data", "out", "run_files"):

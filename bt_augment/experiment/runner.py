@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bt_augment.cache import own_environment
 from bt_augment.errors import BtAugmentError
 from bt_augment.experiment.performing import Performer
 from bt_augment.experiment.plan import Plan, make_plan
@@ -93,7 +94,7 @@ def run_experiment(
     Raises:
         BtAugmentError: anything a user can mend; before any long work where it can be known then.
     """
-    environment = environment or {}
+    environment = own_environment() if environment is None else environment
     told = progress or Progress()
     out = Path(out)
     store = StepStore(out)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bt_augment.cache import cache_folder
+from bt_augment.cache import cache_folder, own_environment
 from bt_augment.errors import RecipeError, RunFolderError
 from bt_augment.filtering.base import ScoreArray
 from bt_augment.filtering.registry import score_names
@@ -90,7 +90,14 @@ def refilter(
     """
     told = progress or Silent()
     with replacing(overwrite=overwrite) as replacement:
-        return _refiltered(Path(source), out, recipe, replacement, told, environment or {})
+        return _refiltered(
+            Path(source),
+            out,
+            recipe,
+            replacement,
+            told,
+            own_environment() if environment is None else environment,
+        )
 
 
 def _refiltered(

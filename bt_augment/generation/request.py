@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bt_augment.cache import own_environment
 from bt_augment.errors import InputError
 from bt_augment.generation.engines.base import EngineSettings
 from bt_augment.generation.engines.local import LocalThreads
@@ -28,7 +29,7 @@ class Generation:
         device: ``auto``, ``cpu``, ``cuda`` (all GPUs) or some of them, as ``cuda:0,1``.
         overwrite: remove what another run left in ``out``.
         environment: where the cache is looked up (``BT_AUGMENT_CACHE``): of models, and of what is
-            on object stores.
+            on object stores; that of this process by default.
         engine: where units are made: :class:`LocalThreads` or :class:`RayCluster`. Makes no
             difference to the result.
 
@@ -42,7 +43,7 @@ class Generation:
     workers: int | None = None
     device: Device = "auto"
     overwrite: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=own_environment)
     engine: EngineSettings = field(default_factory=LocalThreads)
 
     def __post_init__(self) -> None:
