@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.errors import StorageError
+from bt_augment.errors import ModelError, StorageError
 from bt_augment.evaluation import embedding_store
 from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, keys_of
+from bt_augment.evaluation.encoding import _Work
+from bt_augment.progress import Silent
 
 TEXTS = ["one", "two", "três", "四", ""]
 
@@ -147,3 +150,16 @@ def test_a_read_only_cache_is_named(tmp_path):
 def test_keys_differ_exactly_where_texts_do(texts, prompt):
     keys = [tuple(key) for key in keys_of("query", prompt, texts)]
     assert len(set(keys)) == len(set(texts))
+
+
+def test_texts_that_a_damaged_model_cannot_encode_are_its_fault(tmp_path):
+    def fail(texts, kind):
+        raise RuntimeError("index 66 is out of bounds for dimension 1 with size 66")
+
+    encoder = SimpleNamespace(name="a-model", prompt=lambda kind: "", encode=fail)
+    store = EmbeddingStore(tmp_path)
+    with (
+        store.writing(),
+        pytest.raises(ModelError, match=r"a-model: cannot encode .*tokenizer_config\.json"),
+    ):
+        _Work(encoder, store, Silent()).rows([["a"]], "query")
