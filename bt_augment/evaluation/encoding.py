@@ -16,6 +16,7 @@ from bt_augment.evaluation.encoders import Encoder
 from bt_augment.progress import Progress
 from bt_augment.sentence_encoders import Kind
 
+_SHOWN = 200  # characters of what the library says
 CHUNK_TEXTS = 2048  # encoded, then on disk: what a killed process loses at most
 
 _LOG = logging.getLogger(__name__)
@@ -93,7 +94,15 @@ class _Work:
         wanted = absent[np.sort(first)]
         before = self._done
         for chunk in _chunks(wanted, texts):
-            vectors = self._encoder.encode([texts[i] for i in chunk], kind)
+            try:
+                vectors = self._encoder.encode([texts[i] for i in chunk], kind)
+            except (RuntimeError, IndexError) as error:  # want of memory is another
+                raise ModelError(
+                    f"{self._encoder.name}: cannot encode these texts "
+                    f"({' '.join(str(error).split())[:_SHOWN]}); where its tokenizer_config.json "
+                    "lacks model_max_length, longer texts than it takes are not cut. Save or "
+                    "download it again"
+                ) from error
             if not np.isfinite(vectors).all():
                 raise ModelError(f"{self._encoder.name}: gives vectors that are not finite")
             self._store.begin(vectors.shape[1])

@@ -8,15 +8,18 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_augment.errors import StorageError
+from bt_augment.errors import ModelError, StorageError
 from bt_augment.evaluation import embedding_store
 from bt_augment.evaluation.embedding_store import ABSENT, EmbeddingStore, keys_of
+from bt_augment.evaluation.encoding import _Work
+from bt_augment.progress import Silent
 
 TEXTS = ["one", "two", "três", "四", ""]
 
@@ -165,3 +168,16 @@ def test_keys_that_the_disk_does_not_give_are_not_made_up(tmp_path, monkeypatch,
     monkeypatch.setattr(io, "open", refuse)
     with pytest.raises(StorageError, match="the disk failed"), EmbeddingStore(tmp_path).writing():
         pass
+
+
+def test_texts_that_a_damaged_model_cannot_encode_are_its_fault(tmp_path):
+    def fail(texts, kind):
+        raise RuntimeError("index 66 is out of bounds for dimension 1 with size 66")
+
+    encoder = SimpleNamespace(name="a-model", prompt=lambda kind: "", encode=fail)
+    store = EmbeddingStore(tmp_path)
+    with (
+        store.writing(),
+        pytest.raises(ModelError, match=r"a-model: cannot encode .*tokenizer_config\.json"),
+    ):
+        _Work(encoder, store, Silent()).rows([["a"]], "query")

@@ -1,6 +1,7 @@
 """A pipe in place of a file is refused by all who read a folder of unknown origin; nobody waits."""
 
 import os
+import signal
 
 import pytest
 
@@ -120,7 +121,9 @@ def test_a_pipe_in_a_saved_data_set_is_refused(tmp_path, english):
 
 @pytest.mark.parametrize("name", ["config_sentence_transformers.json", "1_Pooling/config.json"])
 def test_a_pipe_in_an_encoder_or_a_checkpoint_is_refused(tmp_path, name):
+    signal.alarm(0)  # a busy machine is long at importing it
     pytest.importorskip("sentence_transformers")
+    signal.alarm(60)
     from bt_augment.evaluation.encoders import load_encoder
     from bt_augment.filtering.encoder import Encoder
     from bt_augment.training.base_model import check_base_model
