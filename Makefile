@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 OUT ?= quickstart
 FUZZ_SECONDS ?= 60
 
-.PHONY: quickstart quickstart-train test test-slow test-endurance fuzz lint browser docs docs-serve clean
+.PHONY: quickstart quickstart-train test test-slow test-oldest test-endurance fuzz lint browser docs docs-serve clean
 
 $(VENV)/base.stamp: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,21 @@ test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
 
 # With strace and libfaketime all of it. Others judge by other draws:
+# The oldest versions that setup.cfg allows; torch is the pinned one, test tools are the newest.
+OLDEST := .venv-oldest/bin
+.venv-oldest/floors.txt: setup.cfg
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch uv
+	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct \
+	    -r setup.cfg --extra all torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(OLDEST)/uv pip freeze --python $(OLDEST)/python > .venv-oldest/these.txt
+	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python -r setup.cfg --extra test \
+	    -c .venv-oldest/these.txt -e .
+	mv .venv-oldest/these.txt $@
+
+test-oldest: .venv-oldest/floors.txt
+	$(OLDEST)/python -m pytest -m "not slow and not endurance" -n 2 --dist loadfile $(OLDEST_TESTS)
+
 # make test-endurance ENDURANCE="--seed 7 --kills 300"
 test-endurance: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/endurance -m endurance $(ENDURANCE)
