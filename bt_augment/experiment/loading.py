@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -29,6 +31,7 @@ from bt_augment.settings_file import Places, assign, merged, parse_assignments, 
 from bt_augment.training.settings import TrainingSettings
 from bt_augment.training.static_encoder import is_static
 
+logger = logging.getLogger(__name__)
 _LONGEST_NAME = 100  # bytes; two of them and a suffix are a file's name
 _NO_LINE = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs, line ends
 _EXAMPLE = "data.squadshifts=PATH or profile=small"
@@ -193,7 +196,7 @@ class _Resolver:
             for other, paths in self._sections.data.items()
             if other != name
             and other in self._sections.data_from
-            and not all(Path(each).exists() for each in paths)
+            and not all(map(os.path.exists, paths))  # Path raises for names that cannot be
         ]
         too = f". Missing, too: {', '.join(others)}"
         return (
@@ -363,8 +366,10 @@ class _Resolver:
                     "one at two alphas, such as [ARM@0, ARM@0.5]"
                 )
             for arm, alpha in (one, other):
-                if alpha is not None:
-                    self._check_alpha(alpha, self._alphas_of(arm), keys, f"{arm}@{alpha:g}: ")
+                if alpha not in (None, *self._alphas_of(arm)):
+                    # No error: who takes fewer alphas by --set has the recipe's contrasts yet.
+                    said = "%s: %s@%g is not trained; left out"
+                    logger.warning(said, self._where(keys), arm, alpha)
         measures = {
             m for part in s.benchmarks.values() for m in BENCHMARKS[part.benchmark].measures
         }

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
 from bt_augment.names import refuse_pipes
-from bt_augment.safe_yaml import NotYamlError, parse
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
 from bt_augment.translation.model_folder import (
     METADATA_NAME,
@@ -148,6 +147,8 @@ def _check_marian_names(checkpoint: Path) -> None:
     Raises:
         ModelError: it does, names none, or is no YAML that can be read in bounded memory.
     """
+    from bt_augment.safe_yaml import NotYamlError, parse
+
     path = checkpoint / _MARIAN_DECODER
     try:
         document = parse(path.read_text(encoding="utf-8"))

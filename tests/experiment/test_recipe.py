@@ -103,8 +103,6 @@ SHIPPED = {
          "alpha that is no number"),
         ({"comparison": {"contrasts": [["native@1", "native@1"]]}}, "comparison.contrasts.0",
          "native@1 is compared with itself"),
-        ({"comparison": {"contrasts": [["native", "all@0.7"]]}}, "comparison.contrasts.0",
-         "all@0.7: alpha 0.7 is not among those of the experiment (0.5, 1)"),
         ({"generation": {"routs": []}}, "generation.routs", "(did you mean 'routes'?)"),
         ({"generation": {"routes": ["en:pt"], "filters": {"fidelity": {"chrf": {"min": 200}}}}},
          "generation.filters.fidelity.chrf.min", "out of range"),
@@ -197,6 +195,11 @@ def test_missing_data_say_where_to_get_them(recipe):
     message = str(caught.value)
     assert "data.pairs: there is no file or folder 'nowhere.jsonl'" in message
     assert "Get it from example.org (CC0). Name its place with --set data.pairs=PATH" in message
+
+
+def test_a_contrast_of_what_is_not_trained_is_told_before_any_work(load, caplog):
+    load("alphas=[1]", comparison={"contrasts": [["native", "all@0.7"]], "metrics": ["RR@20"]})
+    assert "comparison.contrasts.0: all@0.7 is not trained; left out" in caplog.text
 
 
 def test_all_data_that_are_missing_are_named_at_once(recipe):

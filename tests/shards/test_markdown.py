@@ -67,7 +67,8 @@ def test_the_card_of_a_model_shows_any_name_as_text(tmp_path):
             },
             "prompts": {"query": name, "passage": name},
             "runs": [{"folder": name, "fingerprint": "0" * 64}],
-            "steps": 1, "drawn": {"made_share": 0.5}, "scores": {},
+            "earlier_trainings": [{"runs": [{"folder": name, "fingerprint": "0" * 64}]}],
+            "steps": 1, "weights_of_step": 1, "drawn": {"made_share": 0.5}, "scores": {},
         }  # fmt: skip
         write_model_card(tmp_path, manifest)
         return (tmp_path / "README.md").read_text(encoding="utf-8")
