@@ -44,7 +44,7 @@ class Job:
 
 
 def contents(out: Path) -> dict[str, Any]:
-    """Return path → what a finished folder holds; times taken are left out."""
+    """Return path → what a finished folder holds; times, and where runs are from it, are left out."""
     found: dict[str, Any] = {}
     trained = (out / "training_manifest.json").exists()
     for path in sorted(p for p in out.rglob("*") if p.is_file()):
@@ -60,5 +60,6 @@ def contents(out: Path) -> dict[str, Any]:
 
 def _untimed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _untimed(item) for key, item in value.items() if key != "seconds"}
+        told = {key: item for key, item in value.items() if key not in ("seconds", "relative")}
+        return {key: _untimed(item) for key, item in told.items()}
     return [_untimed(item) for item in value] if isinstance(value, list) else value
