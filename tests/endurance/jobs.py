@@ -44,7 +44,7 @@ class Job:
 
 
 def contents(out: Path) -> dict[str, Any]:
-    """Return path → what a finished folder holds; times, and where runs are from it, are left out."""
+    """Return path → what a finished folder holds, but for times and the way to its runs."""
     found: dict[str, Any] = {}
     trained = (out / "training_manifest.json").exists()
     for path in sorted(p for p in out.rglob("*") if p.is_file()):
