@@ -176,5 +176,7 @@ def _answer(answer: object, passage: str, where: str) -> dict[str, Any]:
     if isinstance(answer, str):
         return {"text": answer, "start": passage.find(answer)}
     if isinstance(answer, Mapping) and isinstance(answer.get("text"), str):
-        return {"text": answer["text"], "start": answer.get("start", NOT_LOCATED)}
+        start = answer.get("start", NOT_LOCATED)
+        if isinstance(start, int):
+            return {"text": answer["text"], "start": start}
     raise InputError(f"{where}: an answer is {answer!r}; give its text, or text and start")

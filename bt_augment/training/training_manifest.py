@@ -16,6 +16,7 @@ import numpy as np
 from bt_augment._version import installed_versions
 from bt_augment.errors import TrainingError
 from bt_augment.sentence_encoders import TRAINING_MANIFEST, Prompts
+from bt_augment.shards.atomic import read_errors
 from bt_augment.training.aligned_rows import AlignedRows, Run
 from bt_augment.training.settings import TrainingSettings
 
@@ -89,13 +90,16 @@ def earlier_trainings(base_model: str, out: Path) -> list[dict[str, Any]]:
 
     Raises:
         TrainingError: the manifest is damaged.
+        StorageError: the disk does not give it.
     """
     folder = Path(base_model)
     path = folder / TRAINING_MANIFEST
-    if not path.is_file():
-        return []
+    with read_errors(path):
+        if not path.is_file():
+            return []
     try:
-        content = json.loads(path.read_bytes())
+        with read_errors(path):
+            content = json.loads(path.read_bytes())
         own = {**content, "languages": content["settings"]["languages"]}
         return [
             {

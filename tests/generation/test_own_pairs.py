@@ -86,6 +86,7 @@ def test_verdicts_are_those_of_a_run(make_run: Callable[..., Any], tmp_path: Pat
         ({"question": "Where?", "passage": "Here.", "lang": "english!"}, "made pair 0: "),
         (REWORDED | {"answers": {"text": ["1823"], "start": [3]}}, "made pair 0: answers is"),
         (REWORDED | {"answers": [1823]}, "made pair 0: an answer is 1823"),
+        (REWORDED | {"answers": [{"text": "1823", "start": "3"}]}, "made pair 0: an answer is"),
     ],
 )
 def test_what_a_pair_lacks_is_named(pair: dict[str, Any], said: str) -> None:
