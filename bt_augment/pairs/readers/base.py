@@ -164,7 +164,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A question that is left out because its data set says it has no answer.
+    """A question without an answer, or with a passage that does not answer it, by its data set.
 
     Attributes:
         source: the input that it is of, as the user named it; empty until the input is known.
@@ -184,12 +184,14 @@ class Row:
         values: columns by name; values may be nested.
         auto_id: deterministic id for a row that has none.
         raw: text of the row, for formats that are text; else it is made from ``values``.
+        left_out: why the row is no pair though nothing is wrong with it; empty if it is one.
     """
 
     place: Place
     values: Mapping[str, Any]
     auto_id: str
     raw: str | None = None
+    left_out: str = ""
 
     def quarantined(self, cause: str, message: str) -> Quarantined:
         """Return this row as one that could not be read."""

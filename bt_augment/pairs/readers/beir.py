@@ -29,6 +29,7 @@ from bt_augment.temporary_database import TemporaryDatabase
 
 COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TABLES = ("queries", "corpus")
+NOT_RELEVANT = "not_relevant"  # why a judgement is left out
 _HAS_DIGIT = re.compile(r"\d")
 
 
@@ -85,6 +86,9 @@ class BeirReader(Reader):
                     yield item
                 elif item.relevant:
                     yield self._pair(database, qrels, item)
+                else:
+                    place = Place(str(qrels), "line", item.line)
+                    yield Row(place, {}, self.auto_id(item.line), left_out=NOT_RELEVANT)
 
     def head(self) -> list[Row]:
         """Return the first judged pairs, with empty passages: the corpus is not read for this."""

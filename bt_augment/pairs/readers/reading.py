@@ -101,7 +101,7 @@ class Tally:
     Attributes:
         records: number of pairs read.
         quarantined: number of records that could not be read, by cause.
-        left_out: number of questions left out, by reason.
+        left_out: number of questions and judgements left out, by reason.
         notes: number of records mended, by note.
         languages: number of pairs whose question and passage share a language, whatever region or
             script, by the passage's tag.
@@ -153,8 +153,6 @@ class Tally:
             return
         named = ", ".join(inputs)
         if self.left_out:
-            raise InputError(
-                f"{named} holds no question with an answer: all {self.left_out.total()} are "
-                "marked as unanswerable"
-            )
+            reasons = ", ".join(f"{name}: {count:,}" for name, count in self.left_out.items())
+            raise InputError(f"{named} holds no pairs: all that was read is left out ({reasons})")
         raise InputError(f"{named} holds no records")

@@ -75,6 +75,8 @@ class RecordBuilder:
 
     def build(self, row: Row) -> Record | Quarantined | LeftOut:
         """Return the record of a row, or why there is none."""
+        if row.left_out:
+            return LeftOut(row.place, row.auto_id, row.left_out)
         try:
             given_id = self._id(row)
             answers = self._answers(row)

@@ -7,7 +7,7 @@ import pytest
 from reading_samples import read_all
 
 from bt_augment.errors import InputError
-from bt_augment.pairs.readers import InputSettings, read
+from bt_augment.pairs.readers import InputSettings, Tally, read
 
 
 @pytest.fixture
@@ -30,13 +30,23 @@ def beir(write, tmp_path):
 
 
 def test_relevant_judgements_become_records_in_their_order(beir):
-    records = read_all(beir).items
-    assert [(r.id, r.question, r.passage, r.title, r.question_lang) for r in records] == [
+    outcome = read_all(beir)
+    assert [(r.id, r.question, r.passage, r.title, r.question_lang) for r in outcome.records] == [
         ("q2", "What?", "A thing.", None, "pt"),
         ("q1", "Who?", "A man.", "Men", "en"),
         ("q1-2", "Who?", "A thing.", None, "en"),
     ]
-    assert records[0].group_id == records[2].group_id
+    assert outcome.records[0].group_id == outcome.records[2].group_id
+    assert [(out.reason, out.place.value) for out in outcome.left_out] == [("not_relevant", 4)]
+
+
+def test_a_folder_without_a_relevant_judgement_is_told_by_its_reason(beir, write):
+    write("b/qrels/train.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t0\nq1\td2\t0\n")
+    tally = Tally()
+    for item in read_all(beir).items:
+        tally.add(item)
+    with pytest.raises(InputError, match=r"all that was read is left out \(not_relevant: 2\)"):
+        tally.check([str(beir)])
 
 
 def test_each_text_has_its_own_language_and_none_of_the_others(write, beir):
