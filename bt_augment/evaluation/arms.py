@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bt_augment.errors import InputError
+from bt_augment.evaluation.encoders import CTRANSLATE2
 from bt_augment.evaluation.results import read_results
 from bt_augment.evaluation.strata import linearised, weighted
 from bt_augment.names import refuse_impossible
 
 Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,13 @@ def _check_same(results: Sequence[tuple[Path, dict[str, Any]]]) -> None:
                 f"{path} and {first_path} cannot be compared: their {first.get('benchmark')} had "
                 "other texts or judgements; evaluate both on one folder"
             )
+    int8 = [path for path, content in results if content.get("backend") == CTRANSLATE2]
+    if 0 < len(int8) < len(results):
+        logger.warning(
+            "%s: evaluated in int8 (--backend ctranslate2), as others here are not; a difference "
+            "may be of that alone",
+            ", ".join(map(str, int8)),
+        )
 
 
 def _short(value: Any) -> str:

@@ -447,6 +447,16 @@ def test_a_table_says_of_rank_distance_that_less_is_better(tmp_path):
         assert "less is better" not in Comparison("RR@20", "holm", lines).table(form)
 
 
+def test_an_arm_in_int8_beside_one_that_is_not_is_told(tmp_path, caplog):
+    plain = Arm("plain", (write(tmp_path / "a.json", backend="torch"),))
+    int8 = [Arm(n, (write(tmp_path / f"{n}.json", backend="ctranslate2"),)) for n in "bc"]
+    compare(int8)
+    assert not caplog.records
+    compare([plain, *int8])
+    assert "b.json, " in caplog.text
+    assert "c.json: evaluated in int8 (--backend ctranslate2)" in caplog.text
+
+
 def test_results_that_cannot_be_compared_are_refused(tmp_path):
     base = Arm("base", (write(tmp_path / "a.json"),))
 
