@@ -416,12 +416,15 @@ def test_a_lost_result_is_made_anew_and_nothing_else(load, done, environment):
 def test_what_a_result_that_was_made_anew_says_otherwise_is_in_the_tables(
     load, done, environment, monkeypatch
 ):
-    next((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet")).unlink()
+    scores = next((done / "steps" / "evaluate").glob("*static-all*.per_query.parquet"))
+    results = json.loads(Path(str(scores).replace(".per_query.parquet", ".json")).read_text())
+    scores.unlink()
     unknown = {"checked": False, "questions": None, "passages": None, "reason": "it is gone"}
     monkeypatch.setattr("bt_augment.evaluation.evaluator.training_overlap", lambda *_: unknown)
     again(load(), done, environment)
     said = (done / "results" / "table.md").read_text(encoding="utf-8")
-    assert "- parallel: not checked for 1 of 4 arms:\n    - all, alpha 0.5 of static: it is" in said
+    arm = f"all, alpha {results['training']['alpha']:g} of static"
+    assert f"- parallel: not checked for 1 of 4 arms:\n    - {arm}: it is gone\n" in said
 
 
 def test_results_that_were_damaged_are_made_anew_by_the_next_run(load, done, environment):
