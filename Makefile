@@ -60,7 +60,8 @@ test-slow: $(VENV)/test.stamp browser
 	$(BIN)/python -m pytest -m slow
 
 # With strace and libfaketime all of it. Others judge by other draws:
-# The oldest versions that setup.cfg allows; torch is the pinned one, test tools are the newest.
+# The oldest versions that setup.cfg allows, which use what newer ones call deprecated; torch is the
+# pinned one, test tools are the newest.
 OLDEST := .venv-oldest/bin
 .venv-oldest/floors.txt: setup.cfg
 	$(PYTHON) -m venv .venv-oldest
@@ -73,7 +74,7 @@ OLDEST := .venv-oldest/bin
 	mv .venv-oldest/these.txt $@
 
 test-oldest: .venv-oldest/floors.txt
-	$(OLDEST)/python -m pytest -m "not slow and not endurance" -n 2 --dist loadfile $(OLDEST_TESTS)
+	$(OLDEST)/python -m pytest -W ignore::DeprecationWarning -m "not slow and not endurance" -n 2 --dist loadfile $(OLDEST_TESTS)
 
 # make test-endurance ENDURANCE="--seed 7 --kills 300"
 test-endurance: $(VENV)/test.stamp
