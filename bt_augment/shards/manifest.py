@@ -126,7 +126,7 @@ class Ingested(_Entry):
         languages: language tag → rows whose question and passage are both in its language, by the
             tag of the passage.
         quarantined: cause → records.
-        left_out: reason → questions.
+        left_out: reason → questions, or judgements of BEIR.
         notes: what was mended → records.
     """
 
