@@ -1,9 +1,8 @@
-"""Names that no file can have, and what is no file."""
+"""Names of files: those that none can have, and how a command takes one."""
 
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 from bt_augment.errors import BtAugmentError
@@ -34,21 +33,3 @@ def as_argument(path: str) -> str:
         path: of a file or folder, or a URL.
     """
     return f"./{path}" if path.startswith("-") else path
-
-
-def refuse_pipes(folder: Path, refusal: type[BtAugmentError]) -> None:
-    """Refuse a model's folder with a pipe, a socket or a device in it: a library would wait for it.
-
-    Args:
-        folder: looked through with the folders in it, but for hidden ones and checkpoints.
-        refusal: the error to raise: names what is no file.
-    """
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "checkpoint-"))]
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
-            # Path raises where it may not look.
-            if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
-                raise refusal(
-                    f"{path}: is neither a file nor a folder (a pipe, a socket or a device); "
-                    "remove it, or save or download the model again"
-                )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import ModelError
 from bt_augment.evaluation.results import is_results
-from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import (
     CONFIGURATION,
     MODULES,
@@ -20,8 +18,8 @@ from bt_augment.sentence_encoders import (
     check_rows,
     other_kind,
 )
-from bt_augment.shards.atomic import read_errors
-from bt_augment.translation.model_folder import fingerprint
+from bt_augment.shards.atomic import json_of
+from bt_augment.translation.model_folder import fingerprint, refuse_pipes
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -88,7 +86,7 @@ def check_configuration(folder: Path) -> None:
     Raises:
         ModelError: it holds another model, or none, or a pipe.
     """
-    refuse_pipes(folder, ModelError)
+    refuse_pipes(folder)
     modular = (folder / MODULES).is_file()
     path = folder / CONFIGURATION[modular]
     if not modular and not path.is_file():
@@ -159,8 +157,7 @@ def _module_paths(folder: Path) -> list[str]:
     if not listed.is_file():
         return []
     try:
-        with read_errors(listed):
-            modules: Any = json.loads(listed.read_bytes())
+        modules: Any = json_of(listed)
         return [_inside(str(module["path"])) for module in modules]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{listed}: is damaged ({error}); save or download it again") from error
@@ -176,8 +173,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        with read_errors(path):
-            content = json.loads(path.read_bytes())
+        content = json_of(path)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged ({error}); save or download it again") from error
     return content if isinstance(content, dict) else {}

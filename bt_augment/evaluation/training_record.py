@@ -16,7 +16,7 @@ from bt_augment.errors import ModelError, RunFolderError
 from bt_augment.languages import normalize_tag, without_region
 from bt_augment.pairs.schema import NATIVE
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
-from bt_augment.shards.atomic import read_errors, sha256_of
+from bt_augment.shards.atomic import json_of, read_errors, sha256_of
 from bt_augment.shards.manifest import Manifest, UnitEntry, read_manifest
 from bt_augment.shards.store import SPLITS, TRAIN, rows_of
 from bt_augment.translation.model_folder import named_path
@@ -68,8 +68,7 @@ def read_training_record(model: str) -> TrainingRecord | None:
         if not path.is_file():
             return None
     try:
-        with read_errors(path):
-            content = json.loads(path.read_bytes())
+        content = json_of(path)
         settings, counts = content["settings"], content["counts"]
         _check_weights(folder, dict(content.get("weights", {})))
         return _record(

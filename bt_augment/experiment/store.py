@@ -17,7 +17,7 @@ from bt_augment.errors import RunFolderError
 from bt_augment.evaluation.results import per_query_path
 from bt_augment.experiment.steps import STEPS, Step
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
-from bt_augment.shards.atomic import read_errors, storage_errors, temporary_name
+from bt_augment.shards.atomic import json_of, storage_errors, temporary_name
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import MANIFEST, write_json
 from bt_augment.shards.outputs import refuse_in_run
@@ -213,8 +213,7 @@ def _noted(path: Path) -> dict[str, Any]:
     One that the disk does not give may well be there: what it stands for is not to be removed.
     """
     try:
-        with read_errors(path):
-            content = json.loads(path.read_bytes())
+        content = json_of(path)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from bt_augment.errors import MissingDependencyError, ModelError
 from bt_augment.filtering.columns import distinct
-from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import Kind, prompts_of
 from bt_augment.translation.hub import pin_revision
+from bt_augment.translation.model_folder import refuse_pipes
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -78,7 +78,7 @@ class Encoder:
         is_folder = Path(self._name).is_dir()
         name, revision = self._name, None
         if is_folder:
-            refuse_pipes(Path(name), ModelError)
+            refuse_pipes(Path(name))
         else:
             name, _, wanted = self._name.partition("@")
             revision = pin_revision(name, wanted or None)  # at once: the library tries for long

@@ -16,6 +16,7 @@ from bt_augment.generation.unit_work import filters_of
 from bt_augment.generation.units import judge_made
 from bt_augment.languages import normalize_tag, same_language
 from bt_augment.pairs.candidates import CandidateBatch
+from bt_augment.pairs.readers.records import passage_group
 from bt_augment.pairs.schema import (
     NOT_LOCATED,
     PIVOT,
@@ -119,7 +120,7 @@ def _native(pair: Pair, number: int) -> dict[str, Any]:
     return {
         **row,
         "id": str(number),
-        "group_id": row["passage"],  # pairs of one passage are never held against each other
+        "group_id": passage_group(row["passage"]),
         "title": pair.get("title"),
         "answers": _answers(pair.get("answers"), row["passage"], where),
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bt_augment.errors import StorageError
 
@@ -82,6 +83,20 @@ def read_errors(path: Path) -> Iterator[None]:
             f"{path}: cannot be read ({os.strerror(error.errno)}); "
             f"{_NOT_READ.get(error.errno, _READ_AGAIN)}"
         ) from error
+
+
+def json_of(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        StorageError: the disk does not give it.
+        OSError: it is not there.
+        ValueError: it is not JSON.
+        RecursionError: it is nested too deep.
+    """
+    with read_errors(path):
+        data = path.read_bytes()
+    return json.loads(data)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from bt_augment.errors import RunFolderError
 from bt_augment.names import refuse_impossible
 from bt_augment.shards.atomic import storage_errors, temporary_name
+from bt_augment.special_files import SPECIAL, is_special
 
 
 def own_file(folder: Path, name: str) -> Path:
@@ -70,8 +71,5 @@ def _check(path: Path) -> None:
             f"{path}: is a symbolic link; a run folder's files are its own. Replace it by what it "
             "stands for (cp -rL), or make the run again"
         )
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise RunFolderError(
-            f"{path}: is neither a file nor a folder (a pipe, a socket or a device); remove it, "
-            "or make the run again"
-        )
+    if is_special(path):
+        raise RunFolderError(f"{path}: {SPECIAL}; remove it, or make the run again")

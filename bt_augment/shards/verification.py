@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 
 from bt_augment.errors import RunFolderError
 from bt_augment.pairs.schema import NATIVE
-from bt_augment.shards.atomic import read_errors, sha256_of
+from bt_augment.shards.atomic import json_of, read_errors, sha256_of
 from bt_augment.shards.links import own_file
 from bt_augment.shards.manifest import (
     MANIFEST,
@@ -193,8 +192,7 @@ def _index_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     for name, expected in index_files(schema, shards).items():
         path = own_file(folder, name)
         try:
-            with read_errors(path):
-                content = json.loads(path.read_bytes())
+            content = json_of(path)
         except FileNotFoundError:
             yield f"{name}: is missing"
             continue

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import MissingDependencyError, ModelError, TrainingError, memory_errors
-from bt_augment.names import refuse_pipes
 from bt_augment.sentence_encoders import CONFIGURATION, MODULES, check_rows, other_kind
 from bt_augment.training.static_encoder import (
     BUNDLED,
@@ -19,6 +18,7 @@ from bt_augment.training.static_encoder import (
     static_encoder,
 )
 from bt_augment.translation.hub import pin_revision
+from bt_augment.translation.model_folder import refuse_pipes
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -133,7 +133,7 @@ def _configuration(name: str) -> tuple[dict[str, Any], bool]:
                 f"{PREFIX}{BUNDLED} for a static encoder over the bundled vocabulary"
             )
         return _hub_configuration(name)
-    refuse_pipes(folder, ModelError)
+    refuse_pipes(folder)
     modular = (folder / MODULES).is_file()
     path = folder / CONFIGURATION[modular]
     if not path.is_file():

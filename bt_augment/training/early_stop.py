@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_augment.errors import TrainingError
-from bt_augment.shards.atomic import read_errors
+from bt_augment.shards.atomic import json_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -46,8 +45,7 @@ def stop_in(checkpoint: Path, patience: int) -> Stop | None:
         return None
     path = checkpoint / _STATE
     try:
-        with read_errors(path):
-            state: Any = json.loads(path.read_bytes())
+        state: Any = json_of(path)
         kept = state["stateful_callbacks"]["EarlyStoppingCallback"]["attributes"]
         waited, step = int(kept["early_stopping_patience_counter"]), int(state["global_step"])
         return Stop(step, int(state["best_global_step"])) if waited >= patience else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from bt_augment.errors import StorageError, TrainingError
 from bt_augment.sentence_encoders import TRAINING_MANIFEST
-from bt_augment.shards.atomic import read_errors, sha256_of, storage_errors, sync_tree
+from bt_augment.shards.atomic import json_of, sha256_of, storage_errors, sync_tree
 from bt_augment.shards.claims import LOCK, claimed
 from bt_augment.shards.manifest import write_json
 
@@ -134,8 +134,7 @@ class ModelFolder:
         """
         path = self.path / TRAINING_MANIFEST
         try:
-            with read_errors(path):
-                content = json.loads(path.read_bytes())
+            content = json_of(path)
         except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(
                 f"{path}: cannot be read ({error}); train again with --overwrite"
@@ -245,8 +244,7 @@ class ModelFolder:
 
     def _identity(self) -> dict[str, Any] | None:
         try:
-            with read_errors(self._identity_path):
-                content: Any = json.loads(self._identity_path.read_bytes())
+            content: Any = json_of(self._identity_path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:

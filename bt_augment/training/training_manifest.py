@@ -16,7 +16,7 @@ import numpy as np
 from bt_augment._version import installed_versions
 from bt_augment.errors import TrainingError
 from bt_augment.sentence_encoders import TRAINING_MANIFEST, Prompts
-from bt_augment.shards.atomic import read_errors
+from bt_augment.shards.atomic import json_of, read_errors
 from bt_augment.training.aligned_rows import AlignedRows, Run
 from bt_augment.training.settings import TrainingSettings
 
@@ -98,8 +98,7 @@ def earlier_trainings(base_model: str, out: Path) -> list[dict[str, Any]]:
         if not path.is_file():
             return []
     try:
-        with read_errors(path):
-            content = json.loads(path.read_bytes())
+        content = json_of(path)
         own = {**content, "languages": content["settings"]["languages"]}
         return [
             {

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bt_augment.errors import MissingDependencyError, ModelError, StorageError
-from bt_augment.names import refuse_pipes
 from bt_augment.translation.families import FAMILIES, Family, family_of_checkpoint
 from bt_augment.translation.model_folder import (
     METADATA_NAME,
     check_folder,
+    refuse_pipes,
     write_shared_json,
 )
 from bt_augment.translation.tokenizers import TOKENIZER_JSON, read_json
@@ -85,7 +85,7 @@ def convert(checkpoint: Path, folder: Path, *, name: str, revision: str, quantiz
         StorageError: the disk refused.
     """
     check_quantization(quantization)
-    refuse_pipes(checkpoint, ModelError)
+    refuse_pipes(checkpoint)
     family = checkpoint_family(checkpoint)
     is_marian = (checkpoint / _MARIAN_DECODER).is_file()
     if not is_marian:

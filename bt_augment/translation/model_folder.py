@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bt_augment.errors import ModelError
 from bt_augment.names import refuse_impossible
+from bt_augment.special_files import SPECIAL, is_special
 from bt_augment.translation.model_file import read_variables
 from bt_augment.translation.tokenizers import read_json, read_vocabulary
 
@@ -147,3 +148,21 @@ def _write_store(path: Path, content: dict[str, object]) -> None:
         write_shared_json(path, content)
     except OSError:
         return  # a read-only cache only costs the time of hashing again
+
+
+def refuse_pipes(folder: Path) -> None:
+    """Refuse a folder of a model, of any kind, with what a library would wait for in it.
+
+    Args:
+        folder: looked through with the folders in it, but for hidden ones and checkpoints.
+
+    Raises:
+        ModelError: names the pipe, the socket or the device.
+    """
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "checkpoint-"))]
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            if is_special(path):
+                raise ModelError(
+                    f"{path}: {SPECIAL}; remove it, or save or download the model again"
+                )

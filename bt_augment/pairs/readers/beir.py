@@ -29,7 +29,7 @@ from bt_augment.temporary_database import TemporaryDatabase
 
 COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
 _TABLES = ("queries", "corpus")
-NOT_RELEVANT = "not_relevant"  # why a judgement is left out
+_NOT_RELEVANT = "not_relevant"  # why a judgement is left out
 _HAS_DIGIT = re.compile(r"\d")
 
 
@@ -88,7 +88,7 @@ class BeirReader(Reader):
                     yield self._pair(database, qrels, item)
                 else:
                     place = Place(str(qrels), "line", item.line)
-                    yield Row(place, {}, self.auto_id(item.line), left_out=NOT_RELEVANT)
+                    yield Row(place, {}, self.auto_id(item.line), left_out=_NOT_RELEVANT)
 
     def head(self) -> list[Row]:
         """Return the first judged pairs, with empty passages: the corpus is not read for this."""
